@@ -1,0 +1,79 @@
+"""Numbers in prose, asserted: a sentence that says "97 %" stands beside a cell that measures it.
+
+    claim("97 %", accuracy, 0.95, 0.99)
+
+The number read from the text and the measured value must both lie in the range the author allows, so neither the
+sentence nor the code can drift away from the other. The notebook lint finds every number in prose in such a claim.
+"""
+
+import re
+from typing import SupportsFloat
+
+# A thousands comma needs groups of three, so "0,5" is two numbers and gets refused rather than read as 05.
+NUMBER = re.compile(
+    r"""(?<![\w.,])                              # not inside a word or another number
+        (?P<sign>[-+\u2212])?
+        (?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)
+        (?P<power>[eE][-+\u2212]?\d+)?
+        (?:[\s\u00a0\u202f]*(?P<percent>%))?""",
+    re.VERBOSE,
+)
+_OUT_OF = re.compile(r"^[\s\u00a0\u202f]*of[\s\u00a0\u202f]*$")
+
+
+class ClaimFailed(AssertionError):  # noqa: N818 (the sentence "claim failed" is what a reader sees)
+    """A number in the text and the measurement disagree."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"ClaimFailed: {self}"]
+
+
+def value_of(match: re.Match[str]) -> float:
+    """The number that a match of `NUMBER` stands for; a percentage is a fraction."""
+    written = (match["sign"] or "") + match["digits"].replace(",", "") + (match["power"] or "")
+    number = float(written.replace("\u2212", "-"))
+    return number / 100 if match["percent"] else number
+
+
+def parse(text: str) -> float:
+    """The one number in `text`: "97 %" is 0.97, "1,797" is 1797, "3 of 4" is 3, "1e-7", "-1".
+
+    Raises ValueError when there is no digit, or more than one number (other than the 4 of "3 of 4").
+    """
+    found = list(NUMBER.finditer(text))
+    if len(found) == 2 and _OUT_OF.match(text[found[0].end() : found[1].start()]):
+        found = found[:1]
+    if len(found) != 1:
+        raise ValueError(
+            f"A claim needs exactly one number written in digits, and {text!r} has {len(found)}. "
+            'Write it like "97 %", "1,797", "3 of 4", "-0.5" or "1e-3", one claim for each number.'
+        )
+    return value_of(found[0])
+
+
+def claim(text: str, value: SupportsFloat, low: float, high: float) -> None:
+    """Asserts a number of the prose: what `text` says and the measured `value` both lie in [low, high].
+
+    text: the number as the sentence writes it; a percentage is compared as a fraction ("97 %" with 0.97).
+    value: what the cell measured: a number or a tensor with one element.
+    Prints one line. Raises ClaimFailed when the sentence or the measurement is outside, ValueError when `text`
+    cannot be read or the range is empty.
+
+    >>> claim("97 %", 0.9722, 0.95, 0.99)
+    claim "97 %": measured 0.9722, allowed 0.95 to 0.99
+    """
+    said, measured = parse(text), float(value)
+    if not low <= high:
+        raise ValueError(f"The claim {text!r} allows {low} to {high}: an empty range. Give the smaller bound first.")
+    allowed = f"allowed {low:g} to {high:g}"
+    if not low <= said <= high:
+        raise ClaimFailed(
+            f'the text says "{text}", read as {said:g}, outside its own range ({allowed}). '
+            "Mend the sentence or the range; a percentage is compared as a fraction."
+        )
+    if not low <= measured <= high:
+        raise ClaimFailed(
+            f'the text says "{text}", but the cell above measured {measured:.4g} ({allowed}). '
+            "If you changed something above, that is the lesson; if not, please report it."
+        )
+    print(f'claim "{text}": measured {measured:.4g}, {allowed}')
