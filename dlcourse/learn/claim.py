@@ -18,7 +18,7 @@ NUMBER = re.compile(
         (?:[\s\u00a0\u202f]*(?P<percent>%))?""",
     re.VERBOSE,
 )
-_OUT_OF = re.compile(r"^[\s\u00a0\u202f]*of[\s\u00a0\u202f]*$")
+_BETWEEN = {"of": "out of", "to": "range", "\u2013": "range", "out of": "out of"}
 
 
 class ClaimFailed(AssertionError):  # noqa: N818 (the sentence "claim failed" is what a reader sees)
@@ -35,26 +35,36 @@ def value_of(match: re.Match[str]) -> float:
     return number / 100 if match["percent"] else number
 
 
-def parse(text: str) -> float:
-    """The one number in `text`: "97 %" is 0.97, "1,797" is 1797, "3 of 4" is 3, "1e-7", "-1".
+def parse(text: str) -> tuple[float, ...]:
+    """The number in `text`, or both ends of a range; a number word is none.
 
-    Raises ValueError when there is no digit, or more than one number (other than the 4 of "3 of 4").
+    Raises ValueError when there is no digit, or more numbers than "3 of 4" (which is 3) and "82 to 91 %" have.
+
+    >>> parse("97 % of the digits"), parse("1,797"), parse("3 of 4"), parse("1e-7"), parse("-1")
+    ((0.97,), (1797.0,), (3.0,), (1e-07,), (-1.0,))
+    >>> parse("82 to 91 %")
+    (0.82, 0.91)
     """
     found = list(NUMBER.finditer(text))
-    if len(found) == 2 and _OUT_OF.match(text[found[0].end() : found[1].start()]):
-        found = found[:1]
-    if len(found) != 1:
-        raise ValueError(
-            f"A claim needs exactly one number written in digits, and {text!r} has {len(found)}. "
-            'Write it like "97 %", "1,797", "3 of 4", "-0.5" or "1e-3", one claim for each number.'
-        )
-    return value_of(found[0])
+    if len(found) == 1:
+        return (value_of(found[0]),)
+    joint = _BETWEEN.get(text[found[0].end() : found[1].start()].strip()) if len(found) == 2 else None
+    if joint == "out of":
+        return (value_of(found[0]),)
+    if joint == "range":
+        low, high = map(value_of, found)
+        return (low / 100 if found[1]["percent"] and not found[0]["percent"] else low), high
+    raise ValueError(
+        f"A claim needs one number written in digits, and {text!r} has {len(found)}. "
+        'Write "97 %", "1,797", "3 of 4", "82 to 91 %", "-0.5" or "1e-3", and one claim for each number.'
+    )
 
 
 def claim(text: str, value: SupportsFloat, low: float, high: float) -> None:
     """Asserts a number of the prose: what `text` says and the measured `value` both lie in [low, high].
 
-    text: the number as the sentence writes it; a percentage is compared as a fraction ("97 %" with 0.97).
+    text: the number as the sentence writes it; a percentage is compared as a fraction ("97 %" with 0.97), and of a
+    range ("82 to 91 %") both ends must lie in [low, high].
     value: what the cell measured: a number or a tensor with one element.
     Prints one line. Raises ClaimFailed when the sentence or the measurement is outside, ValueError when `text`
     cannot be read or the range is empty.
@@ -66,9 +76,9 @@ def claim(text: str, value: SupportsFloat, low: float, high: float) -> None:
     if not low <= high:
         raise ValueError(f"The claim {text!r} allows {low} to {high}: an empty range. Give the smaller bound first.")
     allowed = f"allowed {low:g} to {high:g}"
-    if not low <= said <= high:
+    if not all(low <= number <= high for number in said):
         raise ClaimFailed(
-            f'the text says "{text}", read as {said:g}, outside its own range ({allowed}). '
+            f'the text says "{text}", read as {" to ".join(f"{number:g}" for number in said)}, outside its own range ({allowed}). '
             "Mend the sentence or the range; a percentage is compared as a fraction."
         )
     if not low <= measured <= high:

@@ -76,9 +76,8 @@ def glossary(term: str | None = None, *, path: Path | None = None) -> None:
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.6)
         near += [name for name in known if wanted and wanted in name and name not in near]
-        hint = (
-            f"Did you mean {' or '.join(repr(known[name].term) for name in near)}?" if near else "glossary() lists all."
-        )
+        meant = " or ".join(repr(known[name].term) for name in near)
+        hint = f"Did you mean {meant}?" if near else "glossary() lists all."
         raise UnknownTerm(f"The glossary has no {term!r}. {hint}")
     _entry(known[wanted]).show()
 

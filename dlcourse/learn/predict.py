@@ -64,13 +64,11 @@ def predict(
 
 
 def _ask(question: str, options: tuple[str, ...]) -> Card:
-    how = (
-        f"Replace guess=... by {'a letter, like guess=' + chr(34) + 'a' + chr(34) if options else 'your answer'}, run."
-    )
-    how += " A wrong guess costs nothing and teaches more than none."
+    wanted = 'a letter, like guess="a"' if options else "your answer"
+    how = f"Put {wanted} in place of guess=... and run. A wrong guess costs nothing and teaches more than none."
     lines = [f"Predict: {question}", *(f"  {n}. {o}" for n, o in zip(letters(len(options)), options, strict=True)), how]
     listed = "".join(f"<li>{escape(option)}</li>" for option in options)
-    html = f"<p style='margin:0.3em 0'><strong>Predict.</strong> {escape(question)}</p>"
+    html = f'<p style="margin:0.3em 0"><strong>Predict.</strong> {escape(question)}</p>'
     html += f'<ol type="a" style="margin:0.3em 0">{listed}</ol>' if options else ""
     return Card("Prediction", "\n".join(lines), html + paragraph(how, QUIET))
 

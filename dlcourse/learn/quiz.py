@@ -159,7 +159,8 @@ def quiz(id: str, answer: str | Sequence[str] | float | EllipsisType = ..., *, f
     if answer is ...:
         _ask(question).show()
         return
-    right, lines = _judge_choice(question, answer) if isinstance(question, Choice) else _judge_number(question, answer)
+    judge = _judge_choice if isinstance(question, Choice) else _judge_number
+    _right, lines = judge(question, answer)
     Card("Quiz answer", "\n".join(lines), "".join(map(paragraph, lines))).show()
 
 

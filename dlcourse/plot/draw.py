@@ -79,14 +79,14 @@ def field(
     level: float | None = 0.0,
     vmin: float | None = None,
     vmax: float | None = None,
-    colorbar: str | None = None,
+    label: str | None = None,
 ) -> None:
     """A soft field of colour under the points, blue below `level`, orange above, with the contour where it is reached.
 
     values: one per point of `grid(extent)`, in its order: any shape with n * n elements.
     level: the decision contour, 0 for logits and 0.5 for probabilities; None draws none.
     vmin, vmax: the values of the strongest blue and orange; by default symmetric around the level.
-    colorbar: the label of a colour bar; None draws none. Raises ValueError when `values` is no square.
+    label: what the values are, beside a colour bar; None draws no bar. Raises ValueError when `values` is no square.
     """
     values = _array(values).astype(float).reshape(-1)
     n = round(values.size**0.5)
@@ -109,9 +109,9 @@ def field(
     if level is not None and values.min() < level < values.max():
         axes = np.linspace(*extent[:2], n), np.linspace(*extent[2:], n)
         ax.contour(*axes, values.reshape(n, n), levels=[level], colors=INK, linewidths=1.6, zorder=2)
-    if colorbar is not None:
+    if label is not None:
         with mpl.rc_context(HOUSE):
-            bar = ax.figure.colorbar(image, ax=ax, label=colorbar)
+            bar = ax.figure.colorbar(image, ax=ax, label=label)
         bar.outline.set_visible(False)
 
 

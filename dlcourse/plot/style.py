@@ -1,7 +1,7 @@
 """The house style: colours that colour-blind readers can tell apart, on a light panel that also reads in a dark theme.
 
-The palette is Okabe and Ito's (2008, "Color universal design"). Four of its colours are too pale for a line on a
-light panel, so `LINES` holds the strong ones and darkened versions of the others, each at a contrast of 3:1 or more;
+The palette is Okabe and Ito's (2008, "Color universal design"). Some of its colours are too pale for a line on a
+light panel, so `LINES` holds only the strong ones and a slightly darker purple, each at a contrast of 3:1 or more;
 a test simulates three kinds of colour blindness (Machado et al. 2009) and bounds the distances.
 """
 
@@ -22,12 +22,13 @@ COLOURS = {
     "blue": "#0072B2",
     "vermilion": "#D55E00",
     "purple": "#CC79A7",
+    "grey": "#767676",  # not of the palette: for what stands in the background
 }
 PANEL = "#FBFBF9"
 INK = "#222222"
 # In the order lines are drawn. Neighbours differ in lightness too, for print and for the colour blind.
-LINES = (COLOURS["blue"], COLOURS["vermilion"], INK, COLOURS["green"], "#A4558A", "#2E8BC0")
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
+LINES = (COLOURS["blue"], COLOURS["vermilion"], INK, COLOURS["green"], "#C774A3")
+STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "^", "s", "D", "v", "P")
 # Low values take the first class's blue, high ones the second's orange; the middle is the panel's own near-white.
 DIVERGING = LinearSegmentedColormap.from_list("dlcourse", ["#5AA5D6", "#F7F7F5", "#EFA25C"])
