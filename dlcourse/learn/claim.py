@@ -77,8 +77,9 @@ def claim(text: str, value: SupportsFloat, low: float, high: float) -> None:
         raise ValueError(f"The claim {text!r} allows {low} to {high}: an empty range. Give the smaller bound first.")
     allowed = f"allowed {low:g} to {high:g}"
     if not all(low <= number <= high for number in said):
+        read = " to ".join(f"{number:g}" for number in said)
         raise ClaimFailed(
-            f'the text says "{text}", read as {" to ".join(f"{number:g}" for number in said)}, outside its own range ({allowed}). '
+            f'the text says "{text}", read as {read}, outside its own range ({allowed}). '
             "Mend the sentence or the range; a percentage is compared as a fraction."
         )
     if not low <= measured <= high:

@@ -103,6 +103,7 @@ def field(
         vmin=middle - reach if vmin is None else vmin,
         vmax=middle + reach if vmax is None else vmax,
         interpolation="bilinear",
+        interpolation_stage="data",  # clean bands, and a picture a fifth of the size
         zorder=0,
     )
     ax.grid(False)
@@ -174,11 +175,11 @@ def images(
     *,
     titles: Sequence[str] | None = None,
     columns: int = 8,
-    cmap: Any = "gray",
+    cmap: Any = "gray_r",
     vmin: float | None = 0.0,
     vmax: float | None = 1.0,
 ) -> Figure:
-    """A figure of small grey images, row by row.
+    """A figure of small grey images, row by row, dark ink on light paper (for photographs: cmap="gray").
 
     images: (n, height, width) or (n, 1, height, width), pixels in [vmin, vmax], [0, 1] unless told otherwise.
     For weights, which have a sign: cmap=plot.DIVERGING, vmin=-m, vmax=m. titles: one for each image.

@@ -30,8 +30,8 @@ INK = "#222222"
 LINES = (COLOURS["blue"], COLOURS["vermilion"], INK, COLOURS["green"], "#C774A3")
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "^", "s", "D", "v", "P")
-# Low values take the first class's blue, high ones the second's orange; the middle is the panel's own near-white.
-DIVERGING = LinearSegmentedColormap.from_list("dlcourse", ["#5AA5D6", "#F7F7F5", "#EFA25C"])
+# Low values take the first class's blue, high ones the second's orange. Steps, not a smooth run: bands read as a map's.
+DIVERGING = LinearSegmentedColormap.from_list("dlcourse", ["#74B3DD", "#F7F7F5", "#F2AE6C"], N=24)
 
 HOUSE = {
     "figure.facecolor": PANEL,
