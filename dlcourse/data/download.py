@@ -44,7 +44,7 @@ class Damaged(Exception):
     """The bytes that came are not the file that was wanted."""
 
 
-def sha256(content: bytes) -> str:
+def plain_digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
@@ -56,7 +56,7 @@ class File:
     size: int | None = None  # bytes of the content; None where it varies by mirror
     start: bytes = b""  # how the content begins
     sha256: str | None = None  # of the content, by `digest`; None: nobody could verify one
-    digest: Callable[[bytes], str] = sha256
+    digest: Callable[[bytes], str] = plain_digest
 
 
 def read(file: File, *, progress: bool = False) -> bytes:
@@ -128,7 +128,7 @@ def download(url: str, file: File, *, progress: bool) -> bytes:
     from tqdm.auto import tqdm
 
     buffer = io.BytesIO()
-    with tqdm(total=file.download, desc=file.path, unit="B", unit_scale=True, disable=not progress) as bar:
+    with tqdm(total=file.download, desc=file.path, unit="B", unit_scale=True, leave=False, disable=not progress) as bar:
         fetch = pooch.HTTPDownloader(
             progressbar=bar,
             chunk_size=2**16,

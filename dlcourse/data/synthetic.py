@@ -94,8 +94,8 @@ def adding_problem(
 ) -> tuple[Float[Tensor, "batch time 2"], Float[Tensor, " batch"]]:
     """Add the two marked numbers of a sequence.
 
-    x[..., 0] holds numbers uniform in [0, 1), x[..., 1] is 1 at the two marks and else 0. One mark is in the first half,
-    one in the second. Always answering 1 has a mean squared error of 1/6.
+    x[..., 0] holds numbers uniform in [0, 1), x[..., 1] is 1 at the two marks and else 0. One mark is in the first
+    half, one in the second. Always answering 1 has a mean squared error of 1/6.
     Hochreiter and Schmidhuber 1997; in this form Arjovsky et al. 2016 (arXiv:1511.06464), section 5.2.
     """
     if length < 2:
