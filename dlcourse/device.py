@@ -1,0 +1,110 @@
+"""Where the sums are done: the accelerator, and how many CPU cores there really are.
+
+This is the only file that names an accelerator. Functions of the package never take a device: they work where their
+inputs live. A program picks a device once, with `default_device()`, and puts its data there.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch  # at run time only inside functions: counting cores must not load torch
+
+ACCELERATORS = ("cuda", "mps")  # in the order of preference
+
+
+def default_device() -> "torch.device":
+    """The device to put data and models on: the fastest present, or the one that `DLCOURSE_DEVICE` names.
+
+    `DLCOURSE_DEVICE` is `cpu`, `mps`, `cuda`, or `cuda:1` for the second GPU. Raises ValueError when it names a device
+    that is unknown, or absent from this machine.
+    """
+    import torch
+
+    wanted = os.environ.get("DLCOURSE_DEVICE", "").strip().lower()
+    if wanted:
+        return _named(wanted)
+    return torch.device(next((name for name in ACCELERATORS if _count(name)), "cpu"))
+
+
+def _named(wanted: str) -> "torch.device":
+    """The device that the learner asked for by name, or an error that lists what there is."""
+    import torch
+
+    kind, colon, index = wanted.partition(":")
+    advice = f"Present here: {', '.join(_present())}. Set DLCOURSE_DEVICE to one of them, or leave it unset."
+    if kind not in ("cpu", *ACCELERATORS) or (colon and not index.isdecimal()):
+        raise ValueError(f"DLCOURSE_DEVICE is {wanted!r}, which is no device that the course knows. {advice}")
+    if int(index or 0) >= _count(kind):
+        raise ValueError(f"DLCOURSE_DEVICE is {wanted!r}, but this machine has no such device. {advice}")
+    return torch.device(wanted)
+
+
+def _count(kind: str) -> int:
+    """How many devices of a kind torch can use here."""
+    import torch
+
+    counts = {"cpu": lambda: 1, "cuda": torch.cuda.device_count, "mps": lambda: int(torch.backends.mps.is_available())}
+    return counts[kind]()
+
+
+def _present() -> list[str]:
+    return [kind for kind in ("cpu", *ACCELERATORS) if _count(kind)]
+
+
+def cpu_budget(root: Path = Path("/")) -> int:
+    """CPU cores that this process may use: at least 1, loads no torch.
+
+    The smaller of the cores it may run on (affinity) and its share of processor time (a container's cgroup quota,
+    version 1 or 2). A quota of 2.5 cores counts as 2: a third thread would mostly wait. On JupyterHub or in a container
+    `os.cpu_count()` counts the whole machine, and that many threads are far slower than the few one is given.
+    `root` is the folder that holds `proc` and `sys`; tests pass another.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([cores, *(int(quota) for quota in _quotas(root))]))
+
+
+def _quotas(root: Path) -> list[float]:
+    """Each limit on processor time, in cores, that this process's cgroups and those above them set."""
+    listing = root / "proc/self/cgroup"
+    quotas = []
+    for line in listing.read_text().splitlines() if listing.exists() else ():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2: one tree for everything
+            quotas += [_quota_v2(folder) for folder in _folders(root / "sys/fs/cgroup", path)]
+        elif "cpu" in controllers.split(","):  # version 1: a tree for each group of controllers
+            quotas += [_quota_v1(folder) for folder in _folders(root / "sys/fs/cgroup" / controllers, path)]
+    return [quota for quota in quotas if quota is not None]
+
+
+def _folders(mount: Path, path: str) -> list[Path]:
+    """The cgroup's folder and all above it; inside a container only the topmost may be visible."""
+    below = Path(path.lstrip("/"))
+    return [mount / below, *(mount / parent for parent in below.parents)]
+
+
+def _quota_v2(folder: Path) -> float | None:
+    """Cores allowed by `cpu.max`, which holds "max 100000" or "150000 100000": microseconds of work per period."""
+    file = folder / "cpu.max"
+    quota, period = file.read_text().split() if file.exists() else ("max", "1")
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def _quota_v1(folder: Path) -> float | None:
+    """Cores allowed by `cpu.cfs_quota_us` per `cpu.cfs_period_us`; a negative quota is none."""
+    quota, period = folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"
+    if not quota.exists() or int(quota.read_text()) < 0:
+        return None
+    return int(quota.read_text()) / int(period.read_text())
+
+
+def use_threads(n: int | None = None) -> int:
+    """Let torch use `n` CPU threads (default: `cpu_budget()`), and return that number. Raises ValueError below 1."""
+    import torch
+
+    n = cpu_budget() if n is None else n
+    if n < 1:
+        raise ValueError(f"use_threads({n}): torch needs at least one thread; leave n out to use every core allowed.")
+    torch.set_num_threads(n)
+    return n

@@ -1,0 +1,15 @@
+"""Networks: the perceptron, the logistic neuron, and a network of two layers."""
+
+from dlcourse.models.logistic import LogisticStep, logistic, logistic_steps
+from dlcourse.models.mlp import two_layer
+from dlcourse.models.perceptron import PerceptronStep, perceptron, perceptron_steps
+
+__all__ = [
+    "LogisticStep",
+    "PerceptronStep",
+    "logistic",
+    "logistic_steps",
+    "perceptron",
+    "perceptron_steps",
+    "two_layer",
+]

@@ -1,0 +1,28 @@
+"""The vocabulary of shapes: one meaning for each dimension name, in the whole package.
+
+A signature says what goes in and what comes out, `Float[Tensor, "batch classes"]`; the names are those of `DIMENSIONS`.
+There are no aliases such as `Image`, because an alias hides the shape. The annotations cost nothing at run time; the
+tests check every call against them. A lone name starts with a space, `" batch"`, so that linters do not take it for a
+forward reference; `...` stands for any number of dimensions, `""` for none (a scalar).
+
+>>> DIMENSIONS["batch"]
+'examples handled together'
+"""
+
+from jaxtyping import Bool, Float, Int, Shaped
+from torch import Tensor
+
+__all__ = ["DIMENSIONS", "Bool", "Float", "Int", "Shaped", "Tensor"]
+
+DIMENSIONS: dict[str, str] = {
+    "batch": "examples handled together",
+    "features": "numbers that describe one example",
+    "classes": "kinds to tell apart; one logit each",
+    "hidden": "units of a hidden layer",
+    "out": "numbers that a layer or network puts out for one example",
+    "channel": "colour or feature planes of an image",
+    "height": "rows of an image, top to bottom",
+    "width": "columns of an image, left to right",
+    "time": "positions in a sequence, first to last",
+    "points": "places of a plot or of a generated set",
+}
