@@ -209,6 +209,15 @@ def test_taking_the_copy_for_ones_own_ends_the_matter(course, folder):
     assert sync(folder, source=course, edition="0.3.0").updated == [NEURONS]
 
 
+def test_undoing_ones_change_brings_the_edition_back(course, folder):
+    sync(folder, source=course, edition="0.1.0")
+    put(folder, NEURONS, notebook("mine"))
+    put(course, NEURONS, notebook("print(2)"))
+    sync(folder, source=course, edition="0.2.0")
+    put(folder, NEURONS, notebook("print(1)"))
+    assert sync(folder, source=course, edition="0.2.0").updated == [NEURONS]
+
+
 def test_a_damaged_record_costs_nothing(course, folder):
     sync(folder, source=course, edition="0.1.0")
     put(folder, NEURONS, notebook("mine"))

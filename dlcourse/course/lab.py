@@ -1,0 +1,56 @@
+"""Open the course in JupyterLab, with this interpreter and with nothing fetched from the network."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from dlcourse.course import CourseError
+from dlcourse.course.sync import RECORD
+
+START = "chapters/00-start.ipynb"
+
+
+def default_folder() -> Path:
+    """`dlcourse-work`, or the current folder where that is a learner's folder already."""
+    return Path() if RECORD.is_file() else Path("dlcourse-work")
+
+
+def command(folder: Path, *, browser: bool = True, port: int | None = None, extra: Sequence[str] = ()) -> list[str]:
+    """The command line that opens `folder` in JupyterLab at the start notebook; `extra` comes last and wins."""
+    line = [
+        *(sys.executable, "-m", "jupyterlab"),
+        f"--ServerApp.root_dir={folder.absolute()}",
+        # The address that opens and the address that is printed; a file named instead is only opened.
+        f"--LabApp.default_url=/lab/tree/{START}",
+        # JupyterLab would otherwise ask its makers for news and for updates at every start.
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    if not browser:
+        line.append("--no-browser")
+    if port is not None:
+        line.append(f"--port={port}")
+    return [*line, *extra]
+
+
+def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: Sequence[str] = ()) -> int:
+    """Open `folder`, already synced, and stay until JupyterLab stops.
+
+    On Linux and macOS this process becomes JupyterLab, so Ctrl-C and exit status are its own; on Windows it is waited
+    for. Raises CourseError when JupyterLab is not installed for this interpreter.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise CourseError(
+            f"Opening the course needs JupyterLab, which {sys.executable} does not have. "
+            f'Install it with: "{sys.executable}" -m pip install jupyterlab'
+        )
+    line = command(folder, browser=browser, port=port, extra=extra)
+    # A kernel of the same name in the user's home would run another interpreter, one without the course.
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    sys.stdout.flush()
+    if os.name == "nt":  # where exec would hand the terminal back at once
+        return subprocess.call(line)
+    os.execv(line[0], line)
