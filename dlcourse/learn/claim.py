@@ -9,19 +9,20 @@ sentence nor the code can drift away from the other. The notebook lint finds eve
 import re
 from typing import SupportsFloat
 
-# A thousands comma needs groups of three, so "0,5" is two numbers and gets refused rather than read as 05.
+# A thousands comma needs groups of three: "0,5" is refused rather than read as 05.
 NUMBER = re.compile(
     r"""(?<![\w.,])                              # not inside a word or another number
         (?P<sign>[-+\u2212])?
-        (?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)
+        (?P<digits>(?:\d{1,3}(?:,\d{3})++|\d++)(?:\.\d++)?|\.\d++)
         (?P<power>[eE][-+\u2212]?\d+)?
+        (?![.,]\d)                            # "0,5" and "1.2.3" are no numbers
         (?:[\s\u00a0\u202f]*(?P<percent>%))?""",
     re.VERBOSE,
 )
 _BETWEEN = {"of": "out of", "to": "range", "\u2013": "range", "out of": "out of"}
 
 
-class ClaimFailed(AssertionError):  # noqa: N818 (the sentence "claim failed" is what a reader sees)
+class ClaimFailed(AssertionError):
     """A number in the text and the measurement disagree."""
 
     def _render_traceback_(self) -> list[str]:

@@ -21,7 +21,7 @@ from dlcourse.learn.card import Card
 from dlcourse.learn.content import content_root
 
 
-class UnknownTerm(KeyError):  # noqa: N818 (names the case, not a kind of error)
+class UnknownTerm(KeyError):
     """The glossary has no such term."""
 
     def __str__(self) -> str:

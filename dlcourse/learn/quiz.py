@@ -142,7 +142,7 @@ def _options(table: dict[str, Any], where: str) -> tuple[Option, ...]:
 
 
 def _keys(table: dict[str, Any], needed: set[str], optional: set[str], where: str) -> None:
-    if missing := {key for key in needed if table.get(key) in ("", [], None)}:
+    if missing := {key for key in needed if table.get(key) in ([], None) or not str(table[key]).strip()}:
         raise ValueError(f"{where}: {', '.join(sorted(missing))} missing or empty.")
     if unknown := set(table) - needed - optional:
         raise ValueError(f"{where}: unknown keys {', '.join(sorted(unknown))}.")

@@ -12,11 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from dlcourse.plot.style import COLOURS, DIVERGING, HOUSE, INK, LINES, MARKERS, STYLES, figure, legend
+from dlcourse.plot.style import DIVERGING, FILLS, HOUSE, INK, LINES, MARKERS, STYLES, figure, legend
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top, in data units
-# Fills are paler than lines, and every point has a dark edge: the first two match the two sides of `field`.
-FILLS = (COLOURS["blue"], COLOURS["orange"], COLOURS["green"], COLOURS["purple"], COLOURS["sky"], COLOURS["yellow"])
 
 
 def _array(values: Any) -> np.ndarray:

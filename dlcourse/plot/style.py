@@ -30,6 +30,8 @@ INK = "#222222"
 LINES = (COLOURS["blue"], COLOURS["vermilion"], INK, COLOURS["green"], "#C774A3")
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "^", "s", "D", "v", "P")
+# Fills are paler than lines, and every point has a dark edge; the first two match the two sides of `DIVERGING`.
+FILLS = (COLOURS["blue"], COLOURS["orange"], COLOURS["green"], COLOURS["purple"], COLOURS["sky"], COLOURS["yellow"])
 # Low values take the first class's blue, high ones the second's orange. Steps, not a smooth run: bands read as a map's.
 DIVERGING = LinearSegmentedColormap.from_list("dlcourse", ["#74B3DD", "#F7F7F5", "#F2AE6C"], N=24)
 
