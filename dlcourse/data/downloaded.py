@@ -1,6 +1,8 @@
 """Sets to download, from the files' bytes to tensors. What `small` leaves out is left out before it becomes float32."""
 
 import io
+import math
+import struct
 import wave
 from collections.abc import Callable
 
@@ -23,17 +25,17 @@ def idx(content: bytes, *shape: int) -> Shaped[Tensor, "..."]:
 
     Raises ValueError for any other file or shape.
     """
-    dimensions = content[3] if content[:3] == b"\x00\x00\x08" else None
-    if dimensions != len(shape):
+    start = 4 + 4 * len(shape)
+    magic = idx_header(*[0] * len(shape))[:4]
+    if content[:4] != magic or len(content) < start:
         raise ValueError(
-            f"not an IDX file of unsigned bytes with {len(shape)} dimensions: it begins with {content[:4].hex()}, "
-            f"wanted {idx_header(*[0] * len(shape))[:4].hex()}"
+            f"not an IDX file of unsigned bytes with {len(shape)} dimensions: "
+            f"it begins with {content[:start].hex() or 'nothing'}, wanted {magic.hex()} and {len(shape)} extents"
         )
-    start = 4 + 4 * dimensions
-    found = tuple(np.frombuffer(content[4:start], dtype=">u4").tolist())
-    if len(found) != len(shape) or any(want not in (-1, got) for want, got in zip(shape, found, strict=True)):
+    found = struct.unpack(f">{len(shape)}I", content[4:start])
+    if any(want not in (-1, got) for want, got in zip(shape, found, strict=True)):
         raise ValueError(f"an IDX file of shape {found}, wanted {shape}")
-    if len(content) - start != np.prod(found, dtype=np.int64):
+    if len(content) - start != math.prod(found):
         raise ValueError(f"an IDX file of shape {found} with {len(content) - start:,} bytes of data")
     return torch.from_numpy(np.frombuffer(content, dtype=np.uint8, offset=start).reshape(found).copy())
 

@@ -46,7 +46,7 @@ class Server:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802
+            def do_GET(self) -> None:
                 outer.asked[self.path] += 1
                 outer.answers.get(self.path, error(404))(self)
 

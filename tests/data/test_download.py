@@ -198,7 +198,7 @@ def test_a_file_that_cannot_be_kept_leaves_nothing_behind(number, server, serve,
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_bytes", half)
-        with pytest.raises(DataUnavailable, match="cannot be kept in .*cache") as caught:
+        with pytest.raises(DataUnavailable, match=r"cannot be kept in .*cache") as caught:
             read(file(f"{server.url}/numbers.gz"))
     assert ("the disk is full" in str(caught.value)) == (number == errno.ENOSPC)
     for way_out in ("make room", "DLCOURSE_CACHE", "DLCOURSE_DATA ", "digits"):
@@ -214,7 +214,7 @@ def test_a_cache_that_cannot_be_made_is_a_plain_error(server, serve, tmp_path, m
     monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path / "a file" / "cache"))
     with (
         pytest.warns(UserWarning, match="cannot be used"),
-        pytest.raises(DataUnavailable, match="cannot be kept in .*a file"),
+        pytest.raises(DataUnavailable, match=r"cannot be kept in .*a file"),
     ):
         read(file(f"{server.url}/numbers.gz"))
 
@@ -246,7 +246,7 @@ def test_a_damaged_cache_without_network_is_a_plain_error(dead_url, cache):
     (cache / PATH).write_bytes(PACKED[:-20])
     with (
         pytest.warns(UserWarning, match="cut short"),
-        pytest.raises(DataUnavailable, match="cut short.*no connection"),
+        pytest.raises(DataUnavailable, match=r"cut short.*no connection"),
     ):
         read(file(f"{dead_url}/numbers.gz"))
 

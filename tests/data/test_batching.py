@@ -1,0 +1,60 @@
+"""Minibatches: each example once, x with its y, shuffled only on request."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlcourse.data import batches
+
+
+def numbered(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    x = torch.arange(n, device="cpu")
+    return torch.stack([x, -x], dim=1).float(), x
+
+
+@given(n=st.integers(1, 40), size=st.integers(1, 50), seed=st.none() | st.integers(0, 5))
+def test_each_example_comes_once_with_its_label(n, size, seed):
+    x, y = numbered(n)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    got = list(batches(x, y, size=size, generator=generator))
+    assert [len(x_batch) for x_batch, _ in got] == [size] * (n // size) + ([n % size] if n % size else [])
+    for x_batch, y_batch in got:
+        assert torch.equal(x_batch[:, 0], y_batch.float())
+    rows = torch.cat([y_batch for _, y_batch in got])
+    assert torch.equal(rows if generator is None else rows.sort().values, y)
+
+
+def test_a_generator_shuffles_anew_in_each_pass_and_repeatably():
+    x, y = numbered(50)
+
+    def passes(seed: int) -> list[list[int]]:
+        generator = torch.Generator().manual_seed(seed)
+        return [[row for _, b in batches(x, y, size=8, generator=generator) for row in b.tolist()] for _ in range(2)]
+
+    state = torch.get_rng_state()
+    first, second = passes(0)
+    assert first != second
+    assert first != sorted(first)
+    assert passes(0) == [first, second]
+    assert passes(1) != [first, second]
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(y, numbered(50)[1])  # the arguments stay as they were
+
+
+@pytest.mark.parametrize(("examples", "labels", "size"), [(3, 2, 1), (2, 3, 1), (0, 0, 1), (3, 3, 0), (3, 3, -1)])
+def test_wrong_sizes_are_refused_at_once(examples, labels, size):
+    with pytest.raises(ValueError, match="wanted"):
+        batches(torch.zeros(examples, device="cpu"), torch.zeros(labels, device="cpu"), size=size)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("where", ["cpu", "default"])
+def test_examples_stay_on_their_device(where):
+    from dlcourse.device import default_device
+
+    device = default_device()
+    x, y = (t.to(device) for t in numbered(10))
+    generator = torch.Generator(device=device if where == "default" else "cpu").manual_seed(0)
+    for x_batch, y_batch in batches(x, y, size=4, generator=generator):
+        assert x_batch.device.type == y_batch.device.type == device.type
