@@ -190,10 +190,10 @@ def doctor() -> None:
     from dlcourse.course import doctor
 
     looked_at = doctor.rows()
-    _table(["", "", "found"], [[row.verdict, row.name, row.found] for row in looked_at])
+    _table(["", "", ""], [[row.verdict, row.name, row.found] for row in looked_at])
     for row in looked_at:
         if row.advice:
-            print(f"\n{row.verdict}: {row.name}: {row.found}\n  {row.advice}.")
+            print(f"\n{row.name}: {row.advice}.")
     verdicts = [row.verdict for row in looked_at]
     if set(verdicts) == {"ok"}:
         print("\nAll is well.")
@@ -317,13 +317,9 @@ def course_build(
     """
     from dlcourse.course.build import build
 
-    stale = build(_checkout(), check=check)
-    for name in stale:
-        print(f"{'stale' if check else 'built'} {name}")
-    if not stale:
-        print("Every notebook is up to date.")
-    elif check:
-        fail("Make them anew with: dlcourse course build")
+    report = build(_checkout(), check=check)
+    print("\n".join(report.lines()))
+    raise typer.Exit(check and not report.ok)
 
 
 @course_app.command("lint")

@@ -91,7 +91,7 @@ def _memory() -> Row:
     limit = _container_limit()
     total = min(memory.total, limit or memory.total)
     free = min(memory.available, total)
-    found = f"{total / GB:.1f} GB of memory, {free / GB:.1f} GB free"
+    found = f"{free / GB:.1f} of {total / GB:.1f} GB of memory free"
     if total < memory.total:
         found += f" (a limit; the machine has {memory.total / GB:.1f} GB)"
     if total < MEMORY_NEEDED:

@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 
 import nbformat
 import psutil
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from traitlets.config import Config
 
 from dlcourse.course import CourseError
 from dlcourse.course.sync import course_root, shipped
@@ -62,10 +63,12 @@ class UnknownNotebookError(CourseError):
 def find(wanted: Iterable[str], *, root: Path | None = None) -> list[Path]:
     """The notebooks meant by `wanted`: `01-neurons`, `01`, `01-neurons-exercises` or a path. None wanted: all chapters.
 
-    Raises UnknownNotebookError with the known names.
+    Raises UnknownNotebookError with the known names, CourseError in a checkout whose notebooks are not built.
     """
     root = root or course_root()
     known = {Path(name).stem: root / name for name in shipped(root) if name.endswith(".ipynb")}
+    if not known:
+        raise CourseError(f"{root} holds no notebooks. In a checkout, make them with: dlcourse course build")
     chapters = [path for path in known.values() if path.parent.name == "chapters"]
     found = []
     for name in wanted:
@@ -110,7 +113,7 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
-    except (OSError, ValueError, nbformat.ValidationError) as error:
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:  # AttributeError: JSON, no object
         raise CourseError(f"Reading {path} as a notebook failed: {error}".rstrip()) from error
     folder = copy / _room(path)
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,34 +121,38 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
     current = 0
 
+    log = copy.parent / "kernel.log"  # what libraries write past Python, and a dying kernel's last words
+    said = dict.fromkeys(range(len(notebook.cells)), "")  # of it, what each cell caused
+
     def begin(cell: nbformat.NotebookNode, cell_index: int) -> None:
         nonlocal current
         current = cell_index
+        logged.seek(0, os.SEEK_END)  # anything earlier belongs to the kernel's start
+
+    def end(cell: nbformat.NotebookNode, cell_index: int, execute_reply: object) -> None:
+        said[cell_index] = logged.read().decode(errors="replace")
 
     quiet = logging.getLogger("dlcourse.course.run")  # what went wrong is told once, by the outcome
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
-    log = copy.parent / "kernel.log"
     client = NotebookClient(
         notebook,
         log=quiet,
         timeout=CELL_LIMIT,
-        kernel_name="python3",
-        kernel_manager_class=AsyncKernelManager,
-        # With no folder of kernels to look in, `python3` is the kernel of this interpreter.
-        config=Config(KernelSpecManager={"kernel_dirs": []}, AsyncKernelManager={"log": quiet}),
-        extra_arguments=[f"--IPKernelApp.exec_lines={STRICT}"],
+        extra_arguments=[f"--IPKernelApp.exec_lines={STRICT}", "--IPKernelApp.capture_fd_output=False"],
         store_widget_state=False,
         shutdown_kernel="immediate",
         on_cell_start=begin,
+        on_cell_executed=end,
     )
+    # With no folder of kernels to look in, `python3` is the kernel of this interpreter, whatever the user installed.
+    client.km = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), log=quiet)
     failure: list[Exception] = []
 
     def work() -> None:
         try:
-            with log.open("wb") as output:
-                environment = _environment(copy.parent)
-                asyncio.run(client.async_execute(cwd=str(folder), env=environment, stdout=output, stderr=output))
+            environment = _environment(copy.parent)
+            asyncio.run(client.async_execute(cwd=str(folder), env=environment, stdout=DEVNULL, stderr=output))
         except Exception as error:  # told below, in the thread that asked
             failure.append(error)
 
@@ -154,24 +161,25 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
     worker = threading.Thread(target=work, daemon=True)
     start = time.perf_counter()
     peak = 0
-    worker.start()
-    try:
-        while worker.is_alive():
-            on_cell(sum(index < current for index in code), len(code), headings[current] if headings else "")
-            peak = max(peak, _memory(before))
-            worker.join(0.05)
-    finally:
-        while worker.is_alive():
-            _kill(before)
-            worker.join(0.05)
+    with log.open("wb") as output, log.open("rb") as logged:
+        worker.start()
+        try:
+            while worker.is_alive():
+                on_cell(sum(index < current for index in code), len(code), headings[current] if headings else "")
+                peak = max(peak, _memory(before))
+                worker.join(0.05)
+        finally:
+            while worker.is_alive():
+                _kill(before)
+                worker.join(0.05)
     seconds = time.perf_counter() - start
 
-    faults = _faults(notebook, headings)
+    faults = _faults(notebook, headings, said)
     for error in failure:
         if not isinstance(error, CellExecutionError):  # that one is in the notebook's outputs
-            said = log.read_text(errors="replace").strip().splitlines()[-20:]
+            last_words = log.read_text(errors="replace").strip().splitlines()[-20:]
             source = notebook.cells[current].source if notebook.cells else ""
-            text = "\n".join([f"{type(error).__name__}: {error}".strip(), *said])
+            text = "\n".join([f"{type(error).__name__}: {error}".strip(), *last_words])
             faults.append(Fault(_place(current, headings), source, text))
     saved = None
     if faults:
@@ -209,7 +217,7 @@ def _headings(notebook: nbformat.NotebookNode) -> list[str]:
     return headings
 
 
-def _faults(notebook: nbformat.NotebookNode, headings: list[str]) -> list[Fault]:
+def _faults(notebook: nbformat.NotebookNode, headings: list[str], said: dict[int, str]) -> list[Fault]:
     faults = []
     for index, cell in enumerate(notebook.cells):
         unsolved = UNSOLVED if "raises-exception" in cell.metadata.get("tags", ()) else ()
@@ -221,6 +229,8 @@ def _faults(notebook: nbformat.NotebookNode, headings: list[str]) -> list[Fault]
                 error = f"written to stderr: {output.text.rstrip()}"
             if error is not None:
                 faults.append(Fault(_place(index, headings), cell.source, error))
+        if said[index]:
+            faults.append(Fault(_place(index, headings), cell.source, f"written past Python: {said[index].rstrip()}"))
     return faults
 
 

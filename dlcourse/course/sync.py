@@ -223,7 +223,10 @@ def _write(folder: Path, name: str, content: bytes) -> None:
 
 def _refuse_unusable(folder: Path, source: Path, names: list[str]) -> None:
     if not names:
-        raise CourseError(f"The course's chapters and exercises were looked for in {source}, and there are none.")
+        raise CourseError(
+            f"The course's chapters and exercises were looked for in {source}, and there are none. "
+            "In a checkout, make them with: dlcourse course build"
+        )
     if os.path.lexists(folder) and not folder.is_dir():
         raise CourseError(f"The course needs a folder, and {folder} is not one. Name another.")
     real = folder.resolve()
