@@ -7,12 +7,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import torch
-from jaxtyping import Float, Shaped
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from dlcourse.plot.style import DIVERGING, FILLS, HOUSE, INK, LINES, MARKERS, STYLES, figure, legend
+from dlcourse.types import Float, Shaped, Tensor
 
 Extent = tuple[float, float, float, float]  # left, right, bottom, top, in data units
 
@@ -24,8 +23,8 @@ def _array(values: Any) -> np.ndarray:
 
 def points(
     ax: Axes,
-    x: Float[Tensor, "batch features"],
-    labels: Shaped[Tensor, " batch"],
+    x: Float[Tensor, "points 2"],
+    labels: Shaped[Tensor, " points"],
     *,
     names: Sequence[str] = ("0", "1"),
 ) -> None:
@@ -54,7 +53,7 @@ def points(
     legend(ax)
 
 
-def grid(extent: Extent, n: int = 200) -> Float[Tensor, "batch features"]:
+def grid(extent: Extent, n: int = 200) -> Float[Tensor, "points 2"]:
     """The n * n points of a grid over `extent` = (left, right, bottom, top), float32, row by row from the bottom.
 
     Feed them to a model and give the result to `field` with the same extent.
@@ -71,7 +70,7 @@ def grid(extent: Extent, n: int = 200) -> Float[Tensor, "batch features"]:
 
 def field(
     ax: Axes,
-    values: Shaped[Tensor, "*batch"],
+    values: Shaped[Tensor, "..."],
     extent: Extent,
     *,
     level: float | None = 0.0,
@@ -116,7 +115,7 @@ def field(
 
 def line(
     ax: Axes,
-    weight: Float[Tensor, " features"],
+    weight: Float[Tensor, "2"],
     bias: float | Float[Tensor, ""],
     *,
     label: str | None = None,
@@ -145,8 +144,8 @@ def line(
 
 def curves(
     ax: Axes,
-    x: Shaped[Tensor, " time"],
-    lines: Mapping[str, Shaped[Tensor, " time"]],
+    x: Shaped[Tensor, " points"],
+    lines: Mapping[str, Shaped[Tensor, " points"]],
     *,
     xlabel: str | None = None,
     ylabel: str | None = None,
@@ -169,7 +168,7 @@ def curves(
 
 
 def images(
-    images: Shaped[Tensor, "batch *channel height width"],
+    images: Shaped[Tensor, "batch ... height width"],
     *,
     titles: Sequence[str] | None = None,
     columns: int = 8,

@@ -30,7 +30,8 @@ why = "Count."
 CHAPTER = (
     "# 1 · Neurons\n\n- 01-O1: count.\n\nAbout 52 minutes. See chapter 2 and *00 Start here*.",
     "from dlcourse import claim, data, plot, predict, quiz, reveal, seed\n\nseed(1)",
-    "## The puzzle\n\nOf 569 biopsies 97 % are right (Rosenblatt, 1958), and in 1986 too. A **logit** is `3 * x` or $4x$.",
+    "## The puzzle\n\n"
+    "Of 569 biopsies 97 % are right (Rosenblatt, 1958), and in 1986 too. A **logit** is `3 * x` or $4x$.",
     'claim("569 biopsies", 569, 569, 569)\nclaim("97 %", 0.97, 0.9, 1.0)',
     "## Stop 1 · One neuron\n\n**Predict.** See [the puzzle](#The-puzzle).",
     'predict("01.shift", "Where?", guess=...)',
@@ -40,7 +41,8 @@ CHAPTER = (
     'fig, ax = plot.figure()\nplot.show(fig, alt="Twenty characters and more.")',
     "## Beliefs that fail\n\n## What would break\n\n## Your turn\n\n"
     "[Exercises](../exercises/01-neurons/01-neurons-exercises.ipynb)\n\n## Quiz\n\n## Summary\n\n- 01-O1: counted.\n\n"
-    "## Where it is used, limits, and what came after\n\n## Papers\n\n- F. Rosenblatt (1958), 386 to 408, arXiv:1511.07289.",
+    "## Where it is used, limits, and what came after\n\n"
+    "## Papers\n\n- F. Rosenblatt (1958), 386 to 408, arXiv:1511.07289.",
 )
 
 
