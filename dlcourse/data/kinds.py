@@ -60,7 +60,7 @@ class Recordings:
     """Recordings of different lengths; the label is what is said, the speaker is who says it."""
 
     name: str
-    waves: tuple[Float[Tensor, " time"], ...]  # amplitude in [-1, 1]
+    waves: tuple[Float[Tensor, " _"], ...]  # amplitude in [-1, 1) over time; `_` because the lengths differ
     y: Int[Tensor, " batch"]  # index into `classes`
     speakers: tuple[str, ...]  # one for each wave
     classes: tuple[str, ...]

@@ -42,19 +42,16 @@ def test_a_generator_shuffles_anew_in_each_pass_and_repeatably():
     assert torch.equal(y, numbered(50)[1])  # the arguments stay as they were
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("examples", "labels", "size"), [(3, 2, 1), (2, 3, 1), (0, 0, 1), (3, 3, 0), (3, 3, -1)])
 def test_wrong_sizes_are_refused_at_once(examples, labels, size):
     with pytest.raises(ValueError, match="wanted"):
         batches(torch.zeros(examples, device="cpu"), torch.zeros(labels, device="cpu"), size=size)
 
 
-@pytest.mark.gpu
-@pytest.mark.parametrize("where", ["cpu", "default"])
-def test_examples_stay_on_their_device(where):
-    from dlcourse.device import default_device
-
-    device = default_device()
+@pytest.mark.parametrize("drawn_on_the_cpu", [True, False])
+def test_examples_stay_on_their_device(device, drawn_on_the_cpu):
     x, y = (t.to(device) for t in numbered(10))
-    generator = torch.Generator(device=device if where == "default" else "cpu").manual_seed(0)
+    generator = torch.Generator(device="cpu" if drawn_on_the_cpu else device).manual_seed(0)
     for x_batch, y_batch in batches(x, y, size=4, generator=generator):
         assert x_batch.device.type == y_batch.device.type == device.type
