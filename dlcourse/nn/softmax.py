@@ -51,7 +51,8 @@ def logsumexp(x: Float[Tensor, "..."], *, dim: int = -1) -> Float[Tensor, "..."]
     >>> logsumexp(torch.zeros(2))  # log 2
     tensor(0.6931)
     """
-    largest = _largest(x, dim)
+    bound = torch.finfo(x.dtype).max
+    largest = _largest(x, dim).clamp(-bound, bound)  # so that infinity minus infinity never comes up, as in torch
     return largest.squeeze(dim) + torch.log(torch.exp(x - largest).sum(dim))
 
 
