@@ -1,0 +1,32 @@
+"""One check per exercise: it passes, or says what was called, what came back, what was wanted and the likely reason.
+
+    checks.sigmoid(sigmoid)              check an answer
+    checks.hint("01.sigmoid")            a hint, a stronger one each time
+    checks.solution("01.sigmoid")        a worked answer, after a try
+    checks.progress()                    what is done
+    checks.continue_here()               the next exercise
+
+Importing this loads no torch; the first check does.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from dlcourse.checks.outcome import CheckFailed, NotStarted
+
+_GUIDE = ("hint", "solution", "progress", "continue_here")
+_CHECKS = ("accuracy", "sigmoid", "perceptron", "xor", "cross_entropy", "hinges", "debug_neuron")
+
+__all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _GUIDE:
+        return getattr(import_module("dlcourse.checks.guide"), name)
+    if name in _CHECKS:
+        return import_module("dlcourse.checks.registry").CALLABLES[name]
+    raise AttributeError(f"dlcourse.checks has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,131 @@
+"""01.sigmoid: right in value and slope from -1000 to 1000."""
+
+import torch
+
+from dlcourse.checks.examiner import Examiner, Suspect, gives
+from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.subject import Subject
+from dlcourse.nn import sigmoid
+
+# The order matters: the first suspect that fits is named.
+SUSPECTS = (
+    Suspect(
+        "exp overflowed: exp(1000) is infinite, and inf / inf is nan. Give exp only numbers that are not positive: "
+        "use one form of the formula for x >= 0 and the other for x < 0.",
+        lambda got, wanted, x: isinstance(got, torch.Tensor) and got.shape == x.shape and bool(got.isnan().any()),
+    ),
+    Suspect(
+        "A minus sign is missing: this is sigmoid(-x), so the curve falls where it should rise.",
+        gives(lambda x: sigmoid(-x)),
+    ),
+    Suspect("This is tanh, which runs from -1 to 1. The sigmoid runs from 0 to 1.", gives(torch.tanh)),
+    Suspect(
+        "This is exp(-x) / (1 + exp(-x)) or a relative of it: check the formula at x = 0 and at x = 2 by hand.",
+        gives(lambda x: sigmoid(x) * (1 - sigmoid(x))),
+    ),
+    Suspect(
+        "The input was clamped to a narrow range, so far-out inputs give a value that is not close to 0 or 1. "
+        "Nothing needs clamping when exp is given only numbers that are not positive.",
+        lambda got, wanted, x: _clamped(got, wanted, x),
+    ),
+)
+SLOPES = (
+    Suspect(
+        "The values are right and a slope is nan: somewhere exp still becomes infinite. torch.where passes slopes through "
+        "both of its branches, and in the branch not taken 0 times infinity is nan. Make exp's input harmless "
+        "before it is used, with .clamp(max=0) for example.",
+        lambda got, wanted, x: bool(got.isnan().any()),
+    ),
+    Suspect(
+        "The slope is 0 at x = 0, where it should be a quarter: torch gives |x| the slope 0 there. "
+        "Use .clamp(min=0) and .clamp(max=0) in the two branches instead of abs.",
+        lambda got, wanted, x: bool((got[x == 0] == 0).all()) and bool((x == 0).any()),
+    ),
+)
+CRASHES = (
+    (
+        "only one element tensors can be converted",
+        "It works on one number only: math.exp takes no tensors, torch.exp does.",
+    ),
+    (
+        "only one element tensors can be converted to Python scalars",
+        "torch.exp takes whole tensors, math.exp does not.",
+    ),
+    (
+        "a Tensor with",
+        "It works on one number only: `if` and float() cannot look at a whole tensor. Use torch.where and torch.exp.",
+    ),
+    ("ambiguous", "`if` cannot look at a whole tensor: torch.where(condition, this, that) chooses entry by entry."),
+)
+WRONG_VALUE = (
+    "The values differ from 1 / (1 + exp(-x)). Compute one of them with a pocket calculator and follow your code."
+)
+WRONG_SLOPE = "The values are right and their slope is not. The slope of the sigmoid is s (1 - s); see which operation flattens it."
+
+
+def _clamped(got: object, wanted: torch.Tensor, x: torch.Tensor) -> bool:
+    """Is there one bound c at which everything beyond stays at sigmoid(c)?"""
+    if not isinstance(got, torch.Tensor) or got.shape != x.shape or got.dtype != x.dtype or not got.numel():
+        return False
+    bounds = torch.logit(got.double()[(got > 0) & (got < 1)]).abs()
+    if not bounds.numel():
+        return False
+    bound = bounds.max().item()
+    return bool((x.abs() > bound).any()) and gives(lambda x: sigmoid(x.clamp(-bound, bound)))(got, wanted, x)
+
+
+def check(subject: Subject, seed: int | None) -> str:
+    ask = Examiner("01.sigmoid", "sigmoid", subject, SUSPECTS, CRASHES)
+
+    def right_at(x: torch.Tensor) -> None:
+        ask.value((x,), sigmoid(x), generic=WRONG_VALUE)
+
+    def steep_at(x: torch.Tensor, cotangent: torch.Tensor) -> None:
+        value = sigmoid(x)
+        ask.slope((x,), cotangent, 0, cotangent * value * (1 - value), suspects=SLOPES, generic=WRONG_SLOPE)
+
+    right_at(torch.tensor([-2.0, -0.5, 0.0, 1.0, 3.0]))
+    right_at(torch.tensor([-1000.0, -30.0, 0.0, 30.0, 1000.0]))
+    right_at(torch.tensor([[-1000.0, 40.0], [-0.25, 1000.0]], dtype=torch.float64))
+    steep_at(torch.tensor([-1000.0, -3.0, 0.0, 3.0, 1000.0]), torch.ones(5))
+
+    generator = torch.Generator().manual_seed(1 if seed is None else seed)
+    for round_ in range(6):
+        dimensions = int(torch.randint(1, 4, (), generator=generator))
+        shape = torch.randint(1, 7, (dimensions,), generator=generator).tolist()
+        dtype = (torch.float32, torch.float64)[round_ % 2]
+        spread = (3, 30, 1000)[round_ % 3]
+        x = ((torch.rand(shape, generator=generator, dtype=torch.float64) * 2 - 1) * spread).to(dtype)
+        x = x.transpose(0, -1)  # a view whose entries do not lie in order
+        right_at(x)
+        steep_at(x, torch.randn(x.shape, generator=generator, dtype=dtype))
+    right_at(torch.tensor(0.5))
+    right_at(torch.empty(0, 3))
+    return f"right on {ask.asked} inputs, in value and in slope, from -1000 to 1000. It survives."
+
+
+EXERCISE = Exercise(
+    id="01.sigmoid",
+    name="sigmoid",
+    title="A sigmoid that survives",
+    objectives=("01-O3",),
+    difficulty=2,
+    minutes=8,
+    points=2,
+    task="Write sigmoid(x): a float tensor of any shape in, the same shape and dtype out, right in value and slope.",
+    ranges="one to three dimensions of one to six entries each, values between -1000 and 1000, float32 and float64, "
+    "tensors that are views of others",
+    hints=(
+        "Which of exp(-1000) and exp(1000) does harm? There are two ways to write the sigmoid; each is safe on one side.",
+        "1 / (1 + exp(-x)) is safe for x >= 0, and exp(x) / (1 + exp(x)) for x < 0. torch.where(x >= 0, a, b) takes each "
+        "entry from one of two tensors, but it computes both, and slopes pass through both: so keep the harmful numbers "
+        "away from exp in either.",
+        "Write low = x.clamp(max=0) and high = x.clamp(min=0). Then a = 1 / (1 + torch.exp(-high)), "
+        "b = torch.exp(low) / (1 + torch.exp(low)), and torch.where picks a where x >= 0.",
+    ),
+    reference=sigmoid,
+    walkthrough="Both forms are the same function, and each calls exp only with numbers that are not positive, so nothing "
+    "overflows. The clamps keep the branch that is not taken finite too, because torch.where multiplies its slope by zero, "
+    "and zero times infinity is nan.",
+    check=check,
+)

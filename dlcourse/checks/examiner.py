@@ -1,0 +1,195 @@
+"""Asks an answer one question after another, compares, and stops at the first difference with a diagnosis.
+
+The likely reason comes from a table of suspects. A suspect is a known misconception as code: what it would have
+returned for the same arguments. If that is what came back, its reason is the one to read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from dlcourse.checks.outcome import AnswerError, CheckFailed, NotStarted
+from dlcourse.checks.show import apart, kind, show
+from dlcourse.checks.subject import Subject
+
+# (relative, absolute): room for another order of the same arithmetic, far below any misconception.
+TOLERANCE = {torch.float32: (2e-5, 2e-6), torch.float64: (1e-9, 1e-12)}
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One misconception. fits(got, wanted, *args): is that what came back? reason: what to tell the learner."""
+
+    reason: str
+    fits: Callable[..., bool]
+
+
+def gives(function: Callable[..., Any]) -> Callable[..., bool]:
+    """The test of a suspect that returns `function(*args)`."""
+    return lambda got, wanted, *args: matches(got, function(*args))
+
+
+def matches(got: Any, wanted: Any) -> bool:
+    """Equal in type, shape and dtype, and in value within the tolerance; nan matches nan (for suspects only)."""
+    if isinstance(wanted, Tensor):
+        return (
+            isinstance(got, Tensor)
+            and got.dtype == wanted.dtype
+            and got.shape == wanted.shape
+            and not _wrong(got, wanted, equal_nan=True).any()
+        )
+    if type(got) is not type(wanted):
+        return False
+    if type(wanted) is float:
+        return matches(torch.tensor(got, dtype=torch.float64), torch.tensor(wanted, dtype=torch.float64))
+    if type(wanted) in (tuple, list):
+        return len(got) == len(wanted) and all(map(matches, got, wanted))
+    return got == wanted
+
+
+def _wrong(got: Tensor, wanted: Tensor, *, equal_nan: bool = False) -> Tensor:
+    """Which entries differ. A nan is never right unless `equal_nan`."""
+    if not wanted.is_floating_point():
+        return got != wanted
+    relative, absolute = TOLERANCE[wanted.dtype]
+    return ~torch.isclose(got, wanted, rtol=relative, atol=absolute, equal_nan=equal_nan)
+
+
+class Examiner:
+    """One run of a check.
+
+    exercise: its id. name: what the learner calls the answer. crashes: pairs (part of an exception's text, reason).
+    Counts its questions in `asked`; every method raises CheckFailed or NotStarted at the first difference.
+    """
+
+    def __init__(
+        self,
+        exercise: str,
+        name: str,
+        subject: Subject,
+        suspects: Sequence[Suspect] = (),
+        crashes: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.exercise, self.name, self.subject = exercise, name, subject
+        self.suspects, self.crashes = suspects, crashes
+        self.asked = 0
+
+    def value(self, args: tuple[Any, ...], wanted: Any, *, generic: str) -> Any:
+        """The answer's value for `args`, after comparing it with `wanted`. generic: the reason when no suspect fits."""
+        called = self.written(args)
+        got = self.ask(lambda: self.subject.call(*args), called=called, wanted=show(wanted))
+        self.compare(got, wanted, args, called=called, generic=generic)
+        return got
+
+    def slope(
+        self,
+        args: tuple[Any, ...],
+        cotangent: Tensor,
+        position: int,
+        wanted: Tensor,
+        *,
+        suspects: Sequence[Suspect],
+        generic: str,
+    ) -> None:
+        """Compares the slope of sum(cotangent * answer) for the argument at `position`.
+
+        suspects: of the slope; each is given (slope or None, wanted, *args).
+        """
+        called = f"the slope of {self.written(args)}"
+        called += "" if not cotangent.dim() else f", weighted by {show(cotangent)} and summed,"
+        slopes = self.ask(lambda: self.subject.vjp(args, cotangent), called=called, wanted=show(wanted))
+        got = slopes[position]
+        if got is None:
+            reason = "No slope reaches the input: something on the way left torch's record of the computation "
+            reason += "(.detach(), .item(), .tolist(), .data, torch.no_grad, numpy, or a new torch.tensor). Stay with tensor operations."
+            self.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=reason)
+        self.compare(got, wanted, args, called=called, generic=generic, suspects=suspects)
+
+    def ask(self, question: Callable[[], Any], *, called: str, wanted: str) -> Any:
+        """The answer's value, or the diagnosis when it gave none."""
+        self.asked += 1
+        try:
+            return question()
+        except AnswerError as error:
+            if error.kind == "not-started":
+                how = f"write your code in place of the line `raise NotStarted`, run the cell, then run this one. "
+                hint = f'checks.hint("{self.exercise}") gives a first idea.'
+                raise NotStarted(f"{self.exercise}: {how}{hint}") from None
+            came_back = {
+                "raised": f"{error}" + (f"\nin {error.line}" if error.line else ""),
+                "signature": error.message,
+                "not-plain": error.message,
+            }.get(error.kind, f"nothing: {error.message}")
+            self.fail(called=called, came_back=came_back, wanted=wanted, reason=self._reason_of(error))
+
+    def _reason_of(self, error: AnswerError) -> str:
+        for part, reason in self.crashes:
+            if part in str(error):
+                return reason
+        return {
+            "raised": "The code stopped with this error. Run it by hand on the input above and print shapes and dtypes on the way.",
+            "signature": "The name or the parameters differ from the stub. Keep the first line of the stub as it was.",
+            "changed-argument": "An argument was changed in place (an operation that ends in _, an assignment to x[...] or +=). "
+            "The caller still needs it: make a new tensor instead, or .clone() first.",
+            "not-plain": "Return plain torch tensors and Python numbers, as the stub says.",
+            "silent": "It took too long: look for a loop that never ends.",
+            "gone": "The process that runs the answer ended or sent something that is no answer.",
+        }[error.kind]
+
+    def compare(
+        self,
+        got: Any,
+        wanted: Any,
+        args: tuple[Any, ...],
+        *,
+        called: str,
+        generic: str,
+        suspects: Sequence[Suspect] | None = None,
+    ) -> None:
+        """Fails unless `got` is `wanted`: first in what it is, then in its values. Suspects may know either mistake."""
+        if advice := unlike(got, wanted):
+            came_back, right = (
+                f"{kind(got)}: {show(got)}" if got is not None else "None",
+                f"{kind(wanted)}: {show(wanted)}",
+            )
+        elif isinstance(wanted, Tensor) and (wrong := _wrong(got, wanted)).any():
+            came_back, right = apart(got, wanted, tuple(wrong.nonzero()[0].tolist()))
+        elif not matches(got, wanted):
+            came_back, right = apart(got, wanted)
+        else:
+            return
+        suspects = self.suspects if suspects is None else suspects
+        suspected = next((suspect.reason for suspect in suspects if suspect.fits(got, wanted, *args)), "")
+        self.fail(called=called, came_back=came_back, wanted=right, reason=suspected or advice or generic)
+
+    def written(self, args: tuple[Any, ...]) -> str:
+        """The call as a learner would write it."""
+        return f"{self.name}({', '.join(map(show, args))})"
+
+    def fail(self, *, called: str, came_back: str, wanted: str, reason: str) -> NoReturn:
+        raise CheckFailed(self.exercise, called=called, came_back=came_back, wanted=wanted, reason=reason) from None
+
+
+def unlike(got: Any, wanted: Any) -> str:
+    """Why `got` is another kind of thing than `wanted`, as advice; "" when it is the same kind."""
+    if got is None and wanted is not None:
+        return "Nothing was returned: the last line needs `return`."
+    if isinstance(wanted, Tensor) and isinstance(got, Tensor):
+        if got.shape != wanted.shape:
+            return f"The shape should be {tuple(wanted.shape)} and is {tuple(got.shape)}. Print the shapes on the way, and look for broadcasting."
+        if got.dtype != wanted.dtype:
+            return f"The dtype should be {wanted.dtype} and is {got.dtype}: some step on the way fixes a dtype. Take it from the input."
+        return ""
+    if type(got) is type(wanted):
+        if type(wanted) in (tuple, list) and len(got) != len(wanted):
+            return f"{len(wanted)} values were wanted, and {len(got)} came."
+        if type(wanted) in (tuple, list):
+            return next((advice for pair in zip(got, wanted, strict=True) if (advice := unlike(*pair))), "")
+        return ""
+    advice = {int: "int(...)", float: "float(...) or .item()", bool: "bool(...)"}.get(type(wanted))
+    if advice and (isinstance(got, Tensor) or type(got) in (int, float, bool)):
+        return f"This is {kind(got)}, and {kind(wanted)} was wanted: {advice} makes one."
+    return f"This is {kind(got)}, and {kind(wanted)} was wanted."

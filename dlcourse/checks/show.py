@@ -1,0 +1,89 @@
+"""Values written for a reader: short, and for a large tensor the entries around the first wrong one."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FULL = 12  # elements up to which a tensor is written in full
+AROUND = 2  # entries shown on either side of the wrong one
+LONGEST = 300  # characters of a text
+
+
+def show(value: Any, *, near: tuple[int, ...] | None = None, digits: int = 4) -> str:
+    """`value` in a few words. near: the index of the entry that matters. digits: significant digits of a float.
+
+    >>> show(torch.tensor([[0.5, -1000.0], [float("nan"), 0.0]]))
+    'tensor([[0.5, -1000], [nan, 0]])'
+    >>> show(torch.zeros(100, 7, dtype=torch.float64), near=(3, 4))
+    'tensor of shape (100, 7), float64; at [3, 4]: 0, around it [0, 0, 0, 0, 0]'
+    >>> show((True, torch.tensor(2))), show(0.1 + 0.2)
+    ('(True, tensor(2))', '0.3')
+    """
+    if isinstance(value, Tensor):
+        return _show_tensor(value, near, digits)
+    if type(value) is float:
+        return _number(value, digits)
+    if type(value) in (tuple, list):
+        inside = ", ".join(show(item, digits=digits) for item in value[:FULL])
+        inside += ", ..." if len(value) > FULL else ""
+        return f"({inside}{',' if len(value) == 1 else ''})" if type(value) is tuple else f"[{inside}]"
+    if type(value) is dict:
+        inside = ", ".join(f"{key}: {show(item, digits=digits)}" for key, item in list(value.items())[:FULL])
+        return f"{{{inside}{', ...' if len(value) > FULL else ''}}}"
+    text = repr(value)
+    return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
+
+
+def kind(value: Any) -> str:
+    """What `value` is, in the reader's words."""
+    if isinstance(value, Tensor):
+        return f"a {_dtype(value)} tensor of shape {tuple(value.shape)}"
+    if value is None:
+        return "None"
+    if type(value) in (tuple, list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
+
+
+def apart(got: Any, wanted: Any, near: tuple[int, ...] | None = None) -> tuple[str, str]:
+    """Both values with as many digits as it takes to see the difference."""
+    for digits in (4, 6, 9, 17):
+        texts = show(got, near=near, digits=digits), show(wanted, near=near, digits=digits)
+        if texts[0] != texts[1]:
+            break
+    return texts
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _number(value: float | complex | bool, digits: int) -> str:
+    if type(value) is float:
+        # A short whole number reads better in full than as 1e+03; beyond that %g decides.
+        return (
+            f"{value:.0f}"
+            if math.isfinite(value) and value == round(value) and abs(value) < 1e6
+            else f"{value:.{digits}g}"
+        )
+    return str(value)
+
+
+def _nested(values: Any, digits: int) -> str:
+    if isinstance(values, list):
+        return "[" + ", ".join(_nested(item, digits) for item in values) + "]"
+    return _number(values, digits)
+
+
+def _show_tensor(tensor: Tensor, near: tuple[int, ...] | None, digits: int) -> str:
+    usual = tensor.dtype in (torch.float32, torch.int64, torch.bool)
+    if tensor.numel() <= FULL:
+        shape = f", shape {tuple(tensor.shape)}" if tensor.numel() == 0 else ""
+        return f"tensor({_nested(tensor.tolist(), digits)}{shape}{'' if usual else f', {_dtype(tensor)}'})"
+    text = f"tensor of shape {tuple(tensor.shape)}{'' if usual else f', {_dtype(tensor)}'}"
+    index = near or (0,) * tensor.dim()
+    row, column = tensor[index[:-1]], index[-1]
+    around = row[max(0, column - AROUND) : column + AROUND + 1].tolist()
+    return f"{text}; at {list(index)}: {_number(tensor[index].item(), digits)}, around it {_nested(around, digits)}"

@@ -1,0 +1,248 @@
+"""What a check sees of an answer: four questions, and values from a closed list.
+
+    check -> Subject -> message -> Answerer -> the learner's function or class
+
+The Answerer stands on the learner's side. In a notebook it is called directly, in the grader it sits behind a socket in
+another process; both ways every value is written to bytes and read back. So an answer cannot change the check's
+inputs, cannot hand out an object that lies about itself, and what passes in the notebook passes in the grader.
+"""
+
+import inspect
+import socket
+import traceback
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcourse.checks.outcome import AnswerError, NotStarted
+from dlcourse.checks.values import WireError, decode, encode, receive, send
+
+MAX_TEXT = 2_000  # characters of a learner's message that are kept
+MAX_WARNINGS = 10
+
+
+class Subject:
+    """An answer seen from the check. Every method raises AnswerError when the answer gives no value.
+
+    exchange: takes a request message, gives the reply message.
+    warned: what the answer's code warned of so far, each text once.
+    """
+
+    def __init__(self, exchange: Callable[[bytes], bytes | bytearray]) -> None:
+        self._exchange = exchange
+        self.warned: list[str] = []
+
+    def call(self, *values: Any) -> Any:
+        """The function's value. A class is constructed with `values` instead and kept; its state comes back."""
+        return self._ask("call", values)
+
+    def vjp(self, args: tuple[Any, ...], cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        """The slope of sum(cotangent * answer(*args)) for each argument; None where nothing flows.
+
+        Raises AnswerError of kind "raised" when the answer is no tensor of the cotangent's shape.
+        """
+        slopes = self._ask("vjp", (args, cotangent))
+        if type(slopes) is not tuple or len(slopes) != len(args):
+            raise AnswerError("gone", "the slopes that came back are not one for each argument")
+        if not all(slope is None or type(slope) is Tensor for slope in slopes):
+            raise AnswerError("gone", "a slope that came back is not a tensor")
+        return slopes
+
+    def step(self, *values: Any) -> Any:
+        """The value of the `step` method of the object that the last `call` constructed."""
+        return self._ask("step", values)
+
+    def state(self) -> dict[str, Any]:
+        """That object's plain attributes by name (tensors, numbers, texts); of a module its state_dict too."""
+        state = self._ask("state", ())
+        if type(state) is not dict:
+            raise AnswerError("gone", "the state that came back is not a dict")
+        return state
+
+    def _ask(self, question: str, values: tuple[Any, ...]) -> Any:
+        reply = self._reply(encode({"question": question, "values": values}))
+        for text in _texts(reply.get("warned"))[:MAX_WARNINGS]:
+            if text not in self.warned and len(self.warned) < MAX_WARNINGS:
+                self.warned.append(text)
+        if "value" in reply:
+            return reply["value"]
+        kind, message, error, line = [*_texts(reply.get("error")), "", "", "", ""][:4]
+        if kind not in AnswerError.KINDS:
+            raise AnswerError("gone", "the reply cannot be read")
+        raise AnswerError(kind, message, error=error, line=line)
+
+    def _reply(self, request: bytes) -> dict[str, Any]:
+        try:
+            reply = decode(self._exchange(request))
+        except WireError as error:
+            raise AnswerError("gone", f"what came back cannot be read: {error}") from error
+        if type(reply) is not dict:
+            raise AnswerError("gone", "the reply is not a dict")
+        return reply
+
+
+def _texts(values: Any) -> list[str]:
+    """The texts of an untrusted list, cut to a sane length and free of control characters."""
+    if type(values) not in (tuple, list):
+        return []
+    return [
+        "".join(c for c in value[:MAX_TEXT] if c.isprintable() or c == "\n") for value in values if type(value) is str
+    ]
+
+
+class LocalSubject(Subject):
+    """An answer in this process."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(Answerer(answer).reply)
+
+
+class RemoteSubject(Subject):
+    """An answer behind a socket whose other end runs `serve`.
+
+    timeout: seconds for one question. After a timeout or a broken frame no further question is asked, because the
+    next reply would belong to the last question.
+    """
+
+    def __init__(self, channel: socket.socket, *, timeout: float = 60.0) -> None:
+        super().__init__(self._over_the_wire)
+        self._channel, self._timeout = channel, timeout
+        self._broken: AnswerError | None = None
+
+    def _over_the_wire(self, request: bytes) -> bytearray:
+        if self._broken:
+            raise AnswerError(self._broken.kind, self._broken.message)
+        try:
+            send(self._channel, request, timeout=self._timeout)
+            reply = receive(self._channel, timeout=self._timeout)
+        except TimeoutError:
+            self._broken = AnswerError("silent", f"no answer within {self._timeout:g} s")
+        except (OSError, WireError) as error:
+            self._broken = AnswerError("gone", f"the answer's process ended or sent rubbish ({error})")
+        else:
+            if reply is not None:
+                return reply
+            self._broken = AnswerError("gone", "the answer's process ended")
+        raise self._broken
+
+
+def serve(answer: Any, channel: socket.socket) -> None:
+    """Answers questions on `channel` until the other side ends. Runs on the learner's side."""
+    answerer = Answerer(answer)
+    while (request := receive(channel)) is not None:
+        send(channel, answerer.reply(request))
+
+
+class Answerer:
+    """The learner's side: reads a question, asks the answer, writes the reply. It protects nobody; `Subject` does."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+        self._object: Any = None
+
+    def reply(self, request: bytes | bytearray) -> bytes:
+        asked = decode(request)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("default")
+            try:
+                outcome = {"value": getattr(self, "_" + asked["question"])(*asked["values"])}
+                message = encode(outcome)
+            except AnswerError as error:
+                outcome = {"error": (error.kind, error.message, error.error, error.line)}
+            except WireError as error:
+                outcome = {"error": ("not-plain", str(error))}
+            else:
+                if not caught:
+                    return message
+        outcome["warned"] = [_clean(f"{warning.category.__name__}: {warning.message}") for warning in caught]
+        return encode(outcome)
+
+    def _call(self, *values: Any) -> Any:
+        if not inspect.isclass(self._answer):
+            return self._run(self._answer, *values)
+        self._object = self._run(self._answer, *values)
+        return self._state()
+
+    def _step(self, *values: Any) -> Any:
+        method = getattr(self._object, "step", None)
+        if method is None:
+            name = type(self._object).__name__
+            raise AnswerError("signature", f"{name} has no method `step`")
+        return self._run(method, *values)
+
+    def _state(self) -> dict[str, Any]:
+        attributes = dict(getattr(self._object, "__dict__", {}))
+        if isinstance(self._object, torch.nn.Module):
+            attributes |= self._object.state_dict()
+        return {name: value for name, value in attributes.items() if not name.startswith("_") and _is_plain(value)}
+
+    def _vjp(self, args: tuple[Any, ...], cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        leaves = [value for value in args if isinstance(value, Tensor) and value.is_floating_point()]
+        for leaf in leaves:
+            leaf.requires_grad_()
+        with torch.enable_grad():
+            slopes = iter(self._run(lambda *values: _slopes(self._answer(*values), leaves, cotangent), *args))
+        return tuple(next(slopes) if any(value is leaf for leaf in leaves) else None for value in args)
+
+    def _run(self, function: Any, *values: Any) -> Any:
+        """function(*values), with everything that can go wrong turned into an AnswerError."""
+        _bind(function, values)
+        before = encode(values)
+        try:
+            value = function(*values)
+        except Exception as error:
+            raise _described(error) from error
+        except SystemExit as error:
+            raise AnswerError("raised", "the code asked Python to end", error="SystemExit") from error
+        if encode(values) != before:
+            raise AnswerError("changed-argument", "an argument was changed in place")
+        return value
+
+
+def _slopes(value: Any, leaves: list[Tensor], cotangent: Tensor) -> tuple[Tensor | None, ...]:
+    if not isinstance(value, Tensor) or value.shape != cotangent.shape:
+        raise TypeError("the slope needs a tensor of the right shape")
+    if not value.requires_grad:
+        return (None,) * len(leaves)
+    return torch.autograd.grad(value, leaves, cotangent, allow_unused=True)
+
+
+def _bind(function: Any, values: tuple[Any, ...]) -> None:
+    if not callable(function):
+        raise AnswerError("signature", f"a {type(function).__name__} is not a function")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return  # a function written in C may not tell its parameters; calling it will
+    try:
+        signature.bind(*values)
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise AnswerError("signature", f"{name}{signature} cannot take {len(values)} arguments: {error}") from error
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        encode(value)
+    except WireError:
+        return False
+    return True
+
+
+def _described(error: Exception) -> AnswerError:
+    """The exception in words, with the line of the learner's code it came from."""
+    if type(error) is NotStarted:
+        return AnswerError("not-started", "")
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) != Path(__file__)]
+    # The first frame beyond this file is the learner's; deeper ones may be torch's, whose lines explain nothing.
+    own = [frame for frame in frames if frame.filename == frames[0].filename]
+    line = f"line {own[-1].lineno}: {own[-1].line}" if own else ""
+    return AnswerError("raised", _clean(str(error)), error=type(error).__name__, line=_clean(line))
+
+
+def _clean(text: str) -> str:
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode()
