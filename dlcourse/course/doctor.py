@@ -169,7 +169,7 @@ def _kernel() -> Row:
     spec = KernelSpecManager().get_kernel_spec("python3")
     program = spec.argv[0]
     # A bare name means the interpreter that runs JupyterLab.
-    if os.sep not in program or os.path.samefile(Path(program).parent, Path(sys.executable).parent):
+    if os.sep not in program or Path(program).parent.resolve() == Path(sys.executable).parent.resolve():
         return Row("kernel", "ok", "python3 runs this Python")
     advice = (
         "Notebooks opened outside `dlcourse lab` may not find the course. "

@@ -1,0 +1,177 @@
+"""The doctor: every fault it can name, played."""
+
+import builtins
+import json
+import os
+import shutil
+import sys
+from collections import namedtuple
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dlcourse.course import doctor
+
+
+def test_this_machine_is_fit_for_the_course():
+    looked_at = doctor.rows()
+    assert [row for row in looked_at if row.verdict == "fault"] == []
+    assert [row.name for row in looked_at] == [
+        *("Python", "torch", "device", "cores", "memory", "disk", "JupyterLab", "widgets", "widgets", "kernel"),
+        "data cache",
+    ]
+    assert all(bool(row.advice) == (row.verdict != "ok") for row in looked_at)
+
+
+def test_one_line_when_all_is_well(monkeypatch, capsys):
+    fine = [doctor.Row(name, "ok", name) for name in ("torch", "device", "cores", "memory")]
+    monkeypatch.setattr(doctor, "rows", lambda: fine)
+    assert doctor.line() is None
+    assert capsys.readouterr().out == "All is well: torch on device, cores, memory.\n"
+    monkeypatch.setattr(doctor, "rows", lambda: [*fine, doctor.Row("disk", "warning", "0 GB", "Make room")])
+    doctor.line()
+    assert capsys.readouterr().out == "warning: disk: 0 GB. Make room.\n"
+
+
+def test_torch_that_cannot_be_imported(monkeypatch):
+    real = builtins.__import__
+
+    def refuse(name, *rest):
+        if name == "torch":
+            raise OSError("libtorch.so: cannot open shared object file")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    (row,) = doctor._torch()
+    assert row.verdict == "fault"
+    assert "libtorch.so" in row.found
+    assert "--torch-backend=cpu" in row.advice
+
+
+def test_an_accelerator_build_without_the_accelerator(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("meta"))
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    row = doctor._torch()[0]
+    assert row.verdict == "warning"
+    assert "built for meta" in row.found
+    assert "conda-forge's pytorch-cpu" in row.advice
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: True)
+    assert doctor._torch()[0].verdict == "ok"
+
+
+def test_a_device_that_is_not_there(monkeypatch):
+    monkeypatch.setenv("DLCOURSE_DEVICE", "abacus")
+    row = doctor._torch()[1]
+    assert (row.name, row.verdict) == ("device", "fault")
+    assert "abacus" in row.found
+    monkeypatch.setenv("DLCOURSE_DEVICE", "cpu")
+    assert doctor._torch()[1].found == "cpu, chosen by DLCOURSE_DEVICE"
+
+
+def test_cores(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr("dlcourse.device.cpu_budget", lambda: 1)
+    assert doctor._cores().found == "1 core of the machine's 64 (by affinity or a quota)"
+    monkeypatch.setattr("dlcourse.device.cpu_budget", lambda: 64)
+    assert doctor._cores().found == "64 cores"
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "limit", "verdict"),
+    [(16, 8, None, "ok"), (16, 1, None, "warning"), (0.9, 0.5, None, "fault"), (16, 8, 0.5, "fault"), (16, 8, 4, "ok")],
+)
+def test_memory(monkeypatch, total, free, limit, verdict):
+    memory = namedtuple("memory", "total available")(total * 1e9, free * 1e9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    monkeypatch.setattr(doctor, "_container_limit", lambda: limit and limit * 1e9)
+    row = doctor._memory()
+    assert row.verdict == verdict
+    assert ("a limit" in row.found) == (limit is not None)
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({}, None),
+        ({"sys/fs/cgroup/memory.max": "max\n"}, None),
+        ({"sys/fs/cgroup/memory.max": "2000000000\n"}, 2_000_000_000),
+        ({"sys/fs/cgroup/memory/memory.limit_in_bytes": "1000000000\n"}, 1_000_000_000),
+        (
+            {
+                "proc/self/cgroup": "0::/a/b\n",
+                "sys/fs/cgroup/a/b/memory.max": "max\n",
+                "sys/fs/cgroup/a/memory.max": "3000000000\n",
+            },
+            3_000_000_000,
+        ),
+    ],
+)
+def test_a_containers_limit(tmp_path, files, limit):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert doctor._container_limit(tmp_path) == limit
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(5e9, "ok"), (5e8, "warning"), (5e6, "fault")])
+def test_disk(monkeypatch, free, verdict):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("usage", "free")(free))
+    assert doctor._disk().verdict == verdict
+
+
+def test_jupyterlab_missing_or_old(monkeypatch):
+    from importlib import metadata
+
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert doctor._jupyterlab().found == "not installed"
+    monkeypatch.setattr(metadata, "version", lambda _: "3.6.1")
+    assert doctor._jupyterlab().verdict == "fault"
+
+
+def test_widget_extensions_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *_: [str(tmp_path)])
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert [row.verdict for row in doctor._extensions()] == ["fault", "fault"]
+    package = tmp_path / "anywidget/package.json"
+    package.parent.mkdir()
+    package.write_text("{}")
+    assert [row.verdict for row in doctor._extensions()] == ["fault", "ok"]
+
+
+def test_a_kernel_of_another_python(monkeypatch, tmp_path):
+    def kernel(program):
+        spec = tmp_path / "kernels/python3/kernel.json"
+        spec.parent.mkdir(parents=True, exist_ok=True)
+        spec.write_text(json.dumps({"argv": [program], "display_name": "x", "language": "python"}))
+        monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+        return doctor._kernel()
+
+    assert kernel(sys.executable).verdict == kernel("python").verdict == "ok"
+    (tmp_path / "bin").mkdir()
+    for other in (tmp_path / "bin/python", Path("/nowhere/python")):
+        row = kernel(str(other))
+        assert row.verdict == "warning"
+        assert str(other) in row.found
+
+
+def test_the_data_cache(monkeypatch, tmp_path):
+    monkeypatch.delenv("DLCOURSE_DATA", raising=False)
+    monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path / "cache"))
+    assert doctor._cache().verdict == "ok"
+    assert not (tmp_path / "cache").exists()
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/x").write_bytes(bytes(3_000_000))
+    assert doctor._cache().found.startswith("3 MB in")
+    monkeypatch.setenv("DLCOURSE_DATA", str(tmp_path / "nowhere"))
+    assert "which is no folder" in doctor._cache().found
+    monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path / "cache/x"))
+    assert doctor._cache().verdict == "warning"
+    monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "not writable" in doctor._cache().found
