@@ -14,7 +14,7 @@ answer = "b"
 
 [[question.option]]
 text = "It <turns> the boundary."
-why = "Turning is the weights' work."
+why = "Turning is the weights' <work>."
 
 [[question.option]]
 text = "It moves the boundary."
@@ -67,7 +67,7 @@ def test_a_choice_explains_every_option_with_no_kernel(folder, shown):
     for words in (
         "Is $b < 0$ & what does it do?",
         "a. It <turns> the boundary.",
-        "Not this one: Turning is the weights' work.",
+        "Not this one: Turning is the weights' <work>.",
         "Right: Away from the origin.",
         "Looking back to chapter 00.",
     ):
@@ -94,7 +94,7 @@ def test_right(folder, shown, answer):
 
 def test_not_this_one(folder, shown):
     quiz("01.bias", "a", folder=folder)
-    assert shown[0][0] == "a. Not this one: Turning is the weights' work.\nHave another go."
+    assert shown[0][0] == "a. Not this one: Turning is the weights' <work>.\nHave another go."
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_an_unknown_question(folder, id):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('why = "Turning is the weights\' work."', "", "'01.bias', option a: why missing"),
+        ('why = "Turning is the weights\' <work>."', "", "'01.bias', option a: why missing"),
         ('why = "Away from the origin."', 'why = ""', "'01.bias', option b: why missing or empty"),
         ('answer = "b"', 'answer = "d"', "'01.bias': answer 'd' must name some"),
         ('answer = "b"', "answer = []", "'01.bias': answer missing or empty"),
