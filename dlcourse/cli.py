@@ -258,17 +258,27 @@ def progress_show() -> None:
     """
     from dlcourse import progress
 
+    _progress_is_on()
     entries = progress.read()
     if not entries:
         print("Nothing yet. Progress is noted when you run a check, a prediction or a quiz in a notebook.")
         return
-    _table(["", "", ""], [[key, *_flat(entry)] for key, entry in sorted(entries.items())])
+    _table(
+        ["what", "event", "times", "last"],
+        [
+            [id, event, str(entry["times"]), entry.get("last", "")]
+            for id, events in sorted(entries.items())
+            for event, entry in sorted(events.items())
+        ],
+        right=("times",),
+    )
 
 
-def _flat(entry: object) -> list[str]:
-    if isinstance(entry, dict):
-        return [", ".join(f"{key}: {value}" for key, value in entry.items())]
-    return [str(entry)]
+def _progress_is_on() -> None:
+    from dlcourse import progress
+
+    if not progress.is_on():
+        raise CourseError("Progress is off: DLCOURSE_PROGRESS is 0, or this is grading or a test run.")
 
 
 @progress_app.command("export")
@@ -279,6 +289,7 @@ def progress_export(file: Annotated[Path, typer.Argument(metavar="FILE", help="T
     """
     from dlcourse import progress
 
+    _progress_is_on()
     with _plain_errors(f"Writing your progress to {file}"):
         progress.export(file)
     print(f"Your progress is in {file}. On the other machine: dlcourse progress import {file.name}")
@@ -294,6 +305,7 @@ def progress_import(
     """
     from dlcourse import progress
 
+    _progress_is_on()
     with _plain_errors(f"Reading progress from {file}"):
         progress.import_(file)
     print(f"The progress in {file} was added to yours.")

@@ -230,3 +230,32 @@ def test_build_check_tells_by_its_exit_status(main, monkeypatch, tmp_path):
     assert main("course", "build") == (1, "", "dlcourse: chapters/01.md: a cell is at fault\n")
     (tmp_path / "solutions").rmdir()
     assert "need a checkout" in main("course", "build")[2]
+
+
+def test_progress_goes_to_another_machine_and_back(main, monkeypatch, tmp_path):
+    from dlcourse import progress
+
+    file = tmp_path / "progress.json"
+    for command in (["show"], ["export", str(file)], ["import", str(file)]):
+        assert main("progress", *command)[::2] == (
+            1,
+            "dlcourse: Progress is off: DLCOURSE_PROGRESS is 0, or this is grading or a test run.\n",
+        )
+    monkeypatch.setattr(progress, "is_on", lambda: True)
+    monkeypatch.setattr(progress, "path", lambda: tmp_path / "state/progress.json")
+    assert main("progress", "show")[1].startswith("Nothing yet.")
+    progress.mark("01.sigmoid", "tried")
+    progress.mark("01.sigmoid", "tried")
+    out = main("progress", "show")[1]
+    assert out.splitlines()[1].split()[:3] == ["01.sigmoid", "tried", "2"]
+    assert main("progress", "export", str(file))[0] == 0
+    (tmp_path / "state/progress.json").unlink()
+    assert main("progress", "import", str(file))[0] == 0
+    assert main("progress", "show")[1] == out
+
+    file.write_text("{")
+    status, _, err = main("progress", "import", str(file))
+    assert status == 1
+    assert err.startswith(f"dlcourse: Reading progress from {file} failed: ")
+    assert main("progress", "import", str(tmp_path / "nowhere"))[0] == 1
+    assert main("progress", "export", str(tmp_path))[0] == 1

@@ -70,14 +70,15 @@ def course_root() -> Path:
 def shipped(source: Path) -> Iterator[str]:
     """Names of the files that a learner gets from `source`, relative to it, in order.
 
-    Left out: the text a notebook was built from, quiz answers, and anything hidden.
+    Left out: the text a notebook was built from, the tables that only the package and its tests read (quiz answers
+    among them), and anything hidden.
     """
     for room in ("chapters", "exercises"):
         for path in sorted((source / room).rglob("*")):
             name = path.relative_to(source)
             hidden = any(part.startswith((".", "__")) for part in name.parts)
             built_from = path.suffix == ".md" and path.with_suffix(".ipynb").is_file()
-            if path.is_file() and not hidden and not built_from and not path.name.endswith(".quiz.toml"):
+            if path.is_file() and not hidden and not built_from and path.suffix != ".toml":
                 yield name.as_posix()
 
 

@@ -51,6 +51,7 @@ def course(tmp_path):
     put(root, NEURONS, notebook("print(1)"))
     put(root, "chapters/01-neurons.md", "the source of the notebook")
     put(root, "chapters/01-neurons.quiz.toml", "answers")
+    put(root, "chapters/01-neurons.numbers.toml", "numbers")
     put(root, "chapters/.ipynb_checkpoints/x.ipynb", "{}")
     put(root, NOTATION, "x is an input\n")
     put(root, EXERCISES, notebook("raise NotStarted"))
