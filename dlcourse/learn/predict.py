@@ -8,6 +8,7 @@ from numbers import Real
 from types import EllipsisType
 
 from dlcourse.learn.card import QUIET, Card, letters, paragraph
+from dlcourse.learn.record import note
 
 Answer = str | float
 
@@ -60,6 +61,7 @@ def predict(
         named = ", ".join(f'"{letter}"' for letter in letters(len(choices))) or "a number or a few words"
         raise ValueError(f"The prediction {id!r} got guess={guess!r}, and wanted {named}. Change the guess, run again.")
     _predictions[id] = _Prediction(question, choices, chosen)
+    note(id, "predicted", guess=chosen)
     text = f"Your prediction: {_format(chosen)}. Noted; run on and see."
     Card("Prediction", text, paragraph(text)).show()
 
@@ -90,10 +92,10 @@ def reveal(id: str, truth: object, why: str = "") -> None:
     if asked.guess is None:
         lines = [f"It came out: {_format(outcome)}.", "You made no prediction here; next time, try one first."]
     elif _agree(asked.guess, outcome):
-        lines = [f"You predicted {_format(asked.guess)}, and so it is."]
+        lines = [f"You predicted: {_format(asked.guess)}. And so it is."]
     else:
         lines = [
-            f"You predicted {_format(asked.guess)}; it came out: {_format(outcome)}.",
+            f"You predicted: {_format(asked.guess)}. It came out: {_format(outcome)}.",
             "A surprise shows where your picture of it can grow: find the step that misled you.",
         ]
     lines += [why] if why else []

@@ -42,6 +42,7 @@ from typing import Any
 
 from dlcourse.learn.card import QUIET, Card, letters, paragraph
 from dlcourse.learn.content import content_root
+from dlcourse.learn.record import note
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ def quiz(id: str, answer: str | Sequence[str] | float | EllipsisType = ..., *, f
         _ask(question).show()
         return
     judge = _judge_choice if isinstance(question, Choice) else _judge_number
-    _right, lines = judge(question, answer)
+    right, lines = judge(question, answer)
+    note(id, "right" if right else "not yet")
     Card("Quiz answer", "\n".join(lines), "".join(map(paragraph, lines))).show()
 
 

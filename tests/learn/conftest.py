@@ -37,3 +37,11 @@ def shown(monkeypatch):
 
     monkeypatch.setattr("IPython.display.display", display)
     return cards
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    """What would go into the progress file."""
+    marks = []
+    monkeypatch.setattr("dlcourse.progress.mark", lambda id, event, **data: marks.append((id, event, data)))
+    return marks

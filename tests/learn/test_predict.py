@@ -35,14 +35,14 @@ def test_a_letter_or_the_text_of_an_option(shown, guess):
     predict("01.shift", "Where?", options=OPTIONS, guess=guess)
     assert shown[0][0] == "Your prediction: stays <put>. Noted; run on and see."
     reveal("01.shift", "b", "The weight decides.")
-    assert shown[1][0] == "You predicted stays <put>, and so it is.\nThe weight decides."
+    assert shown[1][0] == "You predicted: stays <put>. And so it is.\nThe weight decides."
 
 
 def test_a_miss_is_met_kindly(shown):
     predict("01.shift", "Where?", options=OPTIONS, guess="a")
     reveal("01.shift", "right", "A lower bias <asks> for more.")
     text, page = shown[1]
-    assert text.splitlines()[0] == "You predicted left; it came out: right."
+    assert text.splitlines()[0] == "You predicted: left. It came out: right."
     assert "wrong" not in text.lower()
     assert "A lower bias <asks> for more." in page.words
 
@@ -67,7 +67,7 @@ def test_a_miss_is_met_kindly(shown):
 def test_numbers_and_texts(shown, guess, truth, right):
     predict("01.count", "How many?", guess=guess)
     reveal("01.count", truth)
-    assert ("and so it is" in shown[1][0]) is right
+    assert ("And so it is" in shown[1][0]) is right
 
 
 @pytest.mark.parametrize("asked", [True, False])
@@ -104,7 +104,7 @@ def test_a_second_guess_replaces_the_first(shown):
     predict("01.count", "How many?", guess=3)
     predict("01.count", "How many?", guess=4)
     reveal("01.count", 4)
-    assert "so it is" in shown[-1][0]
+    assert "And so it is" in shown[-1][0]
 
 
 def test_without_a_notebook_the_text_is_printed(capsys):
