@@ -1,5 +1,6 @@
 """The repository's own promises: README's commands, the pinned versions, continuous integration, lint, links."""
 
+import ast
 import os
 import re
 import runpy
@@ -77,8 +78,6 @@ def test_constraints_fit_every_machine():
         assert "+" not in pin.version, f"{name} is pinned to a local version, which other machines do not find"
         assert not re.match(r"nvidia|cuda|triton", name), f"{name} belongs to CUDA builds only"
     assert str(pinned()["torch"].specifier) == "==2.13.0"
-    text = re.sub(r"\n#[^\n]*", "", "\n" + CONSTRAINTS)
-    assert not re.search(r"[/\\@]|^\s*-", text, re.MULTILINE), "a constraint is a name and a version"
     assert "://" not in CONSTRAINTS
 
 
@@ -87,6 +86,21 @@ def test_installed_versions_are_the_pinned_ones():
     for name in closure("dlcourse", frozenset({"test"})) & set(pinned()):
         installed = metadata.version(name).partition("+")[0]
         assert pinned()[name].specifier.contains(installed, prereleases=True), (name, installed)
+
+
+def test_every_import_is_declared():
+    extras = PROJECT["optional-dependencies"]
+    runtime = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"] + extras["author"]}
+    testing = runtime | {canonicalize_name(Requirement(line).name) for line in extras["test"]}
+    homes = metadata.packages_distributions()
+    for room, declared in (("dlcourse", runtime), ("tests", testing)):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
+                    distributions = {canonicalize_name(home) for home in homes.get(name, [])}
+                    assert not distributions or distributions & declared, f"{path} imports {name}: declare it"
 
 
 # --- README ---------------------------------------------------------------------------------------------------------
