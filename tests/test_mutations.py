@@ -1,0 +1,72 @@
+"""Breaking a reference implementation turns a test red: the oracles are run on broken versions and must reject each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dlcourse_mutants
+import pytest
+import torch
+from dlcourse_oracles import ORACLES
+
+import dlcourse
+
+CPU = torch.device("cpu")
+ROOMS = {"nn": ("activation", "softmax", "loss"), "models": ("perceptron", "logistic", "mlp")}
+# Changes that leave every result as it is, with the reason.
+HARMLESS = {
+    "below = torch.where(x > 0, 0.0, x) [0.0 -> 1.0]": "any finite number does where the branch is not taken",
+    "below = torch.where(x > 0, 0.0, x) [0 -> 1]": "exp is finite up to 1 as well",
+    "for row, label in zip(logits.tolist(), labels.tolist(), strict=True): [True -> False]": "equal lengths",
+    "for z, t in zip(logits.flatten().tolist(), targets.flatten().tolist(), strict=True): [True -> False]": "as above",
+    "for i, (example, label) in enumerate(zip(x, labels.to(x.dtype), strict=True)): [True -> False]": "checked before",
+}
+
+
+def rejected(name: str, function) -> bool:
+    """Does the oracle raise?"""
+    try:
+        ORACLES[name](function, CPU)
+    except (Exception, pytest.fail.Exception):
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [pytest.param(name, function, id=f"{name}: {fault}") for name, fault, function in dlcourse_mutants.NAMED],
+)
+def test_a_known_fault_is_rejected(name, function):
+    assert rejected(name, function)
+
+
+def test_every_function_but_the_definitions_has_a_known_fault():
+    named = {name for name, _, _ in dlcourse_mutants.NAMED}
+    assert named == {name for name in ORACLES if not name.endswith("_definition")}
+
+
+def survivors(path: Path, room: str) -> Iterator[str]:
+    """The versions of a file that no oracle of the file's own functions rejects."""
+    for label, module in dlcourse_mutants.broken_versions(path):
+        functions = {f"{room}.{name}": value for name, value in vars(module).items()}
+        own = {name: f for name, f in functions.items() if name in ORACLES and f.__module__ == "broken"}
+        if not any(rejected(name, function) for name, function in own.items()):
+            yield label
+
+
+@pytest.mark.parametrize("file", [f"{room}/{name}.py" for room, names in ROOMS.items() for name in names])
+def test_every_small_change_of_the_source_is_rejected(file):
+    unchanged, *changed = survivors(Path(dlcourse.__file__).parent / file, file.partition("/")[0])
+    assert unchanged == "unchanged"
+    assert [label for label in changed if label not in HARMLESS] == []
+
+
+def test_every_harmless_change_is_still_one():
+    files = [Path(dlcourse.__file__).parent / room / f"{name}.py" for room, names in ROOMS.items() for name in names]
+    labels = {label for file in files for label, _ in dlcourse_mutants.broken_versions(file)}
+    assert set(HARMLESS) <= labels
+
+
+def test_a_right_function_is_not_rejected():
+    assert [
+        name for name in ORACLES if rejected(name, getattr(getattr(dlcourse, name.split(".")[0]), name.split(".")[1]))
+    ] == []
