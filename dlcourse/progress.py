@@ -68,7 +68,7 @@ def export(target: str | Path) -> Path:
 
 
 def import_(source: str | Path) -> None:
-    """Adds what another machine exported: of every event the larger count stays. ValueError when `source` is no such file."""
+    """Adds what another machine exported: of every event the larger count stays. ValueError when `source` is none."""
     source = Path(source)
     try:
         other = _parse(source.read_bytes())

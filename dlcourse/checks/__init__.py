@@ -17,7 +17,7 @@ from dlcourse.checks.outcome import CheckFailed, NotStarted
 _GUIDE = ("hint", "solution", "progress", "continue_here")
 _CHECKS = ("accuracy", "sigmoid", "perceptron", "xor", "cross_entropy", "hinges", "debug_neuron")
 
-__all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]  # noqa: PLE0604
+__all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]
 
 
 def __getattr__(name: str) -> Any:

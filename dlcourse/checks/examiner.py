@@ -18,6 +18,20 @@ from dlcourse.checks.subject import Subject
 # (relative, absolute): room for another order of the same arithmetic, far below any misconception.
 TOLERANCE = {torch.float32: (2e-5, 2e-6), torch.float64: (1e-9, 1e-12)}
 
+NO_SLOPE = (
+    "No slope reaches the input: something on the way left torch's record of the computation (.detach(), .item(), "
+    ".tolist(), .data, torch.no_grad, numpy, or a new torch.tensor). Stay with tensor operations."
+)
+GENERIC = {  # the reason for each kind of AnswerError that no entry of `crashes` explains
+    "raised": "The code stopped with this error. Run it by hand on this input and print shapes and dtypes on the way.",
+    "signature": "The name or the parameters differ from the stub. Keep the first line of the stub as it was.",
+    "changed-argument": "An argument was changed in place: an operation that ends in _, an assignment to x[...], or "
+    "+=. The caller still needs it, so make a new tensor instead.",
+    "not-plain": "Return plain torch tensors and Python numbers, as the stub says.",
+    "silent": "It took too long: look for a loop that never ends.",
+    "gone": "The process that runs the answer ended, or sent something that is no answer.",
+}
+
 
 @dataclass(frozen=True)
 class Suspect:
@@ -44,18 +58,19 @@ def matches(got: Any, wanted: Any) -> bool:
     if type(got) is not type(wanted):
         return False
     if type(wanted) is float:
-        return matches(torch.tensor(got, dtype=torch.float64), torch.tensor(wanted, dtype=torch.float64))
+        # As loose as float32: a float usually comes out of such a tensor, by .item().
+        return matches(*(torch.tensor(number, dtype=torch.float32, device="cpu") for number in (got, wanted)))
     if type(wanted) in (tuple, list):
         return len(got) == len(wanted) and all(map(matches, got, wanted))
     return got == wanted
 
 
-def _wrong(got: Tensor, wanted: Tensor, *, equal_nan: bool = False) -> Tensor:
-    """Which entries differ. A nan is never right unless `equal_nan`."""
+def _wrong(got: Tensor, wanted: Tensor, slack: float = 0.0, *, equal_nan: bool = False) -> Tensor:
+    """Which entries differ by more than rounding. A nan is never right unless `equal_nan`."""
     if not wanted.is_floating_point():
         return got != wanted
     relative, absolute = TOLERANCE[wanted.dtype]
-    return ~torch.isclose(got, wanted, rtol=relative, atol=absolute, equal_nan=equal_nan)
+    return ~torch.isclose(got, wanted, rtol=relative, atol=max(absolute, slack), equal_nan=equal_nan)
 
 
 class Examiner:
@@ -77,12 +92,14 @@ class Examiner:
         self.suspects, self.crashes = suspects, crashes
         self.asked = 0
 
-    def value(self, args: tuple[Any, ...], wanted: Any, *, generic: str) -> Any:
-        """The answer's value for `args`, after comparing it with `wanted`. generic: the reason when no suspect fits."""
+    def value(self, args: tuple[Any, ...], wanted: Any, *, generic: str, slack: float = 0.0) -> None:
+        """Compares the answer's value for `args`.
+
+        generic: the reason when no suspect fits. slack: absolute error to allow, where the arithmetic cancels.
+        """
         called = self.written(args)
         got = self.ask(lambda: self.subject.call(*args), called=called, wanted=show(wanted))
-        self.compare(got, wanted, args, called=called, generic=generic)
-        return got
+        self.compare(got, wanted, args, called=called, generic=generic, slack=slack)
 
     def slope(
         self,
@@ -93,20 +110,20 @@ class Examiner:
         *,
         suspects: Sequence[Suspect],
         generic: str,
+        slack: float = 0.0,
     ) -> None:
         """Compares the slope of sum(cotangent * answer) for the argument at `position`.
 
         suspects: of the slope; each is given (slope or None, wanted, *args).
         """
         called = f"the slope of {self.written(args)}"
-        called += "" if not cotangent.dim() else f", weighted by {show(cotangent)} and summed,"
+        if not torch.equal(cotangent, torch.ones_like(cotangent)):
+            called += f", its entries weighted by {show(cotangent)}"
         slopes = self.ask(lambda: self.subject.vjp(args, cotangent), called=called, wanted=show(wanted))
         got = slopes[position]
         if got is None:
-            reason = "No slope reaches the input: something on the way left torch's record of the computation "
-            reason += "(.detach(), .item(), .tolist(), .data, torch.no_grad, numpy, or a new torch.tensor). Stay with tensor operations."
-            self.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=reason)
-        self.compare(got, wanted, args, called=called, generic=generic, suspects=suspects)
+            self.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=NO_SLOPE)
+        self.compare(got, wanted, args, called=called, generic=generic, suspects=suspects, slack=slack)
 
     def ask(self, question: Callable[[], Any], *, called: str, wanted: str) -> Any:
         """The answer's value, or the diagnosis when it gave none."""
@@ -115,9 +132,10 @@ class Examiner:
             return question()
         except AnswerError as error:
             if error.kind == "not-started":
-                how = f"write your code in place of the line `raise NotStarted`, run the cell, then run this one. "
-                hint = f'checks.hint("{self.exercise}") gives a first idea.'
-                raise NotStarted(f"{self.exercise}: {how}{hint}") from None
+                raise NotStarted(
+                    f"{self.exercise}. Write your code in place of the line `raise NotStarted`, run that cell, "
+                    f'then this one. checks.hint("{self.exercise}") gives a first idea.'
+                ) from None
             came_back = {
                 "raised": f"{error}" + (f"\nin {error.line}" if error.line else ""),
                 "signature": error.message,
@@ -129,15 +147,7 @@ class Examiner:
         for part, reason in self.crashes:
             if part in str(error):
                 return reason
-        return {
-            "raised": "The code stopped with this error. Run it by hand on the input above and print shapes and dtypes on the way.",
-            "signature": "The name or the parameters differ from the stub. Keep the first line of the stub as it was.",
-            "changed-argument": "An argument was changed in place (an operation that ends in _, an assignment to x[...] or +=). "
-            "The caller still needs it: make a new tensor instead, or .clone() first.",
-            "not-plain": "Return plain torch tensors and Python numbers, as the stub says.",
-            "silent": "It took too long: look for a loop that never ends.",
-            "gone": "The process that runs the answer ended or sent something that is no answer.",
-        }[error.kind]
+        return GENERIC[error.kind]
 
     def compare(
         self,
@@ -148,6 +158,7 @@ class Examiner:
         called: str,
         generic: str,
         suspects: Sequence[Suspect] | None = None,
+        slack: float = 0.0,
     ) -> None:
         """Fails unless `got` is `wanted`: first in what it is, then in its values. Suspects may know either mistake."""
         if advice := unlike(got, wanted):
@@ -155,7 +166,7 @@ class Examiner:
                 f"{kind(got)}: {show(got)}" if got is not None else "None",
                 f"{kind(wanted)}: {show(wanted)}",
             )
-        elif isinstance(wanted, Tensor) and (wrong := _wrong(got, wanted)).any():
+        elif isinstance(wanted, Tensor) and (wrong := _wrong(got, wanted, slack)).any():
             came_back, right = apart(got, wanted, tuple(wrong.nonzero()[0].tolist()))
         elif not matches(got, wanted):
             came_back, right = apart(got, wanted)
@@ -179,9 +190,11 @@ def unlike(got: Any, wanted: Any) -> str:
         return "Nothing was returned: the last line needs `return`."
     if isinstance(wanted, Tensor) and isinstance(got, Tensor):
         if got.shape != wanted.shape:
-            return f"The shape should be {tuple(wanted.shape)} and is {tuple(got.shape)}. Print the shapes on the way, and look for broadcasting."
+            advice = f"The shape should be {tuple(wanted.shape)} and is {tuple(got.shape)}."
+            return advice + " Print the shapes on the way, and look for broadcasting."
         if got.dtype != wanted.dtype:
-            return f"The dtype should be {wanted.dtype} and is {got.dtype}: some step on the way fixes a dtype. Take it from the input."
+            advice = f"The dtype should be {wanted.dtype} and is {got.dtype}."
+            return advice + " Some step on the way fixes a dtype: take it from the input."
         return ""
     if type(got) is type(wanted):
         if type(wanted) in (tuple, list) and len(got) != len(wanted):

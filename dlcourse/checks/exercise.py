@@ -15,7 +15,8 @@ class Exercise:
 
     name: of the callable in `dlcourse.checks`. objectives: ids as "01-O3". difficulty: 1 to 5. minutes: the ceiling.
     task: what to write. ranges: what the hidden seeds vary, and nothing else. hints: idea, sketch, nearly the code.
-    reference: a right answer. walkthrough: two sentences on why it works. sources: what `solution` prints.
+    reference: a right answer, which `solution` prints. walkthrough: two sentences on why it works.
+    where: the notebook, from the course's folder.
     check(subject, seed): raises NotStarted or CheckFailed, or returns what it proved ("right on 14 inputs ...").
     seed None is the visible check; every other seed draws other inputs from the same ranges.
     """
@@ -32,6 +33,7 @@ class Exercise:
     hints: tuple[str, str, str]
     reference: Any
     walkthrough: str
+    where: str
     check: Callable[[Subject, int | None], str]
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from dlcourse.checks import ch01
+from dlcourse.checks import ch00, ch01
 from dlcourse.checks.exercise import Exercise, run
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in (*ch01.EXERCISES,)}
+EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in (*ch00.EXERCISES, *ch01.EXERCISES)}
 
 
 def find(id: str) -> Exercise:

@@ -92,7 +92,7 @@ class _Budget:
 
 
 def _write(value: Any, depth: int, body: list[bytes], budget: _Budget) -> Any:
-    """The JSON node of `value`; the bytes of its tensors are appended to `body`. Types are exact: a subclass may lie."""
+    """The JSON node of `value`; its tensors' bytes are appended to `body`. Types are exact: a subclass may lie."""
     budget.spend(depth=depth)
     kind = type(value)
     if value is None or kind is bool:
@@ -284,7 +284,7 @@ def _sizes(numbers: Any) -> list[int]:
 
 
 def send(channel: socket.socket, message: bytes, *, timeout: float | None = None) -> None:
-    """Sends one frame. TimeoutError when the other side does not read for `timeout` seconds, OSError when it is gone."""
+    """Sends one frame. TimeoutError when it is not read within `timeout` seconds, OSError when nobody is there."""
     channel.settimeout(timeout)
     channel.sendall(struct.pack(">Q", len(message)) + message)
 

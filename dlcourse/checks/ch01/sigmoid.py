@@ -31,9 +31,9 @@ SUSPECTS = (
 )
 SLOPES = (
     Suspect(
-        "The values are right and a slope is nan: somewhere exp still becomes infinite. torch.where passes slopes through "
-        "both of its branches, and in the branch not taken 0 times infinity is nan. Make exp's input harmless "
-        "before it is used, with .clamp(max=0) for example.",
+        "The values are right and a slope is nan: somewhere exp still becomes infinite. torch.where passes slopes "
+        "through both of its branches, and in the branch not taken 0 times infinity is nan. Make exp's input "
+        "harmless before it is used, with .clamp(max=0) for example.",
         lambda got, wanted, x: bool(got.isnan().any()),
     ),
     Suspect(
@@ -43,24 +43,19 @@ SLOPES = (
     ),
 )
 CRASHES = (
-    (
-        "only one element tensors can be converted",
-        "It works on one number only: math.exp takes no tensors, torch.exp does.",
-    ),
-    (
-        "only one element tensors can be converted to Python scalars",
-        "torch.exp takes whole tensors, math.exp does not.",
-    ),
-    (
-        "a Tensor with",
-        "It works on one number only: `if` and float() cannot look at a whole tensor. Use torch.where and torch.exp.",
-    ),
+    ("converted to Python scalars", "It works on one number only: math.exp takes no whole tensor, torch.exp does."),
     ("ambiguous", "`if` cannot look at a whole tensor: torch.where(condition, this, that) chooses entry by entry."),
 )
 WRONG_VALUE = (
     "The values differ from 1 / (1 + exp(-x)). Compute one of them with a pocket calculator and follow your code."
 )
-WRONG_SLOPE = "The values are right and their slope is not. The slope of the sigmoid is s (1 - s); see which operation flattens it."
+WRONG_SLOPE = "The values are right, their slope is not: it is s (1 - s). See which operation on the way flattens it."
+
+
+def answer(x):
+    # exp(-|x|), the only exp here; -x.abs() would have the slope 0 at x = 0
+    small = torch.exp(torch.where(x >= 0, -x, x))
+    return torch.where(x >= 0, 1.0, small) / (1 + small)
 
 
 def _clamped(got: object, wanted: torch.Tensor, x: torch.Tensor) -> bool:
@@ -116,16 +111,17 @@ EXERCISE = Exercise(
     ranges="one to three dimensions of one to six entries each, values between -1000 and 1000, float32 and float64, "
     "tensors that are views of others",
     hints=(
-        "Which of exp(-1000) and exp(1000) does harm? There are two ways to write the sigmoid; each is safe on one side.",
-        "1 / (1 + exp(-x)) is safe for x >= 0, and exp(x) / (1 + exp(x)) for x < 0. torch.where(x >= 0, a, b) takes each "
-        "entry from one of two tensors, but it computes both, and slopes pass through both: so keep the harmful numbers "
-        "away from exp in either.",
+        "Which of exp(-1000) and exp(1000) does harm? The sigmoid can be written in two ways; each is safe on one "
+        "side.",
+        "1 / (1 + exp(-x)) is safe for x >= 0, and exp(x) / (1 + exp(x)) for x < 0. torch.where(x >= 0, a, b) takes "
+        "each entry from one of two tensors, but it computes both, and slopes pass through both: so keep the harmful "
+        "numbers away from exp in either.",
         "Write low = x.clamp(max=0) and high = x.clamp(min=0). Then a = 1 / (1 + torch.exp(-high)), "
         "b = torch.exp(low) / (1 + torch.exp(low)), and torch.where picks a where x >= 0.",
     ),
-    reference=sigmoid,
-    walkthrough="Both forms are the same function, and each calls exp only with numbers that are not positive, so nothing "
-    "overflows. The clamps keep the branch that is not taken finite too, because torch.where multiplies its slope by zero, "
-    "and zero times infinity is nan.",
+    reference=answer,
+    walkthrough="For x >= 0 it is 1 / (1 + exp(-x)), for x < 0 it is exp(x) / (1 + exp(x)): in both, exp is called "
+    "with -|x|. That is never positive, so nothing overflows, not even in the branch that torch.where does not take.",
+    where="exercises/01-neurons/01-neurons-exercises.ipynb",
     check=check,
 )
