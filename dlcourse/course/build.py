@@ -12,7 +12,6 @@ written, so one bad notebook leaves all files as they were.
 import ast
 import copy
 import hashlib
-import logging
 import math
 import os
 import re
@@ -208,10 +207,10 @@ def _bytes(notebook: "NotebookNode") -> bytes:
 
 def _exercise_minutes(chapter: str) -> int:
     """Sum of the ceilings of the chapter's exercises, which are called `NN.something`."""
-    from dlcourse import checks
+    from dlcourse.checks.registry import EXERCISES
 
     number = chapter.split("-")[0]
-    return sum(exercise.minutes for id_, exercise in checks.EXERCISES.items() if id_.split(".")[0] == number)
+    return sum(exercise.minutes for exercise in EXERCISES.values() if exercise.id.split(".")[0] == number)
 
 
 # ---- nbgrader
@@ -305,12 +304,10 @@ def _release(solution: "NotebookNode", config: "Config", named: str) -> "Noteboo
         from nbgrader.converters import GenerateAssignment
     except ModuleNotFoundError as error:
         raise _no_author_tools(error) from error
-    quiet = logging.Logger("nbgrader")  # it logs what it then raises
-    quiet.addHandler(logging.NullHandler())
     notebook = copy.deepcopy(solution)
     try:
-        for step in GenerateAssignment(config=config, log=quiet).preprocessors:
-            notebook, _ = step(config=config, log=quiet)(notebook, {})
+        for step in GenerateAssignment(config=config).preprocessors:
+            notebook, _ = step(config=config)(notebook, {})
     except Exception as error:  # nbgrader raises RuntimeError, ValueError and its own: all mean a bad source
         raise CourseError(f"nbgrader could not release {named}: {error}") from error
     return notebook

@@ -11,6 +11,7 @@ from textwrap import dedent
 import nbformat
 import pytest
 
+from dlcourse.checks.registry import EXERCISES
 from dlcourse.course import CourseError
 from dlcourse.course import build as building
 from dlcourse.course.build import build
@@ -329,6 +330,8 @@ FAULTS = {
     "points on an answer": (replaced("answer, id: twice", "answer, points: 1, id: twice"), "code cell 3", "has points"),
     "no points": (replaced("test, id: twice, points: 2", "test, id: twice"), "code cell 4", "above 0"),
     "no number": (replaced("points: 2", "points: two"), "code cell 4", "above 0"),
+    "zero points": (replaced("points: 2", "points: 0"), "code cell 4", "above 0"),
+    "points true": (replaced("points: 2", "points: true"), "code cell 4", "above 0"),
     "markdown test": (replaced('"manual", "id"', '"test", "id"'), "markdown cell 8", "'manual' or 'locked'"),
     "misspelt begin": (replaced("BEGIN HIDDEN TESTS", "BEGIN HIDEN TESTS"), "code cell 4", "BEGIN HIDEN TESTS"),
     "lower case": (replaced("### BEGIN HIDDEN", "### begin hidden"), "code cell 4", "### BEGIN or ### END"),
@@ -463,3 +466,21 @@ def test_orphans_are_told_and_kept(course):
 def test_committed_notebooks_are_what_the_sources_give():
     report = build(ROOT, check=True)
     assert report.ok, "\n".join(report.lines())
+
+
+def test_points_are_those_of_the_registry():
+    """A test cell called `sigmoid` in chapter 01 belongs to exercise 01.sigmoid."""
+    checked = 0
+    for path in (ROOT / "solutions").glob("*/*.ipynb"):
+        for cell in cells(path):
+            if cell.id.endswith("-test"):
+                exercise = EXERCISES[f"{path.stem.split('-')[0]}.{cell.id.removesuffix('-test')}"]
+                assert cell.metadata.nbgrader.points == exercise.points, cell.id
+                checked += 1
+    assert checked >= 6
+
+
+def test_minutes_come_from_the_registry():
+    expected = sum(exercise.minutes for exercise in EXERCISES.values() if exercise.id.startswith("01."))
+    assert building._exercise_minutes("01-neurons") == expected > 0
+    assert building._exercise_minutes("97-none") == 0
