@@ -44,7 +44,8 @@ class FactoryGuard(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if function in FACTORIES and kwargs.get("device") is None and not isinstance(args[0], torch.Tensor):
+        follows = function in (torch.as_tensor, torch.asarray) and isinstance(args[0], torch.Tensor)
+        if function in FACTORIES and kwargs.get("device") is None and not follows:
             caller = sys._getframe(1)
             if caller.f_code.co_filename.startswith(self.watched):
                 raise AssertionError(
