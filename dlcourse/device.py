@@ -45,8 +45,9 @@ def _count(kind: str) -> int:
     """How many devices of a kind torch can use here."""
     import torch
 
-    counts = {"cpu": lambda: 1, "cuda": torch.cuda.device_count, "mps": lambda: int(torch.backends.mps.is_available())}
-    return counts[kind]()
+    if kind == "cuda":
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0  # one may be there with a driver too old
+    return int(torch.backends.mps.is_available()) if kind == "mps" else 1
 
 
 def _present() -> list[str]:
