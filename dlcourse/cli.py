@@ -340,9 +340,14 @@ def course_lint() -> None:
 
     Example: dlcourse course lint
     """
-    from dlcourse.course.lint import lint
+    from dlcourse.course.lint import lint_glossary, lint_notebook, lint_source
 
-    problems = lint(_checkout())
+    root = _checkout()
+    problems = lint_glossary(root)
+    for path in sorted([*root.glob("chapters/*.md"), *root.glob("solutions/*.md")]):
+        problems += lint_source(path)
+    for path in sorted([*root.glob("chapters/*.ipynb"), *root.glob("*/*/*-exercises.ipynb")]):
+        problems += lint_notebook(path)
     for problem in problems:
         print(problem)
     if problems:

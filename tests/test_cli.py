@@ -129,6 +129,7 @@ def opened(monkeypatch, tmp_path):
     monkeypatch.setattr(sync_module, "content_root", lambda: tmp_path / "course")
     monkeypatch.setattr(os, "execv", lambda program, line: calls.append(line))
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
     return calls
 
 
@@ -151,7 +152,8 @@ def test_lab_syncs_and_becomes_jupyterlab(main, opened, tmp_path, arguments, fol
     assert (work / "chapters/notation.md").read_text() == "x"
     (line,) = opened
     assert line[:4] == [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={work}"]
-    assert line[7:] == passed_on
+    assert line[5:] == passed_on
+    assert os.environ["JUPYTER_CONFIG_PATH"] == f"{lab_module.SETTINGS}{os.pathsep}/mine"
 
 
 def test_lab_called_inside_ones_folder_means_that_folder(main, opened, tmp_path, monkeypatch):

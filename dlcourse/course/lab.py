@@ -11,6 +11,9 @@ from dlcourse.course import CourseError
 from dlcourse.course.sync import RECORD
 
 START = "chapters/00-start.ipynb"
+# JupyterLab's announcements would ask every learner about news from its makers and look for updates at each start;
+# the settings in this folder turn them off, for the course's own JupyterLab only.
+SETTINGS = Path(__file__).parent / "jupyter"
 
 
 def default_folder() -> Path:
@@ -25,9 +28,6 @@ def command(folder: Path, *, browser: bool = True, port: int | None = None, extr
         f"--ServerApp.root_dir={folder.absolute()}",
         # The address that opens and the address that is printed; a file named instead is only opened.
         f"--LabApp.default_url=/lab/tree/{START}",
-        # JupyterLab would otherwise ask its makers for news and for updates at every start.
-        "--LabApp.news_url=None",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
     if not browser:
         line.append("--no-browser")
@@ -50,6 +50,8 @@ def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: S
     line = command(folder, browser=browser, port=port, extra=extra)
     # A kernel of the same name in the user's home would run another interpreter, one without the course.
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     sys.stdout.flush()
     if os.name == "nt":  # where exec would hand the terminal back at once
         return subprocess.call(line)
