@@ -10,7 +10,7 @@ from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
 
 
-def answer(predicted, labels):
+def accuracy(predicted, labels):
     right = predicted == labels
     return right.sum().item() / len(labels)
 
@@ -72,7 +72,7 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("00.accuracy", "accuracy", subject, SUSPECTS, CRASHES)
 
     def right_for(predicted: Tensor, labels: Tensor) -> None:
-        ask.value((predicted, labels), answer(predicted, labels), generic=WRONG)
+        ask.value((predicted, labels), accuracy(predicted, labels), generic=WRONG)
 
     right_for(torch.tensor([3, 1, 4, 1, 5]), torch.tensor([3, 1, 4, 9, 2]))
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
@@ -83,7 +83,7 @@ def check(subject: Subject, seed: int | None) -> str:
     right_for(torch.tensor([7, 2, 0]), torch.tensor([7, 2, 0]))
     right_for(torch.tensor([7, 2, 0]), torch.tensor([0, 7, 2]))
     right_for(torch.tensor([4]), torch.tensor([4]))
-    return f"right on {ask.asked} pairs of tensors, from none right to all right. This is how a check looks when it passes."
+    return f"right on {ask.asked} pairs of tensors, from none right to all right. That is how a pass looks."
 
 
 EXERCISE = Exercise(
@@ -103,7 +103,7 @@ EXERCISE = Exercise(
         "zeros is the share of ones.",
         "Chain four steps: compare with ==, then .float(), then .mean(), then .item() to get a plain Python number.",
     ),
-    reference=answer,
+    reference=accuracy,
     walkthrough="A sum over True and False counts the True ones, and the number of places divides it. "
     ".item() turns the count into a plain number, so the result is a float and no tensor.",
     where="chapters/00-start.ipynb",

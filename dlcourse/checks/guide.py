@@ -20,9 +20,9 @@ def hint(id: str) -> Shown:
 
     ValueError when there is no such exercise.
 
-    >>> hint("01.hinges")
-    01.hinges, hint 1 of 3: an idea
-    Where does one hinge bend, and by how much does the slope change there? What if another hinge bends at the same place?
+    >>> hint("00.accuracy")
+    00.accuracy, hint 1 of 3: an idea
+    How would you count equal places in two columns on paper? `predicted == labels` does the comparing.
     """
     exercise = find(id)
     tier = min(_asked[id], len(exercise.hints) - 1)

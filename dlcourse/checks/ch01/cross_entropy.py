@@ -6,13 +6,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dlcourse import nn
 from dlcourse.checks.examiner import Examiner, Suspect, gives
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
-from dlcourse.nn import cross_entropy, log_softmax, softmax
 
 
-def answer(logits, labels):
+def cross_entropy(logits, labels):
     largest = logits.max(dim=1, keepdim=True).values
     logsumexp = largest.squeeze(1) + torch.log(torch.exp(logits - largest).sum(1))
     true_class = torch.gather(logits, 1, labels.unsqueeze(1)).squeeze(1)
@@ -21,11 +21,11 @@ def answer(logits, labels):
 
 def _costs(logits: Tensor, labels: Tensor, *, dim: int = 1) -> Tensor:
     """The cost of each example, with the softmax along `dim`."""
-    return -log_softmax(logits, dim=dim)[torch.arange(len(labels)), labels]
+    return -nn.log_softmax(logits, dim=dim)[torch.arange(len(labels)), labels]
 
 
 def _scaled(factor: Callable[[Tensor], float]) -> Callable[..., bool]:
-    return gives(lambda logits, labels: cross_entropy(logits, labels) * factor(logits))
+    return gives(lambda logits, labels: nn.cross_entropy(logits, labels) * factor(logits))
 
 
 # The order matters: the first suspect that fits is named.
@@ -52,17 +52,17 @@ SUSPECTS = (
     ),
     Suspect(
         "The softmax was applied twice: the sum of exp has to be taken of the logits, not of probabilities.",
-        gives(lambda logits, labels: cross_entropy(softmax(logits), labels)),
+        gives(lambda logits, labels: nn.cross_entropy(nn.softmax(logits), labels)),
     ),
     Suspect(
         "The labels were not used: this is the cost of the class with the largest logit. Pick the column labels[i] in "
         "row i.",
-        gives(lambda logits, labels: cross_entropy(logits, logits.argmax(1))),
+        gives(lambda logits, labels: nn.cross_entropy(logits, logits.argmax(1))),
     ),
     Suspect(
         "logits[:, labels] picks all those columns in every row. Pick one for each row: index with "
         "(torch.arange(len(labels)), labels), or use gather.",
-        gives(lambda logits, labels: -log_softmax(logits)[:, labels].mean()),
+        gives(lambda logits, labels: -nn.log_softmax(logits)[:, labels].mean()),
     ),
     Suspect(
         "This is a mean of probabilities: the log is missing.",
@@ -108,7 +108,7 @@ WRONG_SLOPE = (
 
 def _half(got: Tensor, logits: Tensor, labels: Tensor) -> bool:
     one_hot = torch.nn.functional.one_hot(labels, logits.shape[1]).to(logits.dtype)
-    halves = (softmax(logits) / len(labels), -one_hot / len(labels), torch.zeros_like(logits))
+    halves = (nn.softmax(logits) / len(labels), -one_hot / len(labels), torch.zeros_like(logits))
     return any(torch.allclose(got, half, atol=1e-5) for half in halves)
 
 
@@ -118,9 +118,9 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(logits: Tensor, labels: Tensor) -> None:
         # logsumexp minus a logit cancels: both carry the rounding of the largest number.
         slack = 4 * torch.finfo(logits.dtype).eps * logits.abs().max().item()
-        ask.value((logits, labels), cross_entropy(logits, labels), generic=WRONG, slack=slack)
+        ask.value((logits, labels), nn.cross_entropy(logits, labels), generic=WRONG, slack=slack)
         one_hot = torch.nn.functional.one_hot(labels, logits.shape[1])
-        slope = (softmax(logits) - one_hot) / len(labels)
+        slope = (nn.softmax(logits) - one_hot) / len(labels)
         cotangent = torch.ones((), dtype=logits.dtype)
         args = (logits, labels)
         ask.slope(args, cotangent, 0, slope, suspects=SLOPES, generic=WRONG_SLOPE, slack=slack)
@@ -159,7 +159,7 @@ EXERCISE = Exercise(
         "shifted = logits - (largest of each row, keepdim=True); total = log of the sum over dim=1 of exp(shifted); "
         "the true class's entry is shifted[torch.arange(batch), labels]; return the mean of total - that entry.",
     ),
-    reference=answer,
+    reference=cross_entropy,
     walkthrough="The cost of one row is logsumexp minus the logit of its true class. Subtracting the largest logit "
     "before exp, and adding it back after the log, leaves the value as it is and keeps every exp between 0 and 1.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",

@@ -15,7 +15,7 @@ from dlcourse.nn import sigmoid
 Step = tuple[Tensor, Tensor]
 
 
-def answer(weight, bias, x, labels, lr):
+def logistic_step(weight, bias, x, labels, lr):
     p = torch.sigmoid(x @ weight + bias)
     difference = p - labels.squeeze(1)
     return weight - lr * (x.T @ difference) / len(x), bias - lr * difference.mean()
@@ -112,7 +112,7 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(weight: Tensor, bias: float, x: Tensor, labels: list[int], lr: float) -> None:
         column = torch.tensor(labels, dtype=torch.float32).reshape(-1, 1)
         args = (weight, torch.tensor(bias), x, column, lr)
-        ask.value(args, answer(*args), generic=WRONG)
+        ask.value(args, logistic_step(*args), generic=WRONG)
 
     right_for(torch.tensor([0.5, -1.0]), 0.25, torch.tensor([[1.0, 2.0], [-1.0, 0.5], [2.0, -1.0]]), [1, 0, 1], 0.5)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
@@ -149,7 +149,7 @@ EXERCISE = Exercise(
         "difference = p - labels as a row of length batch; the weight's slope is x.T @ difference divided by the "
         "number of examples, the bias's slope is the mean of difference; subtract lr times each; return both.",
     ),
-    reference=answer,
+    reference=logistic_step,
     walkthrough="The column of labels is squeezed to (batch,), so that each probability meets its own label only. "
     "Weight and bias each move against their slope of the mean cost: x^T (p - y) / n, and the mean of p - y.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",

@@ -12,7 +12,7 @@ from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
 
 
-def answer(weight, bias, out):
+def linear_pieces(weight, bias, out):
     bends = (weight != 0) & (out != 0)
     knots = -bias[bends] / weight[bends]
     change_of_slope = (out * weight.abs())[bends]
@@ -110,7 +110,7 @@ CRASHES = (
     ("ambiguous", "`if` cannot look at a whole tensor. Go through the hinges one by one, or use a mask."),
     ("unhashable", "A tensor is no key for a dict: use .tolist() or .item() to get plain numbers."),
 )
-WRONG = "Draw this one: mark each place -bias / weight, write out * |weight| on it, add up what coincides, count what is left."
+WRONG = "Draw it: mark each place -bias / weight, write out * |weight| on it, add up what coincides, count what is left."
 
 # (weight, bias, out): each case is one idea, with what it would take to get it wrong.
 CASES = (
@@ -130,7 +130,7 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("01.hinges", "linear_pieces", subject, SUSPECTS, CRASHES)
 
     def counts(weight: Tensor, bias: Tensor, out: Tensor) -> None:
-        ask.value((weight, bias, out), answer(weight, bias, out), generic=WRONG)
+        ask.value((weight, bias, out), linear_pieces(weight, bias, out), generic=WRONG)
 
     for case in CASES:
         counts(*(torch.tensor(numbers, dtype=torch.float32) for numbers in case))
@@ -162,7 +162,7 @@ EXERCISE = Exercise(
         "Go through zip(weight.tolist(), bias.tolist(), out.tolist()); skip w == 0; in a dict from place -b / w to "
         "change, add a * abs(w). Return 1 plus the number of entries that are not 0.",
     ),
-    reference=answer,
+    reference=linear_pieces,
     walkthrough="Only hinges with a weight and an out other than zero bend anything, each at -bias / weight by "
     "out * |weight|. Changes at one place are added before they are compared with zero, so bends that cancel vanish.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",

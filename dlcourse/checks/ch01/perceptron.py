@@ -12,7 +12,7 @@ from dlcourse.checks.show import show
 from dlcourse.checks.subject import Subject
 
 
-class Answer:
+class Perceptron:
     def __init__(self, features):
         self.weight, self.bias = torch.zeros(features), torch.zeros(())
 
@@ -30,7 +30,7 @@ Look = tuple[bool, Tensor, Tensor]  # what one step returned, and weight and bia
 
 def _rule(weight: Tensor, bias: Tensor, x: Tensor, label: int) -> Look:
     """One step of the rule from a given weight and bias."""
-    neuron = Answer(len(x))
+    neuron = Perceptron(len(x))
     neuron.weight, neuron.bias = weight, bias
     return neuron.step(x, label), neuron.weight, neuron.bias
 
@@ -177,7 +177,7 @@ EXERCISE = Exercise(
         "In __init__: torch.zeros(features) and torch.zeros(()). In step: compute mistake = bool(label * score <= 0); "
         "if it is one, set self.weight to self.weight + label * x and self.bias to self.bias + label; return mistake.",
     ),
-    reference=Answer,
+    reference=Perceptron,
     walkthrough="A product of label and score above zero means the right side, and then nothing changes. Otherwise "
     "adding label * x moves the score of this very example by label * (x @ x + 1), always towards its label.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",

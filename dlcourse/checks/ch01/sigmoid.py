@@ -2,10 +2,10 @@
 
 import torch
 
+from dlcourse import nn
 from dlcourse.checks.examiner import Examiner, Suspect, gives
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
-from dlcourse.nn import sigmoid
 
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
@@ -16,12 +16,12 @@ SUSPECTS = (
     ),
     Suspect(
         "A minus sign is missing: this is sigmoid(-x), so the curve falls where it should rise.",
-        gives(lambda x: sigmoid(-x)),
+        gives(lambda x: nn.sigmoid(-x)),
     ),
     Suspect("This is tanh, which runs from -1 to 1. The sigmoid runs from 0 to 1.", gives(torch.tanh)),
     Suspect(
         "This is exp(-x) / (1 + exp(-x)) or a relative of it: check the formula at x = 0 and at x = 2 by hand.",
-        gives(lambda x: sigmoid(x) * (1 - sigmoid(x))),
+        gives(lambda x: nn.sigmoid(x) * (1 - nn.sigmoid(x))),
     ),
     Suspect(
         "The input was clamped to a narrow range, so far-out inputs give a value that is not close to 0 or 1. "
@@ -52,7 +52,7 @@ WRONG_VALUE = (
 WRONG_SLOPE = "The values are right, their slope is not: it is s (1 - s). See which operation on the way flattens it."
 
 
-def answer(x):
+def sigmoid(x):
     # exp(-|x|), the only exp here; -x.abs() would have the slope 0 at x = 0
     small = torch.exp(torch.where(x >= 0, -x, x))
     return torch.where(x >= 0, 1.0, small) / (1 + small)
@@ -66,17 +66,17 @@ def _clamped(got: object, wanted: torch.Tensor, x: torch.Tensor) -> bool:
     if not bounds.numel():
         return False
     bound = bounds.max().item()
-    return bool((x.abs() > bound).any()) and gives(lambda x: sigmoid(x.clamp(-bound, bound)))(got, wanted, x)
+    return bool((x.abs() > bound).any()) and gives(lambda x: nn.sigmoid(x.clamp(-bound, bound)))(got, wanted, x)
 
 
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("01.sigmoid", "sigmoid", subject, SUSPECTS, CRASHES)
 
     def right_at(x: torch.Tensor) -> None:
-        ask.value((x,), sigmoid(x), generic=WRONG_VALUE)
+        ask.value((x,), nn.sigmoid(x), generic=WRONG_VALUE)
 
     def steep_at(x: torch.Tensor, cotangent: torch.Tensor) -> None:
-        value = sigmoid(x)
+        value = nn.sigmoid(x)
         ask.slope((x,), cotangent, 0, cotangent * value * (1 - value), suspects=SLOPES, generic=WRONG_SLOPE)
 
     right_at(torch.tensor([-2.0, -0.5, 0.0, 1.0, 3.0]))
@@ -119,7 +119,7 @@ EXERCISE = Exercise(
         "Write low = x.clamp(max=0) and high = x.clamp(min=0). Then a = 1 / (1 + torch.exp(-high)), "
         "b = torch.exp(low) / (1 + torch.exp(low)), and torch.where picks a where x >= 0.",
     ),
-    reference=answer,
+    reference=sigmoid,
     walkthrough="For x >= 0 it is 1 / (1 + exp(-x)), for x < 0 it is exp(x) / (1 + exp(x)): in both, exp is called "
     "with -|x|. That is never positive, so nothing overflows, not even in the branch that torch.where does not take.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",

@@ -15,7 +15,7 @@ ROOM = 0.05  # how far each input may be off
 ROUNDING = 1e-6  # a score this little above 0 is one of 0
 
 
-def answer():
+def xor_weights():
     weight1 = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])  # hidden unit 1 is on for (1, 0), hidden unit 2 for (0, 1)
     weight2 = torch.tensor([[1.0, 1.0]])  # either will do
     return weight1, torch.zeros(2), weight2, torch.tensor([-0.5])
@@ -159,7 +159,7 @@ EXERCISE = Exercise(
         "corners. Now choose weight2 so that first plus second becomes 0, 1, 1, 0, and bias2 between minus one and "
         "zero.",
     ),
-    reference=answer,
+    reference=xor_weights,
     walkthrough="One hidden unit is on when the first input is larger, the other when the second is: both are off "
     "when the inputs are equal, and that is all XOR asks. A bias of minus one half puts zero halfway between a yes "
     "and a no.",

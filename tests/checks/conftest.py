@@ -1,0 +1,52 @@
+"""Answers for the checks of this room, seen in process and over a socket."""
+
+import importlib.util
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from dlcourse.checks.registry import EXERCISES
+from dlcourse.checks.subject import LocalSubject, RemoteSubject, serve
+
+_spec = importlib.util.spec_from_file_location("wrong_answers_ch01", Path(__file__).with_name("wrong_answers_ch01.py"))
+_answers = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_answers)
+
+
+@contextmanager
+def remote(answer, *, timeout=20.0):
+    """A subject whose answer is served on the other end of a socket."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        server = threading.Thread(target=serve, args=(answer, theirs))
+        server.start()
+        yield RemoteSubject(ours, timeout=timeout)
+        ours.shutdown(socket.SHUT_RDWR)
+        server.join()
+
+
+@contextmanager
+def local(answer):
+    yield LocalSubject(answer)
+
+
+@pytest.fixture(params=[local, remote], ids=["in-process", "over-the-wire"])
+def connect(request):
+    """A context manager that makes a Subject of an answer."""
+    return request.param
+
+
+def pytest_generate_tests(metafunc):
+    if "wrong" in metafunc.fixturenames:
+        cases = _answers.WRONG
+        ids = [f"{exercise}-{name}" for exercise, name, *_ in cases]
+        metafunc.parametrize("wrong", [(EXERCISES[e], answer, phrase) for e, _, answer, phrase in cases], ids=ids)
+    if "right" in metafunc.fixturenames:
+        cases = [(id, "reference", exercise.reference) for id, exercise in EXERCISES.items()] + _answers.RIGHT
+        ids = [f"{exercise}-{name}" for exercise, name, _ in cases]
+        metafunc.parametrize("right", [(EXERCISES[e], answer) for e, _, answer in cases], ids=ids)
+    if "exercise" in metafunc.fixturenames:
+        metafunc.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)
