@@ -183,10 +183,7 @@ def test_a_learner_opens_chapter_01_and_runs_it_to_the_end(start, page):
             assert errors == [], cell["source"]
         assert [output for output in cell["outputs"] if output.get("name") == "stderr"] == [], cell["source"]
 
-    figures = "".join("".join(o.get("data", {}).get("text/html", "")) for c in cells for o in c["outputs"]).count(
-        "<img "
-    )
-    alts = look_through(page, Path(os.environ.get("DLCOURSE_SCREENSHOTS") or lab.home))
+    figures, alts = look_through(page)
     assert len(alts) == figures > 0
     assert all(len(alt) > 20 for alt in alts)
     assert console == []
@@ -200,27 +197,36 @@ def test_a_learner_opens_chapter_01_and_runs_it_to_the_end(start, page):
     assert subprocess.run(sync, cwd=lab.home, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def look_through(page, folder: Path) -> list[str]:
-    """Scroll from top to end, with a picture now and then; the alternative texts of the images on the way, in order."""
-    folder.mkdir(parents=True, exist_ok=True)
+def look_through(page) -> tuple[int, list[str]]:
+    """Scroll to each cell with a figure: how many figures were put out, and the alternative texts of those drawn.
+
+    With DLCOURSE_SCREENSHOTS set to a folder, a picture of each place is left there.
+    """
+    folder = os.environ.get("DLCOURSE_SCREENSHOTS")
+    counts = page.evaluate(
+        """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells).map(
+            cell => (cell.toJSON().outputs ?? []).map(o => [o.data?.["text/html"] ?? ""].flat().join("")
+                .split("<img ").length - 1).reduce((a, b) => a + b, 0))"""
+    )
     alts = {}
-    count = page.evaluate("() => window.jupyterapp.shell.currentWidget.content.widgets.length")
-    for index in range(count):
+    for index, count in enumerate(counts):
+        if not count and index:
+            continue
         page.evaluate(
             """async index => {
-                const notebook = window.jupyterapp.shell.currentWidget.content;
-                await notebook.scrollToItem(index, 'start');
+                await window.jupyterapp.shell.currentWidget.content.scrollToItem(index, index ? 'end' : 'start');
                 await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
             }""",
             index,
         )
-        for src, alt in page.eval_on_selector_all(
-            ".jp-OutputArea img, .jp-RenderedHTML img", "images => images.map(image => [image.src, image.alt])"
-        ):
-            alts[src] = alt
-        if index % max(1, count // 12) == 0:
-            page.screenshot(path=folder / f"01-neurons-{index:03}.png")
-    return list(alts.values())
+        drawn = page.eval_on_selector_all(
+            f".jp-Notebook [data-windowed-list-index='{index}'] .jp-OutputArea img",
+            "images => images.map(image => [image.src, image.alt])",
+        )
+        alts |= dict(drawn)
+        if folder:
+            page.screenshot(path=Path(folder, f"01-neurons-{index:03}.png"))
+    return sum(counts), list(alts.values())
 
 
 def test_a_taken_port_is_no_obstacle_and_ctrl_c_ends_it(start):
