@@ -21,7 +21,7 @@ _HOMES = {
 }
 _ROOMS = ("checks", "data", "learn", "models", "nn", "plot")
 
-__all__ = ["__version__", *_HOMES, *_ROOMS]  # noqa: PLE0604
+__all__ = ["__version__", *_HOMES, *_ROOMS]
 
 
 def __getattr__(name: str) -> Any:
