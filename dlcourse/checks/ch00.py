@@ -61,7 +61,7 @@ SUSPECTS = (
 CRASHES = (
     ("ambiguous", "`if` and `and` cannot look at a whole tensor. Compare with ==, then take the mean of the result."),
     (
-        "input dtype should be either",
+        "nput dtype must be either",
         "A mean needs floats, and a comparison gives True and False: put .float() between.",
     ),
 )

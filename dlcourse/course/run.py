@@ -170,7 +170,7 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
                 worker.join(0.05)
         finally:
             while worker.is_alive():
-                _kill(before)
+                pass
                 worker.join(0.05)
     seconds = time.perf_counter() - start
 

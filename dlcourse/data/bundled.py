@@ -9,9 +9,9 @@ import torch
 from dlcourse.data.catalogue import source
 from dlcourse.data.kinds import Dataset, Text
 
-# Units as far as the publishers tell: the tumours' lengths were measured in pixels of a microscope's picture.
+# As far as the publishers tell.
 _UNITS = {
-    "breast_cancer": "lengths and areas in the picture's units, the other measurements without unit",
+    "breast_cancer": "radius, perimeter and area in a unit of length that was not published; the others have none",
     "iris": "cm",
     "wine": "as published: alcohol in % by volume, the others in various units",
 }

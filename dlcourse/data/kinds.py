@@ -44,7 +44,7 @@ class Text:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Names:
-    """Given names in lower case, the most frequent first; one that is given to girls and to boys may occur twice."""
+    """Given names in lower case, girls' then boys', each by falling frequency; a name given to both occurs twice."""
 
     name: str
     names: tuple[str, ...]

@@ -39,6 +39,16 @@ def connect(request):
     return request.param
 
 
+@pytest.fixture
+def all_wrong():
+    return _answers.WRONG
+
+
+@pytest.fixture
+def all_right():
+    return _answers.RIGHT
+
+
 def pytest_generate_tests(metafunc):
     if "wrong" in metafunc.fixturenames:
         cases = _answers.WRONG

@@ -1,10 +1,11 @@
 """Named wrong answers of chapters 00 and 01, each with the words that its diagnosis must hold; and right ones.
 
-A line that opens with `@wrong(exercise, phrase)` names the misconception by the function's or class's name.
+The name of the function or class under `@wrong(exercise, phrase)` names the misconception.
 Every answer is written as a learner would write it, in another style than the references.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch.nn import functional
@@ -363,7 +364,7 @@ class PlainBias(InPlace):
         self.bias = 0.0
 
 
-@wrong("01.perceptron", "needs a method `step`")
+@wrong("01.perceptron", "needs a method `step(self, x, label)`")
 class NoStep(Neuron):
     pass
 
@@ -604,9 +605,9 @@ def with_cross_products(weight, bias, out):
 @right("01.hinges")
 def by_slopes(weight, bias, out):
     knots = sorted({-b / w for w, b in zip(weight.tolist(), bias.tolist(), strict=True) if w})
-    middles = [-100.0, *((a + b) / 2 for a, b in zip(knots, knots[1:], strict=False)), 100.0]
+    middles = [-100.0, *((a + b) / 2 for a, b in pairwise(knots)), 100.0]
     slopes = [float((out * weight)[weight * x + bias > 0].sum()) for x in middles] if knots else [0.0]
-    return 1 + sum(a != b for a, b in zip(slopes, slopes[1:], strict=False))
+    return 1 + sum(a != b for a, b in pairwise(slopes))
 
 
 def hinges_of(weight, bias, out):

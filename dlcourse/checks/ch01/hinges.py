@@ -63,8 +63,9 @@ SUSPECTS = (
         ),
     ),
     Suspect(
-        "Two knots between two pieces, three between four: the number of pieces is the number of knots plus one.",
-        lambda got, wanted, *args: type(got) is int and got == wanted - 1,
+        "Knots in the same place whose changes of slope add up to zero were counted: the graph goes straight on there. "
+        "Add up the changes at each place first.",
+        _counts(_cancelled),
     ),
     Suspect(
         "The change of slope at a knot is out * |weight|, with the absolute value: a hinge that opens to the left "
@@ -72,9 +73,8 @@ SUSPECTS = (
         _counts(_without_absolute),
     ),
     Suspect(
-        "Knots in the same place whose changes of slope add up to zero were counted: the graph goes straight on there. "
-        "Add up the changes at each place first.",
-        _counts(_cancelled),
+        "Two knots between two pieces, three between four: the number of pieces is the number of knots plus one.",
+        lambda got, wanted, *args: type(got) is int and got == wanted - 1,
     ),
     Suspect(
         "Knots in the same place were counted more than once. Collect the places -bias / weight, and merge equal ones.",
@@ -110,17 +110,20 @@ CRASHES = (
     ("ambiguous", "`if` cannot look at a whole tensor. Go through the hinges one by one, or use a mask."),
     ("unhashable", "A tensor is no key for a dict: use .tolist() or .item() to get plain numbers."),
 )
-WRONG = "Draw it: mark each place -bias / weight, write out * |weight| on it, add up what coincides, count what is left."
+WRONG = (
+    "Draw it: mark each place -bias / weight, write out * |weight| on it, add up what coincides, count what is left."
+)
 
-# (weight, bias, out): each case is one idea, with what it would take to get it wrong.
+# (weight, bias, out), one idea each.
+# In this order, because a case is only met by answers that got those above it right: so its culprit is clear.
 CASES = (
     ([1, 1, -2], [0, -1, 4], [1, -2, 1]),  # three knots in three places
+    ([1, 1, 2], [3, 3, 1], [0, 0, 1]),  # two hinges that add nothing
+    ([0, 2, 0], [3, 1, -2], [2, 1, 1]),  # two that are constant
     ([1, 2, 1], [-1, -2, 1], [1, 1, 1]),  # two of three coincide
     ([1, -1], [0, 0], [1, 1]),  # |x|: the absolute value of the weight matters
     ([1, -1, 1], [0, 0, -1], [1, -1, 2]),  # relu(x) - relu(-x) is x: the bend cancels
     ([2, 1, 3], [-2, -1, 3], [1, -2, 2]),  # the same, with unlike weights
-    ([1, 2, -1], [3, 1, 2], [0, 1, 0]),  # two hinges that add nothing
-    ([0, 2, 0], [3, 1, -2], [2, 1, 1]),  # two that are constant
     ([0], [1], [3]),  # a constant
     ([3, 4, -3, 1], [1, 0, 1, 0], [1, -1, 2, 4]),  # thirds; and two that cancel at zero
 )

@@ -43,12 +43,13 @@ def _does(weight_sign: int = 1, bias_sign: int = 1, *, mistake: Callable[..., bo
         bare = (weight @ x).item()
         wrong = decide(label, bare + bias.item(), bare)
         after = (weight + weight_sign * label * x, bias + bias_sign * label) if wrong else (weight, bias)
-        return type(got) is tuple and matches(got[1:], after) and (got[0] is wrong or not isinstance(got[0], bool))
+        return matches(got, (wrong, *after))
 
     return fits
 
 
 # Each is given (returned, weight, bias) after a step, what was wanted, and weight, bias, x, label before it.
+# The order matters: the first that fits is named.
 SUSPECTS = (
     Suspect(
         "It did not start: from zeros every score is exactly 0, and 0 counts as a mistake. Test label * score <= 0.",
@@ -60,6 +61,12 @@ SUSPECTS = (
         "A score of exactly 0 counts as a mistake: test label * score <= 0, with the equals sign.",
         lambda got, wanted, weight, bias, x, label: (
             (weight @ x + bias).item() == 0 and got[0] is False and matches(got[1:], (weight, bias))
+        ),
+    ),
+    Suspect(
+        "It adds x whatever the label. A mistaken no has to be subtracted: add label * x, and the label to the bias.",
+        lambda got, wanted, weight, bias, x, label: (
+            wanted[0] and label == -1 and matches(got[1], weight + x) and matches(got[2], bias + 1)
         ),
     ),
     Suspect(
@@ -77,20 +84,14 @@ SUSPECTS = (
         ),
     ),
     Suspect(
+        "The score was computed without the bias: it is weight @ x + bias.",
+        _does(mistake=lambda label, score, bare: label * bare <= 0),
+    ),
+    Suspect(
         "It updates after every example. Only a mistake, label * score <= 0, may change weight and bias.",
         lambda got, wanted, weight, bias, x, label: (
             not wanted[0] and matches(got[1:], (weight + label * x, bias + label))
         ),
-    ),
-    Suspect(
-        "It adds x whatever the label. A mistaken no has to be subtracted: add label * x, and the label to the bias.",
-        lambda got, wanted, weight, bias, x, label: (
-            wanted[0] and label == -1 and matches(got[1], weight + x) and matches(got[2], bias + 1)
-        ),
-    ),
-    Suspect(
-        "The score was computed without the bias: it is weight @ x + bias.",
-        _does(mistake=lambda label, score, bare: label * bare <= 0),
     ),
     Suspect(
         "The label was left out of the test: a mistake is label * score <= 0, whatever the sign of the score.",
@@ -144,7 +145,8 @@ def check(subject: Subject, seed: int | None) -> str:
             mistakes += wrong
 
     learns(
-        torch.tensor([[2.0, 1.0], [1.0, 3.0], [0.5, -1.0], [3.0, 1.5], [-2.0, 0.0], [0.0, 0.5]]), [1, -1, 1, -1, -1, 1]
+        torch.tensor([[2.0, 1.0], [1.0, 3.0], [0.5, -1.0], [3.0, 1.5], [-2.0, 0.0], [0.0, 0.5], [2.0, 0.0]]),
+        [1, -1, 1, -1, -1, 1, -1],
     )
     learns(torch.tensor([[2.0]]), [-1])
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
