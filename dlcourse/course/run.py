@@ -170,7 +170,7 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
                 worker.join(0.05)
         finally:
             while worker.is_alive():
-                pass
+                _kill(before)
                 worker.join(0.05)
     seconds = time.perf_counter() - start
 
