@@ -139,6 +139,7 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
         notebook,
         log=quiet,
         timeout=CELL_LIMIT,
+        # What C code writes goes to the log: captured, it would come some time after its cell, or not at all.
         extra_arguments=[f"--IPKernelApp.exec_lines={STRICT}", "--IPKernelApp.capture_fd_output=False"],
         store_widget_state=False,
         shutdown_kernel="immediate",

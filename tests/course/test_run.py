@@ -120,7 +120,8 @@ def test_the_users_settings_do_not_reach_the_kernel(course, tmp_path, monkeypatc
     kernel.parent.mkdir(parents=True)
     kernel.write_text('{"argv": ["/nowhere/python"], "display_name": "x", "language": "python"}')
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
-    code = f"import sys; assert sys.executable == {sys.executable!r}\nassert 'surprise' not in globals()"
+    code = f"import os, sys; assert sys.executable == {sys.executable!r}\nassert 'surprise' not in globals()"
+    code += "\nassert 'PYTHONWARNINGS' not in os.environ"
     assert run_one(course, code, "import warnings; assert 'dlcourse' in str(warnings.filters[0])").faults == ()
 
 
