@@ -61,6 +61,12 @@ def test_a_cached_file_can_be_read_by_others(server, serve, cache):
 # Where a file is looked for
 
 
+def test_without_a_setting_the_cache_is_the_platform_s(monkeypatch):
+    monkeypatch.delenv("DLCOURSE_CACHE")
+    assert "dlcourse" in download.cache_folder().parts
+    assert download.local_folders() == [download.cache_folder()]
+
+
 def test_the_shared_folder_comes_first_and_is_only_read(server, tmp_path, cache, monkeypatch):
     shared = tmp_path / "shared"
     (shared / "set").mkdir(parents=True)
@@ -72,6 +78,9 @@ def test_the_shared_folder_comes_first_and_is_only_read(server, tmp_path, cache,
     assert not server.asked
     assert files_in(shared) == [PATH]
     assert not cache.exists()
+    (cache / "set").mkdir(parents=True)
+    (cache / PATH).write_bytes(b"damaged, which would be reported if anybody looked")
+    assert read(wanted) == CONTENT
 
 
 def test_what_the_shared_folder_lacks_goes_to_the_cache(server, serve, tmp_path, cache, monkeypatch):
@@ -123,6 +132,7 @@ FAULTS = {
     "a web page": (lambda s, f: s(b"\n<!DOCTYPE html><title>Log in</title>"), {}, "a web page came"),
     "not a gzip": (lambda s, f: s(CONTENT), {}, "not a sound gzip file"),
     "a flipped bit in a gzip": (lambda s, f: s(flipped(PACKED, -8)), {}, "not a sound gzip file"),
+    "a gzip broken inside": (lambda s, f: s(PACKED[:10] + b"\xff" * 40), {}, "not a sound gzip file"),
     "a flipped bit": (lambda s, f: s(gzip.compress(flipped(CONTENT, 40))), {}, "wrong content: SHA-256"),
     "another beginning": (
         lambda s, f: s(PACKED),
