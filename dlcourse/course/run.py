@@ -149,6 +149,7 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
     # With no folder of kernels to look in, `python3` is the kernel of this interpreter, whatever the user installed.
     client.km = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]), log=quiet)
     failure: list[Exception] = []
+    done = threading.Event()  # a thread whose join() was interrupted counts as ended even while it runs
 
     def work() -> None:
         try:
@@ -156,23 +157,22 @@ def _run(path: Path, copy: Path, on_cell: Callable[[int, int, str], None]) -> Ou
             asyncio.run(client.async_execute(cwd=str(folder), env=environment, stdout=DEVNULL, stderr=output))
         except Exception as error:  # told below, in the thread that asked
             failure.append(error)
+        finally:
+            done.set()
 
     # nbclient works in its own thread, so that an interrupt reaches this one and can end the kernel at any moment.
     before = {process.pid for process in psutil.Process().children()}
-    worker = threading.Thread(target=work, daemon=True)
     start = time.perf_counter()
     peak = 0
     with log.open("wb") as output, log.open("rb") as logged:
-        worker.start()
+        threading.Thread(target=work, daemon=True).start()
         try:
-            while worker.is_alive():
+            while not done.wait(0.05):
                 on_cell(sum(index < current for index in code), len(code), headings[current] if headings else "")
                 peak = max(peak, _memory(before))
-                worker.join(0.05)
         finally:
-            while worker.is_alive():
+            while not done.wait(0.05):
                 _kill(before)
-                worker.join(0.05)
     seconds = time.perf_counter() - start
 
     faults = _faults(notebook, headings, said)
