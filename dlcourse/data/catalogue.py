@@ -179,7 +179,7 @@ SOURCES = {
     "tiny_shakespeare": Source(
         "1,115,394 characters of Shakespeare's plays",
         "Karpathy 2015, char-rnn, tinyshakespeare",
-        "the plays are in the public domain; the selection as published in char-rnn",
+        "public domain, as published in char-rnn",
         (
             File(
                 "text/tinyshakespeare.txt",
