@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def write(path, *cells, tagged=()):
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=made), path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _kept_notebooks(tmp_path, monkeypatch):
+    """Failed notebooks are kept in the folder for temporary files, which is the test's own here."""
+    (tmp_path / "t").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield
+    tempfile.tempdir = None
 
 
 @pytest.fixture
