@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dlcourse import __version__
-from dlcourse.course import CourseError
+from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
     from rich.console import Console

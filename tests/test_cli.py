@@ -125,6 +125,7 @@ def opened(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sync_module, "content_root", lambda: tmp_path / "course")
     monkeypatch.setattr(os, "execv", lambda program, line: calls.append(line))
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
     return calls
@@ -137,7 +138,7 @@ def opened(monkeypatch, tmp_path):
         ([], "dlcourse-work", []),
         (["mine"], "mine", []),
         (["mine", "--no-browser", "--port", "9999"], "mine", ["--no-browser", "--port=9999"]),
-        (["--", "--allow-root", "--debug"], "dlcourse-work", ["--allow-root", "--debug"]),
+        (["--", "--expose-app-in-browser", "--debug"], "dlcourse-work", ["--expose-app-in-browser", "--debug"]),
         (["--no-browser", "mine", "--", "--debug"], "mine", ["--no-browser", "--debug"]),
     ],
 )
@@ -151,6 +152,12 @@ def test_lab_syncs_and_becomes_jupyterlab(main, opened, tmp_path, arguments, fol
     assert line[:4] == [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={work}"]
     assert line[5:] == passed_on
     assert os.environ["JUPYTER_CONFIG_PATH"] == f"{lab_module.SETTINGS}{os.pathsep}/mine"
+
+
+def test_lab_starts_for_root_too(main, opened, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    main("lab")
+    assert "--allow-root" in opened[0]
 
 
 def test_lab_called_inside_ones_folder_means_that_folder(main, opened, tmp_path, monkeypatch):

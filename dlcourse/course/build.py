@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlcourse.course import CourseError
+from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlcourse.course import CourseError
+from dlcourse.course.errors import CourseError
 from dlcourse.course.sync import RECORD
 
 START = "chapters/00-start.ipynb"
@@ -29,6 +29,8 @@ def command(folder: Path, *, browser: bool = True, port: int | None = None, extr
         # The address that opens and the address that is printed; a file named instead is only opened.
         f"--LabApp.default_url=/lab/tree/{START}",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        line.append("--allow-root")  # in a container root is often the only user, and JupyterLab refuses it
     if not browser:
         line.append("--no-browser")
     if port is not None:

@@ -23,7 +23,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from dlcourse.course import CourseError
+from dlcourse.course.errors import CourseError
 from dlcourse.course.sync import course_root, shipped
 
 CELL_LIMIT = 600  # seconds; a cell of the course takes a few, so one that takes this long hangs

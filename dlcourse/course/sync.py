@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlcourse import __version__
-from dlcourse.course import CourseError
+from dlcourse.course.errors import CourseError
 from dlcourse.learn.content import content_root
 
 RECORD = Path(".dlcourse", "edition.json")

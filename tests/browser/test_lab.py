@@ -44,7 +44,6 @@ class Lab:
 
     def __init__(self, home: Path, *arguments: str):
         self.home = home
-        root = [] if os.geteuid() else ["--allow-root"]  # JupyterLab refuses root unless told
         line = [
             sys.executable,
             "-m",
@@ -54,7 +53,6 @@ class Lab:
             *arguments,
             "--",
             "--expose-app-in-browser",
-            *root,
         ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
         self.keyboard, terminal = os.openpty()
