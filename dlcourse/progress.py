@@ -104,8 +104,13 @@ def _parse(content: bytes) -> Progress:
 def _write(file: Path, progress: Progress) -> None:
     """In one step: a reader, or a machine that stops halfway, sees the old file or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=".progress-", delete=False) as new:
-        json.dump(progress, new, indent=1, sort_keys=True)
-        new.flush()
-        os.fsync(new.fileno())
-    os.replace(new.name, file)
+    new = tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=".progress-", delete=False)
+    try:
+        with new:
+            json.dump(progress, new, indent=1, sort_keys=True)
+            new.flush()
+            os.fsync(new.fileno())
+        os.replace(new.name, file)
+    except BaseException:
+        os.unlink(new.name)
+        raise

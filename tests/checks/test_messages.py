@@ -1,0 +1,136 @@
+"""What a learner reads: one clean message in Jupyter and IPython, a normal exception in plain Python."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dlcourse import checks
+from dlcourse.checks import CheckFailed, NotStarted
+from dlcourse.checks.show import apart, show
+
+
+def naive(x):
+    return torch.exp(x) / (1 + torch.exp(x))
+
+
+def test_failure_has_four_parts():
+    with pytest.raises(CheckFailed) as failure:
+        checks.sigmoid(naive)
+    assert str(failure.value) == (
+        "01.sigmoid: not right yet\n"
+        "\n"
+        "called     sigmoid(tensor([-1000, -30, 0, 30, 1000]))\n"
+        "came back  tensor([0, 9.358e-14, 0.5, 1, nan])\n"
+        "wanted     tensor([0, 9.358e-14, 0.5, 1, 1])\n"
+        "likely     exp overflowed: exp(1000) is infinite, and inf / inf is nan. Give exp only numbers that\n"
+        "           are not positive: use one form of the formula for x >= 0 and the other for x < 0.\n"
+        "\n"
+        'Stuck? checks.hint("01.sigmoid") gives a hint.'
+    )
+    assert failure.value.__suppress_context__
+
+
+def test_success_is_one_warm_line(capsys):
+    checks.sigmoid(torch.sigmoid)
+    line = capsys.readouterr().out
+    assert line == "01.sigmoid: right on 18 inputs, in value and in slope, from -1000 to 1000. It survives.\n"
+
+
+def test_success_mentions_a_warning_on_stdout(capsys):
+    import warnings
+
+    def answer(x):
+        warnings.warn("mind the gap", stacklevel=1)
+        return torch.sigmoid(x)
+
+    checks.sigmoid(answer)
+    out, err = capsys.readouterr()
+    assert "it warned: UserWarning: mind the gap" in out
+    assert err == ""
+
+
+def test_a_subject_is_checked_as_it_is(connect, capsys):
+    with connect(torch.sigmoid) as subject:
+        checks.sigmoid(subject, seed=7)
+    assert "right on" in capsys.readouterr().out
+
+
+def test_docstring_states_exercise_and_ranges(exercise):
+    documented = " ".join(getattr(checks, exercise.name).__doc__.split())
+    assert " ".join(exercise.task.split()) in documented
+    assert exercise.ranges in documented
+
+
+CODE = """
+import torch
+from dlcourse import checks
+from dlcourse.checks import NotStarted
+def sigmoid(x):
+    {body}
+{call}
+"""
+
+
+def run(module, body, call="checks.sigmoid(sigmoid)"):
+    environment = {**os.environ, "IPYTHONDIR": os.environ.get("TMPDIR", "/tmp") + "/ipython-of-tests"}
+    command = [sys.executable, *module, "-c", CODE.format(body=body, call=call)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    return done.stdout + done.stderr
+
+
+IPYTHON = ("-m", "IPython", "--colors", "NoColor", "--no-banner")
+
+
+def test_ipython_shows_one_clean_message(tmp_path):
+    shown = run(IPYTHON, "return torch.tanh(x)")
+    assert "Traceback" not in shown
+    assert "-----" not in shown
+    assert shown.startswith("01.sigmoid: not right yet\n\ncalled     sigmoid(tensor([-2, -0.5, 0, 1, 3]))")
+    assert shown.rstrip().endswith('checks.hint("01.sigmoid") gives a hint.')
+
+
+def test_ipython_shows_one_line_for_a_stub():
+    shown = run(IPYTHON, "raise NotStarted")
+    assert shown.count("\n") == 1
+    assert shown.startswith("Not started: 01.sigmoid. Write your code in place of the line `raise NotStarted`")
+
+
+def test_ipython_shows_one_line_for_a_stub_called_by_hand():
+    shown = run(IPYTHON, "raise NotStarted", "sigmoid(torch.ones(1))")
+    assert shown.count("\n") == 1
+    assert "nothing written yet" in shown
+
+
+def test_plain_python_shows_a_normal_exception():
+    shown = run((), "return torch.tanh(x)")
+    assert shown.startswith("Traceback (most recent call last):")
+    assert "dlcourse.checks.outcome.CheckFailed: 01.sigmoid: not right yet" in shown
+    assert "During handling" not in shown
+
+
+def test_not_started_reads_well_by_itself():
+    assert "raise NotStarted" in str(NotStarted())
+
+
+def test_digits_grow_until_the_difference_shows():
+    assert apart(0.1234567, 0.1234568) == ("0.1234567", "0.1234568")
+    assert apart(torch.tensor(1.0), torch.tensor(1.00001)) == ("tensor(1)", "tensor(1.00001)")
+
+
+def test_large_tensors_show_the_wrong_place():
+    wanted = torch.zeros(40, 50)
+    got = wanted.clone()
+    got[7, 3] = 2.5
+    came_back, right = apart(got, wanted, (7, 3))
+    assert came_back == "tensor of shape (40, 50); at [7, 3]: 2.5, around it [0, 0, 2.5, 0, 0]"
+    assert "at [7, 3]: 0" in right
+
+
+def test_long_things_are_cut():
+    assert len(show("x" * 10_000)) < 400
+    assert len(show([1] * 10_000)) < 100
+    assert len(show({str(n): n for n in range(1000)})) < 200
+    assert len(show([[[list(range(50))] * 50] * 50] * 50)) < 2_000

@@ -1,0 +1,362 @@
+"""The four questions: the same in process and over the wire, whatever the answer does."""
+
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import warnings
+
+import pytest
+import torch
+
+from dlcourse.checks import CheckFailed, NotStarted
+from dlcourse.checks.outcome import AnswerError
+from dlcourse.checks.registry import EXERCISES, find
+from dlcourse.checks.subject import RemoteSubject, Subject
+from dlcourse.checks.values import MAX_BYTES, encode, send
+
+
+def refused(connect, answer, question):
+    with connect(answer) as subject, pytest.raises(AnswerError) as error:
+        question(subject)
+    return error.value
+
+
+def test_call_returns_the_value(connect):
+    with connect(lambda x, scale: {"sum": (x * scale).sum().item(), "x": x.T}) as subject:
+        got = subject.call(torch.arange(6.0).reshape(2, 3), 2)
+    assert got["sum"] == 30
+    assert got["x"].stride() == (1, 3)
+
+
+def test_class_is_constructed_kept_and_asked(connect):
+    class Counter:
+        def __init__(self, start):
+            self.count, self.weight, self.helper, self._hidden = start, torch.ones(2), print, 3
+
+        def step(self, by):
+            self.count += by
+            return self.count > 3
+
+    with connect(Counter) as subject:
+        assert set(subject.call(2)) == {"count", "weight"}
+        assert subject.step(1) is False
+        assert subject.step(1) is True
+        assert subject.state()["count"] == 4
+        assert subject.call(0)["count"] == 0
+
+
+def test_module_shows_its_state_dict(connect):
+    with connect(torch.nn.Linear) as subject:
+        state = subject.call(3, 2)
+    assert state["weight"].shape == (2, 3)
+    assert state["in_features"] == 3
+
+
+def test_vjp(connect):
+    def answer(x, n, y):
+        return (x**n).sum(1) + 0 * y.detach()
+
+    x, y = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.zeros(2)
+    with connect(answer) as subject:
+        slopes = subject.vjp((x, 2, y), torch.tensor([1.0, 10.0]))
+    assert slopes[0].tolist() == [[2, 4], [60, -20]]
+    assert slopes[1:] == (None, None)
+    assert not x.requires_grad
+
+
+def test_vjp_works_where_the_notebook_switched_slopes_off(connect):
+    def answer(x):
+        return x * 3
+
+    with torch.no_grad(), connect(answer) as subject:
+        assert subject.vjp((torch.ones(2),), torch.ones(2))[0].tolist() == [3, 3]
+
+
+def test_vjp_of_a_wrong_shape_is_an_error_of_the_answer(connect):
+    error = refused(connect, lambda x: x.sum(), lambda s: s.vjp((torch.ones(2),), torch.ones(2)))
+    assert error.kind == "raised"
+
+
+@pytest.mark.parametrize("answer", [lambda: 1, lambda x, y: 1, lambda *, x: 1, 3, None])
+def test_signature(connect, answer):
+    assert refused(connect, answer, lambda s: s.call(1.0)).kind == "signature"
+
+
+def test_an_exception_brings_its_line(connect):
+    def helper(x):
+        return x.reshape(7)
+
+    def answer(x):
+        y = x + 1
+        return helper(y)
+
+    error = refused(connect, answer, lambda s: s.call(torch.ones(2)))
+    assert error.kind == "raised"
+    assert error.error == "RuntimeError"
+    assert "shape '[7]' is invalid" in error.message
+    assert error.line.endswith("return x.reshape(7)")
+
+
+def test_line_is_the_learners_also_when_torch_raises_deeper(connect):
+    def answer(x):
+        return torch.nn.functional.cross_entropy(x, x.sum())
+
+    assert "functional.cross_entropy" in refused(connect, answer, lambda s: s.call(torch.ones(2))).line
+
+
+def test_not_started(connect):
+    def stub(x):
+        raise NotStarted
+
+    assert refused(connect, stub, lambda s: s.call(1)).kind == "not-started"
+
+
+@pytest.mark.parametrize("raised", [SystemExit, RecursionError, MemoryError, AssertionError])
+def test_the_answer_cannot_end_the_check(connect, raised):
+    def answer(x):
+        raise raised("now")
+
+    assert refused(connect, answer, lambda s: s.call(1)).error == raised.__name__
+
+
+def test_interrupt_passes():
+    from dlcourse.checks.subject import LocalSubject
+
+    def answer(x):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        LocalSubject(answer).call(1)
+
+
+@pytest.mark.parametrize("change", [lambda x: x.add_(1), lambda x: x.resize_(1), lambda x: x.t_()])
+def test_changed_argument(connect, change):
+    x = torch.ones(2, 3)
+
+    def answer(x):
+        y = x.clone()
+        change(x)
+        return y
+
+    assert refused(connect, answer, lambda s: s.call(x)).kind == "changed-argument"
+    assert x.shape == (2, 3)
+    assert (x == 1).all()
+
+
+def test_changed_list(connect):
+    assert refused(connect, lambda x: x.append(1), lambda s: s.call([0])).kind == "changed-argument"
+
+
+def test_what_comes_back_is_a_copy(connect):
+    kept = torch.zeros(3)
+    with connect(lambda: kept) as subject:
+        got = subject.call()
+        kept += 1
+        assert got.sum() == 0
+
+
+class AlwaysEqual(torch.Tensor):
+    """Says yes to every comparison."""
+
+    def __eq__(self, other):
+        return torch.ones(self.shape, dtype=torch.bool)
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        return True
+
+
+@pytest.mark.parametrize("value", [torch.ones(2).as_subclass(AlwaysEqual), object(), {1: 2}, [object()]])
+def test_not_plain(connect, value):
+    assert refused(connect, lambda: value, lambda s: s.call()).kind == "not-plain"
+
+
+def test_warnings_are_kept_for_the_reader_and_fail_nothing(connect):
+    def answer(x):
+        warnings.warn("old ways\x1b[31m", DeprecationWarning, stacklevel=1)
+        return x
+
+    with connect(answer) as subject:
+        assert subject.call(1) == 1
+        assert subject.call(2) == 2
+    assert subject.warned == ["DeprecationWarning: old ways[31m"]
+
+
+def test_messages_are_cut_and_cleaned(connect):
+    def answer():
+        raise ValueError("\x1b[2J\ud800" + "x" * 100_000)
+
+    message = refused(connect, answer, lambda s: s.call()).message
+    assert len(message) <= 2_000
+    assert "\x1b" not in message
+
+
+def test_step_before_any_object(connect):
+    assert refused(connect, lambda: 1, lambda s: s.step(1)).kind == "signature"
+
+
+# --- the wire only --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def channel():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def test_silence_is_an_error_and_stays_one(channel):
+    subject = RemoteSubject(channel[0], timeout=0.05)
+    for _ in range(2):
+        with pytest.raises(AnswerError, match="no answer within") as error:
+            subject.call(1)
+        assert error.value.kind == "silent"
+    send(channel[1], encode({"value": 1}))  # a late reply answers no later question
+    with pytest.raises(AnswerError, match="no answer within"):
+        subject.call(1)
+
+
+def test_end_of_the_process_is_an_error(channel):
+    channel[1].close()
+    with pytest.raises(AnswerError) as error:
+        RemoteSubject(channel[0]).call(1)
+    assert error.value.kind == "gone"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        b"rubbish",
+        encode(3),
+        encode({}),
+        encode({"error": None}),
+        encode({"error": ("passed", "honest")}),
+        encode({"error": [1, 2]}),
+        encode({"warned": [1]}),
+    ],
+)
+def test_replies_that_are_none(channel, reply):
+    send(channel[1], reply)
+    with pytest.raises(AnswerError) as error:
+        RemoteSubject(channel[0], timeout=5).call(1)
+    assert error.value.kind == "gone"
+
+
+def test_reply_of_a_huge_length(channel):
+    channel[1].sendall(struct.pack(">Q", MAX_BYTES + 1))
+    with pytest.raises(AnswerError, match="claims"):
+        RemoteSubject(channel[0], timeout=5).call(1)
+
+
+@pytest.mark.parametrize("slopes", [3, (), (1, 2), (torch.ones(1), None)])
+def test_slopes_that_are_none(slopes):
+    subject = Subject(lambda request: encode({"value": slopes}))
+    with pytest.raises(AnswerError):
+        subject.vjp((torch.ones(1),), torch.ones(1))
+
+
+def test_state_that_is_none():
+    with pytest.raises(AnswerError):
+        Subject(lambda request: encode({"value": 3})).state()
+
+
+# --- an answer in a process of its own ------------------------------------------------------------------------------
+
+SERVER = """
+import socket, sys
+import torch
+{cheat}
+from dlcourse.checks.registry import EXERCISES
+from dlcourse.checks.subject import serve
+for exercise in EXERCISES.values():
+    answer = {answer}
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as channel:
+        serve(answer, channel)
+"""
+CHEATS = """
+torch.equal = torch.allclose = torch.isclose = lambda *a, **k: True
+torch.Tensor.__eq__ = torch.Tensor.__ne__ = lambda self, other: True
+torch.Tensor.any = lambda self, *a: False
+import dlcourse.checks.examiner as examiner
+examiner.matches = lambda got, wanted: True
+examiner.Examiner.compare = lambda *a, **k: None
+"""
+
+
+def served(**parts):
+    """A subject for each exercise, from a process that runs SERVER."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        command = [sys.executable, "-c", SERVER.format(**parts), str(listener.getsockname()[1])]
+        with subprocess.Popen(command) as process:
+            for exercise in EXERCISES.values():
+                channel, _ = listener.accept()
+                with channel:
+                    yield exercise, RemoteSubject(channel, timeout=60)
+            assert process.wait(60) == 0
+
+
+def test_references_pass_from_another_process():
+    assert len([exercise.check(subject, 5) for exercise, subject in served(cheat="", answer="exercise.reference")]) == 7
+
+
+def test_a_process_that_cheats_on_itself_passes_nothing():
+    for exercise, subject in served(cheat=CHEATS, answer="lambda *values: values[0] if values else None"):
+        with pytest.raises(CheckFailed):
+            exercise.check(subject, None)
+
+
+class TrueInt(int):
+    def __eq__(self, other):
+        return True
+
+    __hash__ = int.__hash__
+
+
+FORGED = {
+    "subclass": lambda *values: torch.ones(5).as_subclass(AlwaysEqual),
+    "sly int": lambda *values: TrueInt(4),
+    "nan": lambda *values: float("nan"),
+    "nan tensor": lambda *values: torch.full_like(values[0].float(), float("nan")) if values else None,
+    "inf": lambda *values: float("inf"),
+    "bool": lambda *values: True,
+    "huge view": lambda *values: torch.zeros(1).expand(2**40),
+    "huge list": lambda *values: [0] * 10**6,
+    "nested": lambda *values: ((((((((((((((((((((),),),),),),),),),),),),),),),),),),),),
+    "dict": lambda *values: {"value": 1, "passed": True},
+    "exit": lambda *values: sys.exit(0),
+    "argument": lambda *values: values[0] if values else None,
+    "nothing": lambda *values: None,
+}
+
+
+@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
+def test_forged_values_pass_nothing(exercise, connect, forged):
+    answer = forged
+    if isinstance(exercise.reference, type):
+
+        class answer:  # noqa: N801
+            def __init__(self, features):
+                self.weight, self.bias = torch.zeros(features), torch.zeros(())
+
+            def step(self, x, label):
+                return forged(x, label)
+
+    with connect(answer) as subject, pytest.raises(CheckFailed):
+        exercise.check(subject, None)
+
+
+def test_nan_in_weights_passes_no_xor(connect):
+    for value in (float("nan"), float("inf")):
+        weights = tuple(torch.full(shape, value) for shape in ((2, 2), (2,), (1, 2), (1,)))
+        with connect(lambda weights=weights: weights) as subject, pytest.raises(CheckFailed):
+            find("01.xor").check(subject, None)
+
+
+def test_two_subjects_at_once(connect):
+    with connect(lambda: 1) as one, connect(lambda: 2) as two:
+        assert (one.call(), two.call(), one.call()) == (1, 2, 1)
+    assert threading.active_count() < 20
