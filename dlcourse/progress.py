@@ -104,13 +104,13 @@ def _parse(content: bytes) -> Progress:
 def _write(file: Path, progress: Progress) -> None:
     """In one step: a reader, or a machine that stops halfway, sees the old file or the new one."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=file.parent, prefix=".progress-", delete=False)
+    handle, new = tempfile.mkstemp(dir=file.parent, prefix=".progress-")
     try:
-        with new:
-            json.dump(progress, new, indent=1, sort_keys=True)
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(new.name, file)
+        with open(handle, "w", encoding="utf-8") as writer:
+            json.dump(progress, writer, indent=1, sort_keys=True)
+            writer.flush()
+            os.fsync(writer.fileno())
+        os.replace(new, file)
     except BaseException:
-        os.unlink(new.name)
+        os.unlink(new)
         raise

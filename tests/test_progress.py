@@ -114,7 +114,7 @@ def test_check_marks_and_survives_a_full_disk(file, monkeypatch, capsys):
     def full(*args, **kwargs):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(progress.tempfile, "NamedTemporaryFile", full)
+    monkeypatch.setattr(progress.tempfile, "mkstemp", full)
     checks.sigmoid(torch.sigmoid)
     assert "could not be saved: No space left" in capsys.readouterr().out
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.checks.examiner import Examiner, Suspect
+from dlcourse.checks.examiner import Examiner, Suspect, number
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
 
@@ -15,15 +15,8 @@ def accuracy(predicted, labels):
     return right.sum().item() / len(labels)
 
 
-def _number(value: Any) -> float:
-    """`value` as a number, whatever its type; nan when it is none."""
-    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
-        return float(value)
-    return float(value) if isinstance(value, int | float) else float("nan")
-
-
-def _near(value: Any, number: float) -> bool:
-    return abs(_number(value) - number) < 1e-4
+def _near(value: Any, share: float) -> bool:
+    return abs(number(value) - share) < 1e-4
 
 
 # The order matters: the first suspect that fits is named.

@@ -4,6 +4,7 @@ The likely reason comes from a table of suspects. A suspect is a known misconcep
 returned for the same arguments. If that is what came back, its reason is the one to read.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -63,6 +64,13 @@ def matches(got: Any, wanted: Any) -> bool:
     if type(wanted) in (tuple, list):
         return len(got) == len(wanted) and all(map(matches, got, wanted))
     return got == wanted
+
+
+def number(value: Any) -> float:
+    """`value` as a number whatever its type, for suspects; nan when it is none."""
+    if isinstance(value, Tensor):
+        return float(value) if value.numel() == 1 and not value.is_complex() else math.nan
+    return float(value) if type(value) in (bool, int, float) else math.nan
 
 
 def _wrong(got: Tensor, wanted: Tensor, slack: float = 0.0, *, equal_nan: bool = False) -> Tensor:

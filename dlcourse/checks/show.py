@@ -8,7 +8,7 @@ from torch import Tensor
 
 FULL = 12  # elements up to which a tensor is written in full
 AROUND = 2  # entries shown on either side of the wrong one
-LONGEST = 300  # characters of a text
+LONGEST = 600  # characters in all
 
 
 def show(value: Any, *, near: tuple[int, ...] | None = None, digits: int = 4) -> str:
@@ -21,18 +21,7 @@ def show(value: Any, *, near: tuple[int, ...] | None = None, digits: int = 4) ->
     >>> show((True, torch.tensor(2))), show(0.1 + 0.2)
     ('(True, tensor(2))', '0.3')
     """
-    if isinstance(value, Tensor):
-        return _show_tensor(value, near, digits)
-    if type(value) is float:
-        return _number(value, digits)
-    if type(value) in (tuple, list):
-        inside = ", ".join(show(item, digits=digits) for item in value[:FULL])
-        inside += ", ..." if len(value) > FULL else ""
-        return f"({inside}{',' if len(value) == 1 else ''})" if type(value) is tuple else f"[{inside}]"
-    if type(value) is dict:
-        inside = ", ".join(f"{key}: {show(item, digits=digits)}" for key, item in list(value.items())[:FULL])
-        return f"{{{inside}{', ...' if len(value) > FULL else ''}}}"
-    text = repr(value)
+    text = _show(value, near, digits)
     return text if len(text) <= LONGEST else text[:LONGEST] + " ..."
 
 
@@ -54,6 +43,21 @@ def apart(got: Any, wanted: Any, near: tuple[int, ...] | None = None) -> tuple[s
         if texts[0] != texts[1]:
             break
     return texts
+
+
+def _show(value: Any, near: tuple[int, ...] | None, digits: int) -> str:
+    if isinstance(value, Tensor):
+        return _show_tensor(value, near, digits)
+    if type(value) is float:
+        return _number(value, digits)
+    if type(value) in (tuple, list):
+        inside = ", ".join(_show(item, None, digits) for item in value[:FULL])
+        inside += ", ..." if len(value) > FULL else ""
+        return f"({inside}{',' if len(value) == 1 else ''})" if type(value) is tuple else f"[{inside}]"
+    if type(value) is dict:
+        inside = ", ".join(f"{key}: {_show(item, None, digits)}" for key, item in list(value.items())[:FULL])
+        return f"{{{inside}{', ...' if len(value) > FULL else ''}}}"
+    return repr(value)
 
 
 def _dtype(tensor: Tensor) -> str:

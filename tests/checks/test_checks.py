@@ -43,7 +43,7 @@ def test_right_answer_passes_the_visible_check_and_thirty_hidden_ones(right, con
 def test_right_answer_passes_a_thousand_hidden_seeds(right, connect):
     exercise, answer = right
     with connect(answer) as subject:
-        for seed in range(1_000):
+        for seed in range(1_000 if connect.__name__ == "local" else 100):
             exercise.check(subject, seed)
 
 

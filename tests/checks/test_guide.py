@@ -91,9 +91,8 @@ def test_progress_and_the_way_on():
     table = repr(checks.progress())
     assert "done" in table.splitlines()[0]
     assert "tried 1 time" in table.splitlines()[1]
-    assert repr(checks.continue_here()) == (
-        "Next: 01.sigmoid, A sigmoid that survives (up to 8 minutes), in exercises/01-neurons/01-neurons-exercises.ipynb"
-    )
+    following = "Next: 01.sigmoid, A sigmoid that survives (up to 8 minutes), in "
+    assert repr(checks.continue_here()) == following + "exercises/01-neurons/01-neurons-exercises.ipynb"
     assert 'href="../exercises/01-neurons/01-neurons-exercises.ipynb"' in checks.continue_here()._repr_html_()
     assert "<th scope" in checks.progress()._repr_html_()
     for exercise in EXERCISES.values():

@@ -1,5 +1,6 @@
 """The four questions: the same in process and over the wire, whatever the answer does."""
 
+import math
 import socket
 import struct
 import subprocess
@@ -13,8 +14,8 @@ import torch
 from dlcourse.checks import CheckFailed, NotStarted
 from dlcourse.checks.outcome import AnswerError
 from dlcourse.checks.registry import EXERCISES, find
-from dlcourse.checks.subject import RemoteSubject, Subject
-from dlcourse.checks.values import MAX_BYTES, encode, send
+from dlcourse.checks.subject import LocalSubject, RemoteSubject, Subject
+from dlcourse.checks.values import DTYPES, MAX_BYTES, encode, send
 
 
 def refused(connect, answer, question):
@@ -122,8 +123,6 @@ def test_the_answer_cannot_end_the_check(connect, raised):
 
 
 def test_interrupt_passes():
-    from dlcourse.checks.subject import LocalSubject
-
     def answer(x):
         raise KeyboardInterrupt
 
@@ -292,11 +291,14 @@ def served(**parts):
         listener.settimeout(60)
         command = [sys.executable, "-c", SERVER.format(**parts), str(listener.getsockname()[1])]
         with subprocess.Popen(command) as process:
-            for exercise in EXERCISES.values():
-                channel, _ = listener.accept()
-                with channel:
-                    yield exercise, RemoteSubject(channel, timeout=60)
-            assert process.wait(60) == 0
+            try:
+                for exercise in EXERCISES.values():
+                    channel, _ = listener.accept()
+                    with channel:
+                        yield exercise, RemoteSubject(channel, timeout=60)
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
 
 
 def test_references_pass_from_another_process():
@@ -347,6 +349,29 @@ def test_forged_values_pass_nothing(exercise, connect, forged):
 
     with connect(answer) as subject, pytest.raises(CheckFailed):
         exercise.check(subject, None)
+
+
+def test_no_value_makes_a_check_crash(exercise):
+    """A value of the wrong kind is the learner's failure, never an error of the check."""
+    plain = [None, True, 3, 0.5, math.nan, "text", [], (), {}, 2**63, [1, 2], {"weight": 1, "bias": None}]
+    for dtype in DTYPES.values():
+        plain += [torch.ones(shape).to(dtype) for shape in ((), (1,), (2,), (3,), (5,), (0, 3), (2, 2), (1, 2))]
+    values = plain + [(value, value) for value in plain] + [(torch.ones(2, 2), value, value, value) for value in plain]
+    for value in values:
+        with pytest.raises(CheckFailed):
+            exercise.check(Subject(lambda request, value=value: encode({"value": value})), None)
+
+
+@pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)
+def test_no_dtype_makes_a_check_crash(exercise, dtype):
+    def in_another_dtype(*values):
+        value = exercise.reference(*values)
+        return tuple(v.to(dtype) for v in value) if isinstance(value, tuple) else torch.as_tensor(value).to(dtype)
+
+    if dtype in (torch.float32, torch.float64):
+        return
+    with pytest.raises(CheckFailed):
+        exercise.check(LocalSubject(in_another_dtype), None)
 
 
 def test_nan_in_weights_passes_no_xor(connect):

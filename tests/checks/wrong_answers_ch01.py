@@ -369,6 +369,11 @@ class NoStep(Neuron):
     pass
 
 
+@wrong("01.perceptron", "has to be a class")
+def function_in_place_of_a_class(features):
+    return torch.zeros(features)
+
+
 # --- 01.cross_entropy -----------------------------------------------------------------------------------------------
 
 

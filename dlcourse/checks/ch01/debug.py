@@ -38,7 +38,7 @@ def _steps(**changed: Callable[..., Any]) -> Callable[..., bool]:
 def _square(got: Any, wanted: Step, weight: Tensor, bias: Tensor, x: Tensor, labels: Tensor, lr: float) -> bool:
     """The broadcast fault left in: (batch,) minus (batch, 1) is every pair, whatever was done about the other two."""
     n = len(x)
-    if n == 1 or type(got) is not tuple or not isinstance(got[0], Tensor):
+    if n == 1 or type(got) is not tuple or not got or not isinstance(got[0], Tensor):
         return False
     pairs = sigmoid(x @ weight + bias) - labels
     slopes = [(x.T @ pairs).sum(1), (x.T @ pairs.T).sum(1)]

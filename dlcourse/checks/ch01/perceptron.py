@@ -113,6 +113,7 @@ CRASHES = (
 START = (
     "A new neuron starts with self.weight = features zeros and self.bias = a zero tensor of shape (), set in __init__."
 )
+NO_CLASS = "Perceptron has to be a class, so that each neuron keeps a weight and a bias of its own."
 WRONG = (
     "Follow one example by hand: the score, whether label * score <= 0, and only then the update of weight and bias."
 )
@@ -122,7 +123,9 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("01.perceptron", "Perceptron", subject, SUSPECTS, CRASHES)
     mistakes = 0
 
-    def weight_and_bias(state: dict[str, Any]) -> tuple[Any, Any]:
+    def weight_and_bias(state: Any) -> tuple[Any, Any]:
+        if type(state) is not dict:
+            ask.fail(called="Perceptron(...)", came_back=show(state), wanted="an object", reason=NO_CLASS)
         return state.get("weight"), state.get("bias")
 
     def learns(x: Tensor, labels: list[int]) -> None:

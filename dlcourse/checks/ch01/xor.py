@@ -1,6 +1,7 @@
 """01.xor: weights set by hand, right at the four corners with room to spare."""
 
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ TIGHT = (
 )
 CRASHES = (("converted to Python scalars", "Give numbers to torch.tensor, not tensors."),)
 NAMES = ("weight1", "bias1", "weight2", "bias2")
+SHAPES = ((2, 2), (2,), (1, 2), (1,))
 
 
 def check(subject: Subject, seed: int | None) -> str:
@@ -59,21 +61,8 @@ def check(subject: Subject, seed: int | None) -> str:
     called = "xor_weights()"
     wanted = "(weight1 (2, 2), bias1 (2,), weight2 (1, 2), bias2 (1,))"
     got = ask.ask(lambda: subject.call(), called=called, wanted=wanted)
-    shapes = ((2, 2), (2,), (1, 2), (1,))
-    advice = (
-        unlike(got, tuple(torch.empty(shape) for shape in shapes)) if type(got) is not tuple or len(got) != 4 else ""
-    )
-    for name, value, shape in zip(NAMES, got if not advice else (), shapes, strict=not advice):
-        if problem := unlike(value, torch.empty(shape)):
-            advice = f"{name}: {problem}"
-            if isinstance(value, Tensor) and value.shape == shape:
-                advice += " Write 1.0 for 1, so that torch.tensor makes floats."
-            break
-        if not value.isfinite().all():
-            advice = f"{name} holds a number that is not finite."
-            break
-    if advice:
-        ask.fail(called=called, came_back=show(got), wanted=wanted, reason=advice)
+    if problem := _problem(got):
+        ask.fail(called=called, came_back=show(got), wanted=wanted, reason=problem)
 
     network = tuple(value.double() for value in got)
     scores = two_layer(CORNERS, *network)[:, 0]
@@ -101,6 +90,20 @@ def check(subject: Subject, seed: int | None) -> str:
                 reason=TIGHT,
             )
     return f"right at all four corners, with each input up to {ROOM} off. Two hinges did what no line can."
+
+
+def _problem(got: Any) -> str:
+    """What keeps `got` from being the four tensors of a network, as advice; "" when nothing does."""
+    wanted = tuple(torch.empty(shape) for shape in SHAPES)
+    if type(got) is not tuple or len(got) != len(wanted):
+        return unlike(got, wanted)
+    for name, value, right in zip(NAMES, got, wanted, strict=True):
+        if problem := unlike(value, right):
+            whole = isinstance(value, Tensor) and value.shape == right.shape and not value.is_floating_point()
+            return f"{name}: {problem}" + (" Write 1.0 for 1, so that torch.tensor makes floats." if whole else "")
+        if not value.isfinite().all():
+            return f"{name} holds a number that is not finite."
+    return ""
 
 
 def _extremes(corner: Tensor, network: tuple[Tensor, ...]) -> Tensor:
