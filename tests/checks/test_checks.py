@@ -100,3 +100,9 @@ def test_only_the_very_exception_of_the_stub_is_not_started(exercise, connect):
 
     with connect(answer) as subject, pytest.raises(CheckFailed, match="Forged"):
         exercise.check(subject, None)
+
+
+@pytest.mark.parametrize("error", [1e-4, -1e-4])
+def test_a_small_error_is_an_error(connect, error):
+    with connect(lambda x: torch.sigmoid(x) * (1 + error)) as subject, pytest.raises(CheckFailed):
+        find("01.sigmoid").check(subject, None)
