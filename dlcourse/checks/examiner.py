@@ -174,12 +174,15 @@ class Examiner:
                 f"{kind(got)}: {show(got)}" if got is not None else "None",
                 f"{kind(wanted)}: {show(wanted)}",
             )
-        elif isinstance(wanted, Tensor) and (wrong := _wrong(got, wanted, slack)).any():
+        elif isinstance(wanted, Tensor):
+            wrong = _wrong(got, wanted, slack)
+            if not wrong.any():
+                return
             came_back, right = apart(got, wanted, tuple(wrong.nonzero()[0].tolist()))
-        elif not matches(got, wanted):
-            came_back, right = apart(got, wanted)
-        else:
+        elif matches(got, wanted):
             return
+        else:
+            came_back, right = apart(got, wanted)
         suspects = self.suspects if suspects is None else suspects
         suspected = next((suspect.reason for suspect in suspects if suspect.fits(got, wanted, *args)), "")
         self.fail(called=called, came_back=came_back, wanted=right, reason=suspected or advice or generic)
