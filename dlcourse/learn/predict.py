@@ -70,9 +70,11 @@ def _ask(question: str, options: tuple[str, ...]) -> Card:
     wanted = 'a letter, like guess="a"' if options else "your answer"
     how = f"Put {wanted} in place of guess=... and run. A wrong guess costs nothing and teaches more than none."
     lines = [f"Predict: {question}", *(f"  {n}. {o}" for n, o in zip(letters(len(options)), options, strict=True)), how]
-    listed = "".join(f"<li>{escape(option)}</li>" for option in options)
+    # The letters are written out: JupyterLab's style sheet numbers every list.
+    lettered = zip(letters(len(options)), options, strict=True)
+    listed = "".join(f"<li>{letter}. {escape(option)}</li>" for letter, option in lettered)
     html = f'<p style="margin:0.3em 0"><strong>Predict.</strong> {escape(question)}</p>'
-    html += f'<ol type="a" style="margin:0.3em 0">{listed}</ol>' if options else ""
+    html += f'<ul style="margin:0.3em 0;list-style:none;padding-left:1em">{listed}</ul>' if options else ""
     return Card("Prediction", "\n".join(lines), html + paragraph(how, QUIET))
 
 
