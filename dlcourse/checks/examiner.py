@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.checks.outcome import AnswerError, CheckFailed, NotStarted
-from dlcourse.checks.show import apart, kind, show
+from dlcourse.checks.show import CALL, apart, kind, paste, show
 from dlcourse.checks.subject import Subject
 
 # (relative, absolute): room for another order of the same arithmetic, far below any misconception.
@@ -100,14 +100,14 @@ class Examiner:
         self.suspects, self.crashes = suspects, crashes
         self.asked = 0
 
-    def value(self, args: tuple[Any, ...], wanted: Any, *, generic: str, slack: float = 0.0) -> None:
+    def value(self, args: tuple[Any, ...], wanted: Any, *, generic: str, slack: float = 0.0, names: str = "") -> None:
         """Compares the answer's value for `args`.
 
         generic: the reason when no suspect fits. slack: absolute error to allow, where the arithmetic cancels.
         """
         called = self.written(args)
         got = self.ask(lambda: self.subject.call(*args), called=called, wanted=show(wanted))
-        self.compare(got, wanted, args, called=called, generic=generic, slack=slack)
+        self.compare(got, wanted, args, called=called, generic=generic, slack=slack, names=names)
 
     def slope(
         self,
@@ -126,7 +126,7 @@ class Examiner:
         """
         called = f"the slope of {self.written(args)}"
         if not torch.equal(cotangent, torch.ones_like(cotangent)):
-            called += f", its entries weighted by {show(cotangent)}"
+            called += f", its entries weighted by {paste(cotangent)}"
         slopes = self.ask(lambda: self.subject.vjp(args, cotangent), called=called, wanted=show(wanted))
         got = slopes[position]
         if got is None:
@@ -167,51 +167,63 @@ class Examiner:
         generic: str,
         suspects: Sequence[Suspect] | None = None,
         slack: float = 0.0,
+        names: str = "",
     ) -> None:
-        """Fails unless `got` is `wanted`: first in what it is, then in its values. Suspects may know either mistake."""
-        if advice := unlike(got, wanted):
-            came_back, right = (
-                f"{kind(got)}: {show(got)}" if got is not None else "None",
-                f"{kind(wanted)}: {show(wanted)}",
-            )
+        """Fails unless `got` is `wanted`: first in what it is, then in its values. Suspects may know either mistake.
+
+        names: of the parts of a tuple, "(weight, bias)".
+        """
+        if advice := unlike(got, wanted, on_the_way=bool(args)):
+            came_back, right = show(got), show(wanted)
+            if not names and got is not None:
+                came_back, right = f"{kind(got)}: {came_back}", f"{kind(wanted)}: {right}"
         elif isinstance(wanted, Tensor):
             wrong = _wrong(got, wanted, slack)
             if not wrong.any():
                 return
-            came_back, right = apart(got, wanted, tuple(wrong.nonzero()[0].tolist()))
+            place = tuple(wrong.nonzero()[0].tolist())
+            came_back, right = apart(got, wanted, place)
+            if args and args[0].shape == wanted.shape and wanted.numel() > CALL:
+                called += f"\nwhere it holds {show(args[0][place].item())} at {list(place)}"
         elif matches(got, wanted):
             return
         else:
             came_back, right = apart(got, wanted)
         suspects = self.suspects if suspects is None else suspects
         suspected = next((suspect.reason for suspect in suspects if suspect.fits(got, wanted, *args)), "")
+        if names:
+            came_back, right = f"{names} = {came_back}", f"{names} = {right}"
         self.fail(called=called, came_back=came_back, wanted=right, reason=suspected or advice or generic)
 
     def written(self, args: tuple[Any, ...]) -> str:
         """The call as a learner would write it."""
-        return f"{self.name}({', '.join(map(show, args))})"
+        return f"{self.name}({', '.join(map(paste, args))})"
 
     def fail(self, *, called: str, came_back: str, wanted: str, reason: str) -> NoReturn:
         raise CheckFailed(self.exercise, called=called, came_back=came_back, wanted=wanted, reason=reason) from None
 
 
-def unlike(got: Any, wanted: Any) -> str:
-    """Why `got` is another kind of thing than `wanted`, as advice; "" when it is the same kind."""
+def unlike(got: Any, wanted: Any, *, on_the_way: bool = False) -> str:
+    """Why `got` is another kind of thing than `wanted`, as advice; "" when it is the same kind.
+
+    on_the_way: it was computed from an input, so that the mistake may lie between the two.
+    """
     if got is None and wanted is not None:
         return "Nothing was returned: the last line needs `return`."
     if isinstance(wanted, Tensor) and isinstance(got, Tensor):
         if got.shape != wanted.shape:
             advice = f"The shape should be {tuple(wanted.shape)} and is {tuple(got.shape)}."
-            return advice + " Print the shapes on the way, and look for broadcasting."
+            return advice + (" Print the shapes on the way, and look for broadcasting." if on_the_way else "")
         if got.dtype != wanted.dtype:
             advice = f"The dtype should be {wanted.dtype} and is {got.dtype}."
-            return advice + " Some step on the way fixes a dtype: take it from the input."
+            return advice + (" Some step on the way fixes a dtype: take it from the input." if on_the_way else "")
         return ""
     if type(got) is type(wanted):
         if type(wanted) in (tuple, list) and len(got) != len(wanted):
             return f"{len(wanted)} values were wanted, and {len(got)} came."
         if type(wanted) in (tuple, list):
-            return next((advice for pair in zip(got, wanted, strict=True) if (advice := unlike(*pair))), "")
+            parts = (unlike(*pair, on_the_way=on_the_way) for pair in zip(got, wanted, strict=True))
+            return next(filter(None, parts), "")
         return ""
     advice = {int: "int(...)", float: "float(...) or .item()", bool: "bool(...)"}.get(type(wanted))
     if advice and (isinstance(got, Tensor) or type(got) in (int, float, bool)):

@@ -9,7 +9,7 @@ import torch
 
 from dlcourse import checks
 from dlcourse.checks import CheckFailed, NotStarted
-from dlcourse.checks.show import apart, show
+from dlcourse.checks.show import apart, paste, show
 
 
 def naive(x):
@@ -22,9 +22,9 @@ def test_failure_has_four_parts():
     assert str(failure.value) == (
         "01.sigmoid: not right yet\n"
         "\n"
-        "called     sigmoid(tensor([-1000, -30, 0, 30, 1000]))\n"
-        "came back  tensor([0, 9.358e-14, 0.5, 1, nan])\n"
-        "wanted     tensor([0, 9.358e-14, 0.5, 1, 1])\n"
+        "called     sigmoid(torch.tensor([-1000., -30., 0., 30., 1000.]))\n"
+        "came back  torch.tensor([0., 9.358e-14, 0.5, 1., nan])\n"
+        "wanted     torch.tensor([0., 9.358e-14, 0.5, 1., 1.])\n"
         "likely     exp overflowed: exp(1000) is infinite, and inf / inf is nan. Give exp only numbers that\n"
         "           are not positive: use one form of the formula for x >= 0 and the other for x < 0.\n"
         "\n"
@@ -88,7 +88,7 @@ def test_ipython_shows_one_clean_message(tmp_path):
     shown = run(IPYTHON, "return torch.tanh(x)")
     assert "Traceback" not in shown
     assert "-----" not in shown
-    assert shown.startswith("01.sigmoid: not right yet\n\ncalled     sigmoid(tensor([-2, -0.5, 0, 1, 3]))")
+    assert shown.startswith("01.sigmoid: not right yet\n\ncalled     sigmoid(torch.tensor([-2., -0.5, 0., 1., 3.]))")
     assert shown.rstrip().endswith('checks.hint("01.sigmoid") gives a hint.')
 
 
@@ -117,7 +117,7 @@ def test_not_started_reads_well_by_itself():
 
 def test_digits_grow_until_the_difference_shows():
     assert apart(0.1234567, 0.1234568) == ("0.1234567", "0.1234568")
-    assert apart(torch.tensor(1.0), torch.tensor(1.00001)) == ("tensor(1)", "tensor(1.00001)")
+    assert apart(torch.tensor(1.0), torch.tensor(1.00001)) == ("torch.tensor(1.)", "torch.tensor(1.00001)")
 
 
 def test_large_tensors_show_the_wrong_place():
@@ -125,8 +125,53 @@ def test_large_tensors_show_the_wrong_place():
     got = wanted.clone()
     got[7, 3] = 2.5
     came_back, right = apart(got, wanted, (7, 3))
-    assert came_back == "tensor of shape (40, 50); at [7, 3]: 2.5, around it [0, 0, 2.5, 0, 0]"
-    assert "at [7, 3]: 0" in right
+    assert came_back == "tensor of shape (40, 50); at [7, 3]: 2.5, around it [0., 0., 2.5, 0., 0.]"
+    assert "at [7, 3]: 0." in right
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.tensor([-1000.0, -3.0, 0.0, 999_999.96, 1e12, 1e-7]),
+        torch.tensor([[1, -2], [3, 4]]),
+        torch.tensor([0.5, 2.0], dtype=torch.float64),
+        torch.tensor(0.0),
+        torch.tensor([True, False]),
+        torch.empty(0, 3),
+        torch.zeros(5, 8),
+        1.0,
+        -1,
+    ],
+)
+def test_what_was_called_can_be_pasted(value):
+    pasted = eval(paste(value))
+    assert type(pasted) is type(value)
+    if isinstance(value, torch.Tensor):
+        torch.testing.assert_close(pasted, value, rtol=1e-5, atol=0)
+    else:
+        assert pasted == value
+
+
+def test_an_input_too_large_to_paste_says_where_it_went_wrong():
+    def answer(x):
+        return torch.where(x == x.max(), 2.0, torch.sigmoid(x)) if x.numel() > 40 else torch.sigmoid(x)
+
+    with pytest.raises(CheckFailed) as failure:
+        checks.sigmoid(answer, seed=1)
+    assert "too large to print in full" in failure.value.called
+    assert "\nwhere it holds " in failure.value.called
+    assert "; at [" in failure.value.came_back
+
+
+def test_dtypes_tell_apart_what_holds_the_same_numbers():
+    class Whole:
+        def __init__(self, features):
+            self.weight, self.bias = torch.zeros(features), torch.tensor(0)
+
+    with pytest.raises(CheckFailed) as failure:
+        checks.perceptron(Whole)
+    assert failure.value.came_back == "(weight, bias) = (torch.tensor([0., 0.]), torch.tensor(0))"
+    assert failure.value.wanted == "(weight, bias) = (torch.tensor([0., 0.]), torch.tensor(0.))"
 
 
 def test_long_things_are_cut():

@@ -112,14 +112,47 @@ def other_naive_form(x):
     return torch.exp(x) / (1 + torch.exp(x))
 
 
-@wrong("01.sigmoid", "a slope is nan")
+@wrong("01.sigmoid", "its slope is multiplied by 0")
 def naive_form(x):
     return 1 / (1 + torch.exp(-x))
 
 
-@wrong("01.sigmoid", "a slope is nan")
+@wrong("01.sigmoid", "the branch not taken too")
 def where_over_naive_branches(x):
     return torch.where(x >= 0, 1 / (1 + torch.exp(-x)), torch.exp(x) / (1 + torch.exp(x)))
+
+
+@wrong("01.sigmoid", "its slope is multiplied by 0")
+def infinity_by_nan_to_num(x):
+    return torch.nan_to_num(torch.exp(x) / (1 + torch.exp(x)), nan=1.0)
+
+
+def halves(x):
+    low, high = x.clamp(max=0), x.clamp(min=0)
+    return 1 / (1 + torch.exp(-high)), torch.exp(low) / (1 + torch.exp(low))
+
+
+@wrong("01.sigmoid", "swap a and b")
+def branches_swapped(x):
+    positive, negative = halves(x)
+    return torch.where(x >= 0, negative, positive)
+
+
+@wrong("01.sigmoid", "look at the clamp of that half")
+def negative_half_clamped_away(x):
+    grows = torch.exp(x.clamp(min=0))
+    return torch.where(x >= 0, torch.sigmoid(x), 1 / (1 + grows.clamp(max=1)))
+
+
+@wrong("01.sigmoid", "look at the clamp of that half")
+def positive_half_clamped_away(x):
+    return torch.where(x >= 0, 1 / (1 + torch.exp(-x.clamp(max=0))), halves(x)[1])
+
+
+@wrong("01.sigmoid", "Twice too steep at x = 0")
+def branches_added(x):
+    positive, negative = halves(x)
+    return positive + negative - 0.5
 
 
 @wrong("01.sigmoid", "slope 0 there")
@@ -251,6 +284,65 @@ class ForgetsBias(Neuron):
         if mistake:
             self.weight = self.weight + label * x
         return mistake
+
+
+@wrong("01.perceptron", "no attribute `weight` and no attribute `bias`. In __init__ write self.weight")
+class ForgetsSelf(Neuron):
+    def __init__(self, features):
+        weight, bias = torch.zeros(features), torch.tensor(0.0)  # noqa: F841
+
+
+@wrong("01.perceptron", "no attribute `weight` and no attribute `bias`. In __init__ write self.weight")
+class ShortNames(Neuron):
+    def __init__(self, features):
+        self.w, self.b = torch.zeros(features), torch.tensor(0.0)
+
+
+@wrong("01.perceptron", "no attribute `bias`. In __init__ write")
+class NoBias(Neuron):
+    def __init__(self, features):
+        self.weight = torch.zeros(features)
+
+
+@wrong("01.perceptron", "torch.zeros(1) has (1,)")
+class BiasInBrackets(InPlace):
+    def __init__(self, features):
+        self.weight, self.bias = torch.zeros(features), torch.zeros(1)
+
+
+@wrong("01.perceptron", "without the point torch makes whole numbers")
+class WholeBias(Neuron):
+    def __init__(self, features):
+        self.weight, self.bias = torch.zeros(features), torch.tensor(0)
+
+
+@wrong("01.perceptron", "The label is missing from the update")
+class ForgetsLabel(Neuron):
+    def step(self, x, label):
+        mistake = bool(label * self.score(x) <= 0)
+        if mistake:
+            self.weight = self.weight + x
+            self.bias = self.bias + label
+        return mistake
+
+
+@wrong("01.perceptron", "assign to self.weight and self.bias")
+class UpdatesLocals(Neuron):
+    def step(self, x, label):
+        weight, bias = self.weight, self.bias
+        mistake = bool(label * self.score(x) <= 0)
+        if mistake:
+            weight = weight + label * x
+            bias = bias + label
+        return mistake
+
+
+@wrong("01.perceptron", "twice as long")
+class LabelMinusPrediction(Neuron):
+    def step(self, x, label):
+        error = label - self.score(x).sign().item()
+        self.move(x, error)
+        return error != 0
 
 
 @wrong("01.perceptron", "weight was not updated")

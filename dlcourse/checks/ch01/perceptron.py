@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import paste, show
 from dlcourse.checks.subject import Subject
 
 
@@ -48,6 +48,31 @@ def _does(weight_sign: int = 1, bias_sign: int = 1, *, mistake: Callable[..., bo
     return fits
 
 
+def _lacks(*names: str) -> Callable[..., bool]:
+    """The test for a new neuron whose (weight, bias) lacks exactly these."""
+    return lambda got, wanted: tuple(n for n, v in zip(("weight", "bias"), got, strict=True) if v is None) == names
+
+
+# Each is given (weight, bias) of a new neuron, and what was wanted.
+STARTS = (
+    *(
+        Suspect(
+            f"The object has no attribute {' and no attribute '.join(f'`{name}`' for name in names)}. In __init__ "
+            "write self.weight = ... and self.bias = ..., two tensors, with `self.` and with these very names.",
+            _lacks(*names),
+        )
+        for names in (("weight", "bias"), ("weight",), ("bias",))
+    ),
+    Suspect(
+        "Write 0.0 for the bias: without the point torch makes whole numbers.",
+        lambda got, wanted: isinstance(got[1], Tensor) and got[1].dtype == torch.int64,
+    ),
+    Suspect(
+        "The bias is one number in no brackets: torch.tensor(0.0) has the shape (); torch.zeros(1) has (1,).",
+        lambda got, wanted: isinstance(got[1], Tensor) and got[1].shape == (1,),
+    ),
+)
+
 # Each is given (returned, weight, bias) after a step, what was wanted, and weight, bias, x, label before it.
 # The order matters: the first that fits is named.
 SUSPECTS = (
@@ -68,6 +93,20 @@ SUSPECTS = (
         lambda got, wanted, weight, bias, x, label: (
             wanted[0] and label == -1 and matches(got[1], weight + x) and matches(got[2], bias + 1)
         ),
+    ),
+    Suspect(
+        "The label is missing from the update: add label * x, so that a no is subtracted.",
+        lambda got, wanted, weight, bias, x, label: label == -1 and matches(got, (True, weight + x, bias + label)),
+    ),
+    Suspect(
+        "step said it was a mistake, but weight and bias of the object did not change: assign to self.weight and "
+        "self.bias.",
+        _does(0, 0),
+    ),
+    Suspect(
+        "The step is twice as long as it should be: label - prediction is 2 or -2 after a mistake. Add label * x to "
+        "the weight and the label to the bias.",
+        _does(2, 2),
     ),
     Suspect(
         "It steps away from the example: add label * x to the weight, so that the score moves towards the label.",
@@ -110,6 +149,7 @@ CRASHES = (
     ("no method `step`", "The class needs a method `step(self, x, label)`; see that it is indented under `class`."),
     ("in-place operation", "Plain tensors are enough here: no nn.Parameter, no requires_grad."),
 )
+NAMES, AFTER = "(weight, bias)", "(returned, weight, bias)"
 START = (
     "A new neuron starts with self.weight = features zeros and self.bias = a zero tensor of shape (), set in __init__."
 )
@@ -133,17 +173,18 @@ def check(subject: Subject, seed: int | None) -> str:
         nonlocal mistakes
         features = x.shape[1]
         weight, bias = torch.zeros(features), torch.zeros(())
-        called, wanted = f"Perceptron({features})", f"weight {show(weight)}, bias {show(bias)}"
+        called, wanted = f"Perceptron({features})", f"{NAMES} = {show((weight, bias))}"
         start = ask.ask(lambda: subject.call(features), called=called, wanted=wanted)
-        ask.compare(weight_and_bias(start), (weight, bias), (), called=called, generic=START, suspects=())
+        neuron = weight_and_bias(start)
+        ask.compare(neuron, (weight, bias), (), called=called, generic=START, suspects=STARTS, names=NAMES)
         for row, label in zip(x, labels, strict=True):
-            called = f"step({show(row)}, {label}) of a neuron with weight {show(weight)}, bias {show(bias)}"
+            called = f"step({paste(row)}, {label}) of a neuron with weight {show(weight)}, bias {show(bias)}"
             right = _rule(weight, bias, row, label)
-            wanted = f"(returned, weight, bias) = {show(right)}"
+            wanted = f"{AFTER} = {show(right)}"
             returned = ask.ask(lambda row=row, label=label: subject.step(row, label), called=called, wanted=wanted)
             state = ask.ask(subject.state, called=called, wanted=wanted)
             got = (returned, *weight_and_bias(state))
-            ask.compare(got, right, (weight, bias, row, label), called=called, generic=WRONG)
+            ask.compare(got, right, (weight, bias, row, label), called=called, generic=WRONG, names=AFTER)
             wrong, weight, bias = right
             mistakes += wrong
 

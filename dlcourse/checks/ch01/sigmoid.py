@@ -3,7 +3,7 @@
 import torch
 
 from dlcourse import nn
-from dlcourse.checks.examiner import Examiner, Suspect, gives
+from dlcourse.checks.examiner import Examiner, Suspect, gives, matches
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
 
@@ -24,6 +24,14 @@ SUSPECTS = (
         gives(lambda x: nn.sigmoid(x) * (1 - nn.sigmoid(x))),
     ),
     Suspect(
+        "Each entry is taken from the branch that is meant for the other side: swap a and b in torch.where.",
+        gives(lambda x: torch.full_like(x, 0.5)),
+    ),
+    Suspect(
+        "Right on one side of zero and constant on the other: look at the clamp of that half.",
+        lambda got, wanted, x: any(matches(got, nn.sigmoid(half)) for half in (x.clamp(min=0), x.clamp(max=0))),
+    ),
+    Suspect(
         "The input was clamped to a narrow range, so far-out inputs give a value that is not close to 0 or 1. "
         "Nothing needs clamping when exp is given only numbers that are not positive.",
         lambda got, wanted, x: _clamped(got, wanted, x),
@@ -31,15 +39,18 @@ SUSPECTS = (
 )
 SLOPES = (
     Suspect(
-        "The values are right and a slope is nan: somewhere exp still becomes infinite. torch.where passes slopes "
-        "through both of its branches, and in the branch not taken 0 times infinity is nan. Make exp's input "
-        "harmless before it is used, with .clamp(max=0) for example.",
+        "The values are right and a slope is nan: exp(1000) is infinite, and its slope is multiplied by 0: nan. Give "
+        "exp only numbers that are not positive; if you use torch.where, that holds for the branch not taken too.",
         lambda got, wanted, x: bool(got.isnan().any()),
     ),
     Suspect(
         "The slope is 0 at x = 0, where it should be a quarter: torch gives |x| the slope 0 there. "
         "Use .clamp(min=0) and .clamp(max=0) in the two branches instead of abs.",
         lambda got, wanted, x: bool((got[x == 0] == 0).all()) and bool((x == 0).any()),
+    ),
+    Suspect(
+        "Twice too steep at x = 0: both branches pass on their slope there; torch.where passes on one.",
+        lambda got, wanted, x: bool((x == 0).any()) and matches(got, torch.where(x == 0, 2 * wanted, wanted)),
     ),
 )
 CRASHES = (
