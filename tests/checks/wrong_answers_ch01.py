@@ -497,9 +497,72 @@ def no_subtraction(logits, labels):
     return (torch.log(torch.exp(logits).sum(1)) - pick(logits, labels)).mean()
 
 
-@wrong("01.cross_entropy", "exp overflowed")
+@wrong("01.cross_entropy", "log of a probability that rounds to 0")
 def log_of_softmax(logits, labels):
     return -torch.log(pick(torch.softmax(logits, 1), labels)).mean()
+
+
+@wrong("01.cross_entropy", "log of a probability that rounds to 0")
+def log_of_one_probability(logits, labels):
+    exp = torch.exp(logits - logits.amax(dim=1, keepdim=True))
+    return -torch.log(pick(exp / exp.sum(dim=1, keepdim=True), labels)).mean()
+
+
+@wrong("01.cross_entropy", "exp overflowed")
+def log_of_one_naive_probability(logits, labels):
+    exp = torch.exp(logits)
+    return -torch.log(pick(exp / exp.sum(dim=1, keepdim=True), labels)).mean()
+
+
+@wrong("01.cross_entropy", "not put back")
+def largest_not_put_back(logits, labels):
+    largest = logits.amax(dim=1, keepdim=True)
+    return (torch.log(torch.exp(logits - largest).sum(dim=1)) - pick(logits, labels)).mean()
+
+
+@wrong("01.cross_entropy", "not put back")
+def largest_taken_from_the_true_class(logits, labels):
+    return (logits.logsumexp(1) - pick(logits - logits.amax(dim=1, keepdim=True), labels)).mean()
+
+
+@wrong("01.cross_entropy", "takes whole rows")
+def rows_in_place_of_entries(logits, labels):
+    return (logits.logsumexp(1) - logits[labels]).mean()
+
+
+@wrong("01.cross_entropy", "along dim=0 run over the examples")
+def reductions_along_the_batch(logits, labels):
+    largest = logits.amax(dim=0)
+    return (largest + torch.log(torch.exp(logits - largest).sum(dim=0)) - pick(logits, labels)).mean()
+
+
+@wrong("01.cross_entropy", "along the wrong axis")
+def softmax_along_the_batch(logits, labels):
+    p = torch.exp(logits) / torch.exp(logits).sum(dim=0)
+    return -torch.log(pick(p, labels)).mean()
+
+
+@wrong("01.cross_entropy", "keepdim=True keeps")
+def forgot_keepdim(logits, labels):
+    shifted = logits - logits.amax(dim=1)
+    return (torch.log(torch.exp(shifted).sum(dim=1)) - pick(shifted, labels)).mean()
+
+
+@wrong("01.cross_entropy", "take .values, or use amax")
+def max_without_values(logits, labels):
+    shifted = logits - logits.max(dim=1, keepdim=True)
+    return (torch.log(torch.exp(shifted).sum(dim=1)) - pick(shifted, labels)).mean()
+
+
+@wrong("01.cross_entropy", "over the whole batch")
+def one_sum_for_all_rows(logits, labels):
+    shifted = logits - logits.amax(dim=1, keepdim=True)
+    return (torch.log(torch.exp(shifted).sum()) - pick(shifted, labels)).mean()
+
+
+@wrong("01.cross_entropy", "over the whole batch")
+def one_sum_without_subtraction(logits, labels):
+    return (torch.log(torch.exp(logits).sum()) - pick(logits, labels)).mean()
 
 
 @wrong("01.cross_entropy", "small constant")
@@ -617,6 +680,26 @@ def just_or():
     return torch.ones(2, 2), floats(0, 0), floats([1, 1]), floats(-0.5)
 
 
+@wrong("01.xor", "raise the size of the negative output weight")
+def second_hinge_too_weak():
+    return torch.ones(2, 2), floats(0, -1), floats([1, -1]), floats(-0.5)
+
+
+@wrong("01.xor", "raise the size of the negative output weight")
+def second_hinge_too_late():
+    return torch.ones(2, 2), floats(0, -1.5), floats([1, -2]), floats(-0.5)
+
+
+@wrong("01.xor", "is never below zero at any of the four, or never above")
+def one_input_each():
+    return torch.eye(2), floats(0, -1), floats([1, -2]), floats(-0.5)
+
+
+@wrong("01.xor", "weight1 must be (2, 2): one row per hidden unit")
+def one_row_of_weights():
+    return torch.ones(1, 2), floats(0, -1), floats([1, -2]), floats(-0.5)
+
+
 @wrong("01.xor", "This is AND")
 def just_and():
     return torch.ones(2, 2), floats(-1, -1), floats([1, 1]), floats(-0.5)
@@ -652,19 +735,29 @@ def tight_at_the_top():
     return torch.ones(2, 2), floats(0, -1), floats([1, -2]), floats(-0.95)
 
 
-@wrong("01.xor", "weight2: The shape should be (1, 2)")
+@wrong("01.xor", "weight2 must be (1, 2): one row")
 def flat_output_weight():
     return torch.ones(2, 2), floats(0, -1), floats(1, -2), floats(-0.5)
 
 
-@wrong("01.xor", "bias2: The shape should be (1,)")
+@wrong("01.xor", "torch.tensor(0.0) has the shape (), torch.zeros(1) has (1,)")
 def scalar_output_bias():
     return torch.ones(2, 2), floats(0, -1), floats([1, -2]), torch.tensor(-0.5)
 
 
-@wrong("01.xor", "Write 1.0 for 1")
+@wrong("01.xor", "write 1.0 for 1, without the point")
 def whole_numbers():
     return torch.tensor([[1, 1], [1, 1]]), floats(0, -1), floats([1, -2]), floats(-0.5)
+
+
+@wrong("01.xor", "weight2: write 1.0 for 1, without the point")
+def one_whole_weight():
+    return torch.ones(2, 2), floats(0, -1), torch.tensor([[1, -2]]), floats(-0.5)
+
+
+@wrong("01.xor", "The dtype should be torch.float32 and is torch.float64.")
+def double_weights():
+    return torch.ones(2, 2).double(), floats(0, -1), floats([1, -2]), floats(-0.5)
 
 
 @wrong("01.xor", "4 values were wanted, and 2 came")
@@ -716,7 +809,7 @@ def one_more_than_hinges(weight, bias, out):
     return len(weight) + 1
 
 
-@wrong("01.hinges", "plus one")
+@wrong("01.hinges", "n knots cut the line into n + 1 pieces")
 def counts_knots(weight, bias, out):
     return with_a_dict(weight, bias, out) - 1
 
@@ -724,6 +817,55 @@ def counts_knots(weight, bias, out):
 @wrong("01.hinges", "more than once")
 def counts_duplicates(weight, bias, out):
     return 1 + sum(w != 0 and a != 0 for w, _, a in hinges_of(weight, bias, out))
+
+
+@wrong("01.hinges", "A knot was lost")
+def skips_bias_zero(weight, bias, out):
+    used = bias != 0
+    return with_a_dict(weight[used], bias[used], out[used])
+
+
+@wrong("01.hinges", "A knot was lost")
+def returns_early(weight, bias, out):
+    change = {}
+    for w, b, a in hinges_of(weight, bias, out):
+        if w == 0:
+            return 1 + len(change)
+        change[-b / w] = change.get(-b / w, 0) + a * abs(w)
+    return 1 + sum(part != 0 for part in change.values())
+
+
+@wrong("01.hinges", "-b // w rounds")
+def rounds_the_place(weight, bias, out):
+    change = {}
+    for w, b, a in hinges_of(weight, bias, out):
+        if w:
+            change[-b // w] = change.get(-b // w, 0) + a * abs(w)
+    return 1 + sum(part != 0 for part in change.values())
+
+
+@wrong("01.hinges", "different dictionary keys")
+def tensors_as_keys(weight, bias, out):
+    change = {}
+    for w, b, a in zip(weight, bias, out, strict=True):
+        if w != 0:
+            change[-b / w] = change.get(-b / w, 0) + a * w.abs()
+    return 1 + sum(bool(part != 0) for part in change.values())
+
+
+@wrong("01.hinges", "more pieces than hinges + 1")
+def bends_on_a_grid(weight, bias, out):
+    x = torch.arange(-5, 5, 0.015, dtype=torch.float64)[:, None]
+    y = (torch.relu(weight * x + bias) * out).sum(1)
+    return 1 + int((y.diff().diff().abs() > 1e-9).sum())
+
+
+@wrong("01.hinges", "with a negative weight the hinge is on at the left")
+def slopes_without_absolute(weight, bias, out):
+    knots = -bias / weight
+    places = knots[weight != 0].unique()
+    slopes = torch.stack([(out * weight)[(weight != 0) & (knots <= place)].sum() for place in places] or [bias[0] * 0])
+    return 1 + int((slopes.diff(prepend=torch.zeros(1)) != 0).sum())
 
 
 @wrong("01.hinges", "add up to zero")
@@ -815,7 +957,7 @@ def sum_left(weight, bias, x, labels, lr):
     return weight - lr * x.T @ error, bias - lr * error.sum()
 
 
-@wrong("01.debug", "These are sums")
+@wrong("01.debug", "The weight moved by a sum")
 def sum_left_in_the_weight(weight, bias, x, labels, lr):
     error = errors(weight, bias, x, labels)
     return weight - lr * x.T @ error, bias - lr * error.mean()
@@ -825,6 +967,35 @@ def sum_left_in_the_weight(weight, bias, x, labels, lr):
 def sum_left_in_the_bias(weight, bias, x, labels, lr):
     error = errors(weight, bias, x, labels)
     return weight - lr * x.T @ error / len(x), bias - lr * error.sum()
+
+
+@wrong("01.debug", "len(weight)")
+def divided_by_the_features(weight, bias, x, labels, lr):
+    error = errors(weight, bias, x, labels)
+    return weight - lr * x.T @ error / len(weight), bias - lr * error.mean()
+
+
+@wrong("01.debug", "len(weight)")
+def both_divided_by_the_features(weight, bias, x, labels, lr):
+    error = errors(weight, bias, x, labels)
+    return weight - lr * x.T @ error / len(weight), bias - lr * error.sum() / len(weight)
+
+
+@wrong("01.debug", "uses the weight after its step")
+def bias_after_the_weight(weight, bias, x, labels, lr):
+    weight = weight - lr * x.T @ errors(weight, bias, x, labels) / len(x)
+    return weight, bias - lr * errors(weight, bias, x, labels).mean()
+
+
+@wrong("01.debug", "must pass through the sigmoid first")
+def no_sigmoid(weight, bias, x, labels, lr):
+    error = x @ weight + bias - labels.squeeze(1)
+    return weight - lr * x.T @ error / len(x), bias - lr * error.mean()
+
+
+@wrong("01.debug", "The bias came back as it went in. It is learned too: its slope is the mean of p - y.")
+def only_the_first_fault_mended(weight, bias, x, labels, lr):
+    return weight - lr * x.T @ errors(weight, bias, x, labels), bias
 
 
 @wrong("01.debug", "uphill")
@@ -846,7 +1017,7 @@ def squared_error(weight, bias, x, labels, lr):
     return weight - lr * x.T @ error / len(x), bias - lr * error.mean()
 
 
-@wrong("01.debug", ".sum(1) of the broken code")
+@wrong("01.debug", "the .sum(1) of the broken code has nothing left to add up.")
 def sum_over_what_is_gone(weight, bias, x, labels, lr):
     error = errors(weight, bias, x, labels)
     return weight - lr * (x.T @ error).sum(1) / len(x), bias - lr * error.mean()

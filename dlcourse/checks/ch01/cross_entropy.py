@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -28,8 +29,27 @@ def _scaled(factor: Callable[[Tensor], float]) -> Callable[..., bool]:
     return gives(lambda logits, labels: nn.cross_entropy(logits, labels) * factor(logits))
 
 
+def _largest_lost(logits: Tensor, labels: Tensor, *, from_sum: bool) -> Tensor:
+    """The largest logit of a row taken away from one of the two, the sum or the logit of the true class."""
+    largest = logits.amax(1).mean()
+    return nn.cross_entropy(logits, labels) + (-largest if from_sum else largest)
+
+
+def _one_sum(logits: Tensor, labels: Tensor, *, shifted: bool) -> Tensor:
+    """A sum of exp over the whole batch in place of one for each row."""
+    if shifted:
+        logits = logits - logits.amax(1, keepdim=True)
+    return logits.logsumexp((0, 1)) - logits[torch.arange(len(labels)), labels].mean()
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
+    Suspect(
+        # Whoever lets exp overflow has failed already where no probability rounds to 0.
+        "Nothing overflows any more, but log of a probability that rounds to 0 is -inf: stay with logsumexp - logit, "
+        "and never take the logarithm of a single probability.",
+        lambda got, wanted, logits, labels: number(got) == math.inf and wanted.item() > 120,
+    ),
     Suspect(
         "exp overflowed, or log met a zero: exp(1000) is infinite and exp(-1000) is 0. Subtract the largest logit of "
         "each row first (that changes no probability), and take the log of the sum, not of single probabilities.",
@@ -47,6 +67,21 @@ SUSPECTS = (
     Suspect(
         "The softmax runs along the wrong axis: each row is one example, so sum over dim=1, the classes.",
         gives(lambda logits, labels: _costs(logits, labels, dim=0).mean()),
+    ),
+    *(
+        Suspect(
+            "The largest logit was taken away and not put back: subtract it from both, from the logits in the sum and "
+            "from the logit of the true class; or add it after the log.",
+            gives(partial(_largest_lost, from_sum=from_sum)),
+        )
+        for from_sum in (True, False)
+    ),
+    *(
+        Suspect(
+            "The sum of exp runs over the whole batch: sum over dim=1, so that each row has a sum of its own.",
+            gives(partial(_one_sum, shifted=shifted)),
+        )
+        for shifted in (True, False)
     ),
     Suspect(
         "The softmax was applied twice: the sum of exp has to be taken of the logits, not of probabilities.",
@@ -95,8 +130,18 @@ CRASHES = (
         "one_hot",
         "one_hot needs the number of classes: a class may be absent from the labels. Indexing needs no one_hot.",
     ),
-    ("out of bounds", "The labels index the columns of the logits, dim=1; rows are examples."),
-    ("must match the size", "Shapes do not fit: keepdim=True keeps the largest logit as a column, (batch, 1)."),
+    (
+        "out of bounds",
+        "The labels picked rows: logits[labels] takes whole rows of the batch. Take the entry in column labels[i] of "
+        "row i: index with (torch.arange(len(labels)), labels), or use gather along dim=1.",
+    ),
+    ("return_types.max", "max(dim=1) returns values and their places: take .values, or use amax."),
+    ("non-singleton dimension 1", "Shapes do not fit: keepdim=True keeps the largest logit as a column, (batch, 1)."),
+    (
+        "non-singleton dimension 0",
+        "A row of (classes,) met one of (batch,): reductions along dim=0 run over the examples. Take largest and sum "
+        "along dim=1, the classes.",
+    ),
 )
 WRONG = "Take one row and compute by hand: log(sum of exp(logits)) minus the logit of the true class. Then the mean."
 WRONG_SLOPE = (
@@ -123,7 +168,10 @@ def check(subject: Subject, seed: int | None) -> str:
         args = (logits, labels)
         ask.slope(args, cotangent, 0, slope, suspects=SLOPES, generic=WRONG_SLOPE, slack=slack)
 
-    right_for(torch.tensor([[1.0, 2.0, -0.5], [0.0, -1.0, 3.0]]), torch.tensor([0, 1]))
+    # No two of the usual mistakes give the same number here.
+    right_for(torch.tensor([[1.0, 2.0, -0.5], [0.0, -1.0, 4.0]]), torch.tensor([0, 2]))
+    # exp overflows, and no probability that is asked for rounds to 0.
+    right_for(torch.tensor([[1000.0, -1000.0]]), torch.tensor([0]))
     right_for(torch.tensor([[1000.0, -1000.0], [-1000.0, 1000.0], [1000.0, 1000.0]]), torch.tensor([1, 1, 0]))
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for round_ in range(6):

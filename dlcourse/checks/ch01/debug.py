@@ -64,14 +64,31 @@ SUSPECTS = (
     ),
     Suspect(
         "These are sums over the batch. The slope of the average cost divides by the number of examples.",
-        lambda got, wanted, *args: (
-            _steps(total=lambda n: 1)(got, wanted, *args)
-            or (type(got) is tuple and len(got) == 2 and matches(got[0], _step(*args, total=lambda n: 1)[0]))
-        ),
+        _steps(total=lambda n: 1),
+    ),
+    Suspect(
+        "The weight moved by a sum over the batch: divide its slope by the number of examples, as the bias's is.",
+        lambda got, wanted, *args: matches(got, (_step(*args, total=lambda n: 1)[0], wanted[1])),
     ),
     Suspect(
         "The weight is right, the bias moved by the sum: take the mean of p - y there too.",
-        lambda got, wanted, *args: type(got) is tuple and matches(got, (wanted[0], _step(*args, total=lambda n: 1)[1])),
+        lambda got, wanted, *args: matches(got, (wanted[0], _step(*args, total=lambda n: 1)[1])),
+    ),
+    Suspect(
+        "This divides by len(weight), the number of features. The average is over the examples: divide by len(x).",
+        lambda got, wanted, weight, *rest: (
+            type(got) is tuple
+            and len(got) == 2
+            and matches(got[0], _step(weight, *rest, total=lambda n: len(weight))[0])
+        ),
+    ),
+    Suspect(
+        "The bias's slope uses the weight after its step. Compute both slopes first, then take both steps.",
+        lambda got, wanted, weight, *rest: matches(got, (wanted[0], _step(wanted[0], *rest)[1])),
+    ),
+    Suspect(
+        "The error is a probability minus a label: the logits must pass through the sigmoid first.",
+        _steps(error=lambda p, y: p.logit() - y),
     ),
     Suspect(
         "The step goes uphill: subtract the slope, lr * x^T (p - y) / n with p - y and not y - p.",
@@ -97,7 +114,7 @@ CRASHES = (
     (
         "Dimension out of range",
         "The difference is (batch,) now, so x.T @ difference is (features,) already: the .sum(1) of the broken code "
-        "has nothing left to add up, and its division is still missing.",
+        "has nothing left to add up.",
     ),
     ("size mismatch", "Shapes do not fit: x is (batch, features), so x.T @ difference is (features,)."),
 )
@@ -112,7 +129,7 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(weight: Tensor, bias: float, x: Tensor, labels: list[int], lr: float) -> None:
         column = torch.tensor(labels, dtype=torch.float32).reshape(-1, 1)
         args = (weight, torch.tensor(bias), x, column, lr)
-        ask.value(args, logistic_step(*args), generic=WRONG)
+        ask.value(args, logistic_step(*args), generic=WRONG, names="(weight, bias)")
 
     right_for(torch.tensor([0.5, -1.0]), 0.25, torch.tensor([[1.0, 2.0], [-1.0, 0.5], [2.0, -1.0]]), [1, 0, 1], 0.5)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)

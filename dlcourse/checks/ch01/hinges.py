@@ -47,6 +47,14 @@ def _without_absolute(hinges: list[Hinge]) -> int:
     return 1 + sum(change != 0 for change in changes.values())
 
 
+def _floored(hinges: list[Hinge]) -> int:
+    changes: dict[int, int] = {}
+    for w, b, a in hinges:
+        if w != 0:
+            changes[-b // w] = changes.get(-b // w, 0) + a * abs(w)
+    return 1 + sum(change != 0 for change in changes.values())
+
+
 def _cancelled(hinges: list[Hinge]) -> int:
     return 1 + len(set(_knots(hinge for hinge in hinges if hinge[2] != 0)))
 
@@ -63,16 +71,32 @@ SUSPECTS = (
         _counts(_cancelled),
     ),
     Suspect(
-        "The change of slope at a knot is out * |weight|, with the absolute value: a hinge that opens to the left "
-        "bends the graph in the same direction as one that opens to the right.",
+        "The slope changes by out * |weight|, the absolute value: with a negative weight the hinge is on at the left, "
+        "and bends the graph in the same direction.",
         _counts(_without_absolute),
     ),
     Suspect(
-        "Two knots between two pieces, three between four: the number of pieces is the number of knots plus one.",
-        lambda got, wanted, *args: type(got) is int and got == wanted - 1,
+        "n knots cut the line into n + 1 pieces.",
+        # The first case alone: two plain knots, of which nothing but the + 1 can be lost.
+        lambda got, wanted, *args: number(got) == wanted - 1 and [v.tolist() for v in args] == list(CASES[0]),
     ),
     Suspect(
-        "Knots in the same place were counted more than once. Collect the places -bias / weight, and merge equal ones.",
+        "Different knots were merged: -b // w rounds; use -b / w.",
+        lambda got, wanted, *args: got != wanted and _counts(_floored)(got, wanted, *args),
+    ),
+    Suspect(
+        "A knot was lost. A hinge with bias 0 has one too, at 0; one with a negative weight has one; and after a hinge "
+        "with weight 0 the others still count.",
+        lambda got, wanted, *args: type(got) is int and got < wanted,
+    ),
+    Suspect(
+        "These are more pieces than hinges + 1, which cannot be. (A bend looked for on a grid of points shows at two of "
+        "them when it lies in between.) Compute the places: -bias / weight.",
+        lambda got, wanted, weight, *rest: number(got) > len(weight) + 1,
+    ),
+    Suspect(
+        "Knots in the same place were counted more than once: collect the places -bias / weight, and merge equal ones. "
+        "(Two tensors that hold the same number are different dictionary keys: use .tolist() or .item().)",
         _counts(lambda hinges: 1 + len(_knots(hinge for hinge in hinges if hinge[2] != 0))),
     ),
     Suspect(
@@ -82,19 +106,25 @@ SUSPECTS = (
     ),
     Suspect(
         "Hinges with out = 0 were counted: they add nothing, so they bend nothing.",
-        lambda got, *args: any(
-            _counts(count)(got, *args)
-            for count in (lambda hinges: 1 + len(set(_knots(hinges))), lambda hinges: 1 + len(_knots(hinges)))
+        lambda got, wanted, weight, bias, out: (
+            bool((out == 0).any())
+            and any(
+                _counts(count)(got, wanted, weight, bias, out)
+                for count in (lambda hinges: 1 + len(set(_knots(hinges))), lambda hinges: 1 + len(_knots(hinges)))
+            )
         ),
     ),
     Suspect(
         "Hinges with weight = 0 were counted: they are constant, and -bias / 0 is no place.",
-        lambda got, *args: any(
-            _counts(count)(got, *args)
-            for count in (
-                lambda hinges: _cancelled(hinges) + len({b > 0 for w, b, a in hinges if w == 0 and a != 0}),
-                lambda hinges: 1 + sum(a != 0 for _, _, a in hinges),
-                lambda hinges: _cancelled(hinges) + 1,
+        lambda got, wanted, weight, bias, out: (
+            bool((weight == 0).any())
+            and any(
+                _counts(count)(got, wanted, weight, bias, out)
+                for count in (
+                    lambda hinges: _cancelled(hinges) + len({b > 0 for w, b, a in hinges if w == 0 and a != 0}),
+                    lambda hinges: 1 + sum(a != 0 for _, _, a in hinges),
+                    lambda hinges: _cancelled(hinges) + 1,
+                )
             )
         ),
     ),
@@ -112,13 +142,15 @@ WRONG = (
 # (weight, bias, out), one idea each.
 # In this order, because a case is only met by answers that got those above it right: so its culprit is clear.
 CASES = (
+    ([1, 2], [2, -4], [1, 1]),  # two knots, and nothing else to get wrong
     ([1, 1, -2], [0, -1, 4], [1, -2, 1]),  # three knots in three places
+    ([4, 2], [-1, -1], [1, 1]),  # a quarter and a half: both would round to zero
     ([1, 1, 2], [3, 3, 1], [0, 0, 1]),  # two hinges that add nothing
     ([0, 2, 0], [3, 1, -2], [2, 1, 1]),  # two that are constant
     ([1, 2, 1], [-1, -2, 1], [1, 1, 1]),  # two of three coincide
+    ([2, 1, 3], [-2, -1, 3], [1, -2, 2]),  # two that cancel
     ([1, -1], [0, 0], [1, 1]),  # |x|: the absolute value of the weight matters
     ([1, -1, 1], [0, 0, -1], [1, -1, 2]),  # relu(x) - relu(-x) is x: the bend cancels
-    ([2, 1, 3], [-2, -1, 3], [1, -2, 2]),  # the same, with unlike weights
     ([0], [1], [3]),  # a constant
     ([3, 4, -3, 1], [1, 0, 1, 0], [1, -1, 2, 4]),  # thirds; and two that cancel at zero
 )

@@ -24,14 +24,16 @@ def xor_weights():
 
 CORNERS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
 XOR = (False, True, True, False)
+OR = (False, True, True, True)
+ONLY_UP = (
+    "This is OR. It is right for three corners; (1, 1) has to come down again, and no hidden unit pulls down: give one "
+    "of them a negative output weight, and let it start at a sum of one or just below."
+)
+TOO_WEAK = (
+    "The score at (1, 1) is still above zero: raise the size of the negative output weight, or let its unit start "
+    "earlier, until the score at a sum of two is below zero."
+)
 PATTERNS = {
-    (
-        False,
-        True,
-        True,
-        True,
-    ): "This is OR. It is right for three corners; (1, 1) has to come down again, which takes a "
-    "second hinge that starts between one input and two and is stronger than the first.",
     (False, False, False, True): "This is AND. It should say yes to one input alone, and no to both.",
     (True, False, False, True): "This is XNOR, the exact opposite: turn the signs of weight2 and bias2.",
     (
@@ -43,8 +45,8 @@ PATTERNS = {
     "a hinge that is off there.",
 }
 LINEAR = (
-    "No hidden unit bends between the corners: each is on for all four or off for all four, so the whole network is "
-    "one line, and no line computes XOR. Move the biases in bias1 so that a hinge starts between the corners."
+    "No hidden unit bends between the corners: what goes into its relu is never below zero at any of the four, or never "
+    "above. So at the corners the whole network is one line, and no line computes XOR. Move the biases in bias1 so that a hinge starts between the corners."
 )
 TIGHT = (
     "The four corners are right, but there is no room: a score sits so close to 0 that moving an input by 0.05 turns "
@@ -53,6 +55,12 @@ TIGHT = (
 CRASHES = (("converted to Python scalars", "Give numbers to torch.tensor, not tensors."),)
 NAMES = ("weight1", "bias1", "weight2", "bias2")
 SHAPES = ((2, 2), (2,), (1, 2), (1,))
+MEANING = {
+    "weight1": "one row per hidden unit, in it one number per input",
+    "bias1": "one number per hidden unit",
+    "weight2": "one row, in it one number per hidden unit, so two pairs of brackets",
+    "bias2": "one number in brackets; torch.tensor(0.0) has the shape (), torch.zeros(1) has (1,)",
+}
 
 
 def check(subject: Subject, seed: int | None) -> str:
@@ -70,12 +78,13 @@ def check(subject: Subject, seed: int | None) -> str:
     if said != XOR:
         bends = CORNERS @ network[0].T + network[1]
         straight = all((unit >= 0).all() or (unit <= 0).all() for unit in bends.T)
+        up = bool((network[2] >= 0).all())
         generic = "Compute the score of the first wrong corner by hand: hidden units first, then relu, then the output."
         ask.fail(
             called="the network with these weights at (0, 0), (0, 1), (1, 0), (1, 1)\n" + _listed(got),
-            came_back=f"scores {show(scores.float())}: {_words(said)}",
+            came_back=f"scores {show(scores.tolist())}: {_words(said)}",
             wanted=f"above 0 for (0, 1) and (1, 0) only: {_words(XOR)}",
-            reason=PATTERNS.get(said, LINEAR if straight else generic),
+            reason={OR: ONLY_UP if up else TOO_WEAK, **PATTERNS}.get(said, LINEAR if straight else generic),
         )
     for corner, yes in zip(CORNERS, XOR, strict=True):
         places = _extremes(corner, network)
@@ -98,9 +107,12 @@ def _problem(got: Any) -> str:
     if type(got) is not tuple or len(got) != len(wanted):
         return unlike(got, wanted)
     for name, value, right in zip(NAMES, got, wanted, strict=True):
+        if isinstance(value, Tensor) and value.shape != right.shape:
+            return f"{name} must be {tuple(right.shape)}: {MEANING[name]}."
+        if isinstance(value, Tensor) and value.dtype == torch.int64:
+            return f"{name}: write 1.0 for 1, without the point torch makes whole numbers."
         if problem := unlike(value, right):
-            whole = isinstance(value, Tensor) and value.shape == right.shape and not value.is_floating_point()
-            return f"{name}: {problem}" + (" Write 1.0 for 1, so that torch.tensor makes floats." if whole else "")
+            return f"{name}: {problem}"
         if not value.isfinite().all():
             return f"{name} holds a number that is not finite."
     return ""
