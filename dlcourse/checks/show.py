@@ -43,12 +43,16 @@ def paste(value: Any) -> str:
 def kind(value: Any) -> str:
     """What `value` is, in the reader's words."""
     if isinstance(value, Tensor):
-        return f"a {_dtype(value)} tensor of shape {tuple(value.shape)}"
+        return f"{_article(_dtype(value))} tensor of shape {tuple(value.shape)}"
     if value is None:
         return "None"
     if type(value) in (tuple, list):
         return f"a {type(value).__name__} of {len(value)}"
-    return f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
+    return _article(type(value).__name__)
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def apart(got: Any, wanted: Any, near: tuple[int, ...] | None = None) -> tuple[str, str]:

@@ -835,7 +835,7 @@ def returns_early(weight, bias, out):
     return 1 + sum(part != 0 for part in change.values())
 
 
-@wrong("01.hinges", "-b // w rounds")
+@wrong("01.hinges", "-b // w rounds, and so")
 def rounds_the_place(weight, bias, out):
     change = {}
     for w, b, a in hinges_of(weight, bias, out):

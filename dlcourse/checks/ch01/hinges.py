@@ -81,8 +81,8 @@ SUSPECTS = (
         lambda got, wanted, *args: number(got) == wanted - 1 and [v.tolist() for v in args] == list(CASES[0]),
     ),
     Suspect(
-        "Different knots were merged: -b // w rounds; use -b / w.",
-        lambda got, wanted, *args: got != wanted and _counts(_floored)(got, wanted, *args),
+        "Different knots were merged: -b // w rounds, and so do int and round; use -b / w.",
+        _counts(_floored),
     ),
     Suspect(
         "A knot was lost. A hinge with bias 0 has one too, at 0; one with a negative weight has one; and after a hinge "
@@ -90,8 +90,8 @@ SUSPECTS = (
         lambda got, wanted, *args: type(got) is int and got < wanted,
     ),
     Suspect(
-        "These are more pieces than hinges + 1, which cannot be. (A bend looked for on a grid of points shows at two of "
-        "them when it lies in between.) Compute the places: -bias / weight.",
+        "These are more pieces than hinges + 1, which cannot be. (A bend looked for on a grid of points shows at two "
+        "of them when it lies in between.) Compute the places: -bias / weight.",
         lambda got, wanted, weight, *rest: number(got) > len(weight) + 1,
     ),
     Suspect(

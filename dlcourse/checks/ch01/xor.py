@@ -45,8 +45,9 @@ PATTERNS = {
     "a hinge that is off there.",
 }
 LINEAR = (
-    "No hidden unit bends between the corners: what goes into its relu is never below zero at any of the four, or never "
-    "above. So at the corners the whole network is one line, and no line computes XOR. Move the biases in bias1 so that a hinge starts between the corners."
+    "No hidden unit bends between the corners: what goes into its relu is never below zero at any of the four, or "
+    "never above. So at the corners the whole network is one line, and no line computes XOR. Move the biases in bias1 "
+    "so that a hinge starts between the corners."
 )
 TIGHT = (
     "The four corners are right, but there is no room: a score sits so close to 0 that moving an input by 0.05 turns "
