@@ -18,7 +18,7 @@ _asked: Counter[str] = Counter()
 def hint(id: str) -> Shown:
     """The next hint of an exercise: an idea, then a sketch, then nearly the code, which then stays. Nobody counts.
 
-    ValueError when there is no such exercise.
+    UnknownExercise, a ValueError, when there is no such exercise.
 
     >>> hint("00.accuracy")
     00.accuracy, hint 1 of 3: an idea
@@ -33,7 +33,7 @@ def hint(id: str) -> Shown:
 def solution(id: str) -> Shown:
     """A worked answer, once the exercise was tried; closed where work is graded (DLCOURSE_GRADED=1).
 
-    ValueError when there is no such exercise.
+    UnknownExercise, a ValueError, when there is no such exercise.
     """
     exercise = find(id)
     if os.environ.get("DLCOURSE_GRADED") == "1":

@@ -15,6 +15,13 @@ class NotStarted(Exception):
         return [f"Not started: {self}"]
 
 
+class UnknownExercise(ValueError):
+    """There is no exercise of this id. Jupyter shows the message alone."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 class CheckFailed(AssertionError):
     """An answer that is not right yet.
 

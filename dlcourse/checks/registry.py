@@ -7,16 +7,17 @@ from typing import Any
 
 from dlcourse.checks import ch00, ch01
 from dlcourse.checks.exercise import Exercise, run
+from dlcourse.checks.outcome import UnknownExercise
 
 EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in (*ch00.EXERCISES, *ch01.EXERCISES)}
 
 
 def find(id: str) -> Exercise:
-    """The exercise of an id. ValueError with near matches when there is none."""
+    """The exercise of an id. UnknownExercise with near matches when there is none."""
     if id in EXERCISES:
         return EXERCISES[id]
     near = get_close_matches(id, EXERCISES, n=3, cutoff=0.4) or list(EXERCISES)
-    raise ValueError(f"There is no exercise {id!r}. Did you mean {' or '.join(near)}?")
+    raise UnknownExercise(f"There is no exercise {id!r}. Did you mean {' or '.join(near)}?")
 
 
 def _callable(exercise: Exercise) -> Callable[..., None]:

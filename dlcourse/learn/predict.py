@@ -9,6 +9,7 @@ from types import EllipsisType
 
 from dlcourse.learn.card import QUIET, Card, letters, paragraph
 from dlcourse.learn.record import note
+from dlcourse.learn.slip import Slip
 
 Answer = str | float
 
@@ -49,7 +50,7 @@ def predict(
     id: the chapter and a name ("01.bias"). question: one sentence; mathematics between dollar signs.
     options: the answers to choose from, named a, b, c in this order; without them a number or a text is expected.
     guess: `...` shows the question and how to answer; otherwise the letter (or the text) of an option, a number or
-    a text, which is recorded on this machine only. Raises ValueError when the guess is none of the options.
+    a text, which is recorded on this machine only. Raises Slip, a ValueError, when it is none of the options.
     """
     choices = tuple(options or ())
     if guess is ...:
@@ -59,7 +60,7 @@ def predict(
     chosen = _choose(guess, choices)
     if chosen is None or chosen == "":
         named = ", ".join(f'"{letter}"' for letter in letters(len(choices))) or "a number or a few words"
-        raise ValueError(f"The prediction {id!r} got guess={guess!r}, and wanted {named}. Change the guess, run again.")
+        raise Slip(f"The prediction {id!r} got guess={guess!r}, and wanted {named}. Change the guess, run again.")
     _predictions[id] = _Prediction(question, choices, chosen)
     note(id, "predicted", guess=chosen)
     text = f"Your prediction: {_format(chosen)}. Noted; run on and see."

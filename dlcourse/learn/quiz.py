@@ -43,6 +43,7 @@ from typing import Any
 from dlcourse.learn.card import QUIET, Card, letters, paragraph
 from dlcourse.learn.content import content_root
 from dlcourse.learn.record import note
+from dlcourse.learn.slip import Slip
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def quiz(id: str, answer: str | Sequence[str] | float | EllipsisType = ..., *, f
 
     id: "01.bias". answer: a letter, a list of letters where several are right, or a number; `...` shows the question,
     with each option's explanation folded under it. folder: where the quiz files are (the course's chapters).
-    Raises ValueError for an unknown id and for an answer that cannot be read.
+    Raises Slip, a ValueError, for an unknown id and for an answer that cannot be read.
     """
     question = _find(id, folder or content_root() / "chapters")
     if answer is ...:
@@ -170,7 +171,7 @@ def _find(id: str, folder: Path) -> Question:
     files = sorted(folder.glob(f"{id.split('.')[0]}-*.quiz.toml"))
     known = {name: question for path in files for name, question in questions(path).items()}
     if id not in known:
-        raise ValueError(f"No quiz question is called {id!r}; this chapter has {', '.join(known) or 'none'}.")
+        raise Slip(f"No quiz question is called {id!r}; this chapter has {', '.join(known) or 'none'}.")
     return known[id]
 
 
@@ -178,7 +179,7 @@ def _judge_choice(question: Choice, answer: object) -> tuple[bool, list[str]]:
     chosen = {str(letter).strip().casefold() for letter in ([answer] if isinstance(answer, str) else _letters(answer))}
     names = [option.letter for option in question.options]
     if not chosen or not chosen <= set(names):
-        raise ValueError(f"The quiz {question.id!r} got answer={answer!r}, and wanted {_wanted(question)}.")
+        raise Slip(f"The quiz {question.id!r} got answer={answer!r}, and wanted {_wanted(question)}.")
     right = chosen == question.right
     said = [
         f"{o.letter}. {'Right' if o.right else 'Not this one'}: {o.why}" for o in question.options if o.letter in chosen
@@ -196,7 +197,7 @@ def _judge_number(question: Number, answer: Any) -> tuple[bool, list[str]]:
     try:
         value = float(answer)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"The quiz {question.id!r} got answer={answer!r}, and wanted a number.") from error
+        raise Slip(f"The quiz {question.id!r} got answer={answer!r}, and wanted a number.") from error
     if abs(value - question.answer) <= question.tolerance:
         return True, [f"{value:g} is right. {question.why}"]
     near = [wrong.why for wrong in question.wrong if abs(value - wrong.value) <= question.tolerance]

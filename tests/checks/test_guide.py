@@ -46,6 +46,13 @@ def test_unknown_id_names_the_near_ones():
         checks.solution("sigmoid?!")
 
 
+@pytest.mark.parametrize("ask", [checks.hint, checks.solution])
+def test_jupyter_shows_an_unknown_id_in_one_message(ask):
+    with pytest.raises(ValueError, match="Did you mean") as caught:
+        ask("01.sigmiod")
+    assert caught.value._render_traceback_() == [str(caught.value)]
+
+
 def test_solution_wants_a_try(exercise):
     assert "Try" in repr(checks.solution(exercise.id))
     with pytest.raises(CheckFailed):
