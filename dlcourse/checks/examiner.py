@@ -173,10 +173,13 @@ class Examiner:
 
         names: of the parts of a tuple, "(weight, bias)".
         """
+        names = f"{names} = " if names else ""
         if advice := unlike(got, wanted, on_the_way=bool(args)):
             came_back, right = show(got), show(wanted)
-            if not names and got is not None:
-                came_back, right = f"{kind(got)}: {came_back}", f"{kind(wanted)}: {right}"
+            if got is not None and (not names or type(got) is not tuple or len(got) != len(wanted)):
+                came_back, right = f"{kind(got)}: {came_back}", f"{kind(wanted)}: {names}{right}"
+            elif got is not None:
+                came_back, right = names + came_back, names + right
         elif isinstance(wanted, Tensor):
             wrong = _wrong(got, wanted, slack)
             if not wrong.any():
@@ -188,11 +191,9 @@ class Examiner:
         elif matches(got, wanted):
             return
         else:
-            came_back, right = apart(got, wanted)
+            came_back, right = (names + text for text in apart(got, wanted))
         suspects = self.suspects if suspects is None else suspects
         suspected = next((suspect.reason for suspect in suspects if suspect.fits(got, wanted, *args)), "")
-        if names:
-            came_back, right = f"{names} = {came_back}", f"{names} = {right}"
         self.fail(called=called, came_back=came_back, wanted=right, reason=suspected or advice or generic)
 
     def written(self, args: tuple[Any, ...]) -> str:

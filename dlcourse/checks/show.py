@@ -87,6 +87,7 @@ def _dtype(tensor: Tensor) -> str:
 def _number(value: float | complex | bool, digits: int) -> str:
     if type(value) is not float:
         return str(value)
+    value += 0.0  # so that -0.0 is 0.0
     # A short whole number reads better in full than as 1e+03; beyond that %g decides.
     whole = math.isfinite(value) and value == round(value) and abs(value) < 1e6
     text = f"{value:.0f}" if whole else f"{value:.{digits}g}"

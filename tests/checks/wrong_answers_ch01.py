@@ -998,6 +998,11 @@ def only_the_first_fault_mended(weight, bias, x, labels, lr):
     return weight - lr * x.T @ errors(weight, bias, x, labels), bias
 
 
+@wrong("01.debug", "a tuple of 2 was wanted")
+def weight_alone(weight, bias, x, labels, lr):
+    return weight - lr * x.T @ errors(weight, bias, x, labels) / len(x)
+
+
 @wrong("01.debug", "uphill")
 def uphill(weight, bias, x, labels, lr):
     error = errors(weight, bias, x, labels)
