@@ -29,6 +29,7 @@ SIBLINGS = {
     ("steps", "types"),
     ("defenses", "attacks"),
     ("widgets", "plot"),
+    ("checks", "learn"),
     ("cli", "course"),
     ("__main__", "cli"),
 }

@@ -7,15 +7,15 @@ from collections import Counter
 from html import escape
 
 from dlcourse.checks import record
-from dlcourse.checks.display import Shown, words
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.registry import EXERCISES, find
+from dlcourse.learn.card import Card, paragraph
 
 _TIERS = ("an idea", "a sketch", "nearly the code")
 _asked: Counter[str] = Counter()
 
 
-def hint(id: str) -> Shown:
+def hint(id: str) -> Card:
     """The next hint of an exercise: an idea, then a sketch, then nearly the code, which then stays. Nobody counts.
 
     UnknownExercise, a ValueError, when there is no such exercise.
@@ -27,19 +27,19 @@ def hint(id: str) -> Shown:
     exercise = find(id)
     tier = min(_asked[id], len(exercise.hints) - 1)
     _asked[id] += 1
-    return words("Hint", f"{id}, hint {tier + 1} of {len(exercise.hints)}: {_TIERS[tier]}", exercise.hints[tier])
+    return _words("Hint", f"{id}, hint {tier + 1} of {len(exercise.hints)}: {_TIERS[tier]}", exercise.hints[tier])
 
 
-def solution(id: str) -> Shown:
+def solution(id: str) -> Card:
     """A worked answer, once the exercise was tried; closed where work is graded (DLCOURSE_GRADED=1).
 
     UnknownExercise, a ValueError, when there is no such exercise.
     """
     exercise = find(id)
     if os.environ.get("DLCOURSE_GRADED") == "1":
-        return words("Solution", f"Solutions are closed in graded work. The hints are open: checks.hint({id!r}).")
+        return _words("Solution", f"Solutions are closed in graded work. The hints are open: checks.hint({id!r}).")
     if not record.attempts(id):
-        return words(
+        return _words(
             "Solution",
             f"Try {id} once, then ask again: write something in place of `raise NotStarted` and run its check. "
             f"A wrong try teaches you what to look for in the answer. checks.hint({id!r}) gives a first idea.",
@@ -47,26 +47,31 @@ def solution(id: str) -> Shown:
     code = textwrap.dedent(inspect.getsource(exercise.reference)).rstrip()
     title = f"{id}, {exercise.title}: one way to do it"
     html = f"<p>{escape(title)}</p><pre>{escape(code)}</pre><p>{escape(exercise.walkthrough)}</p>"
-    return Shown("Solution", f"{title}\n\n{code}\n\n{exercise.walkthrough}", html)
+    return Card("Solution", f"{title}\n\n{code}\n\n{exercise.walkthrough}", html)
 
 
-def progress() -> Shown:
+def progress() -> Card:
     """Every exercise, with what became of it. Kept on this machine only."""
     rows = [(exercise.id, exercise.title, _state(exercise)) for exercise in EXERCISES.values()]
     text = "\n".join(f"{id:<18} {title:<28} {state}" for id, title, state in rows)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     head = "<tr>" + "".join(f'<th scope="col">{name}</th>' for name in ("exercise", "title", "progress")) + "</tr>"
-    return Shown("Your progress", text, f"<table><thead>{head}</thead><tbody>{body}</tbody></table>")
+    return Card("Your progress", text, f"<table><thead>{head}</thead><tbody>{body}</tbody></table>")
 
 
-def continue_here() -> Shown:
+def continue_here() -> Card:
     """The first exercise that is not done yet, with the notebook where it stands. The link starts in chapters/."""
     following = next((exercise for exercise in EXERCISES.values() if not record.is_done(exercise.id)), None)
     if following is None:
-        return words("Continue here", "Every exercise so far is done. Well done, and come back for the next chapter.")
+        return _words("Continue here", "Every exercise so far is done. Well done, and come back for the next chapter.")
     line = f"{following.id}, {following.title} (up to {following.minutes} minutes)"
     link = f'<a href="../{escape(following.where)}">{escape(following.where)}</a>'
-    return Shown("Continue here", f"Next: {line}, in {following.where}", f"<p>Next: {escape(line)}, in {link}</p>")
+    return Card("Continue here", f"Next: {line}, in {following.where}", f"<p>Next: {escape(line)}, in {link}</p>")
+
+
+def _words(label: str, *texts: str) -> Card:
+    """Paragraphs of plain text."""
+    return Card(label, "\n".join(texts), "".join(map(paragraph, texts)))
 
 
 def _state(exercise: Exercise) -> str:

@@ -1,4 +1,4 @@
-"""One small display object for predictions, quizzes and glossary entries: HTML in a notebook, text elsewhere.
+"""One small display object for predictions, quizzes, words, hints and solutions: HTML in a notebook, text elsewhere.
 
 Colours come only from JupyterLab's theme variables, so a card reads in light and dark themes.
 """
