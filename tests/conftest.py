@@ -6,10 +6,14 @@
 """
 
 import os
+import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A run in the background hands down "ignore Ctrl-C", and the programs that tests interrupt would inherit it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["DLCOURSE_PROGRESS"] = "0"  # tests leave no trace in the learner's record; child processes inherit it
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 

@@ -285,8 +285,7 @@ def test_a_broken_off_set_resumes_with_what_is_missing(server, serve, cache):
 # Processes
 
 SCRIPT = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background hands down "ignore"
+import sys
 from dlcourse.data.download import File, read
 content = read(File("set/numbers.gz", (sys.argv[1],), 1, size=10_000, sha256=sys.argv[2]))
 print(len(content))
