@@ -173,8 +173,9 @@ class Examiner:
 
         names: of the parts of a tuple, "(weight, bias)".
         """
+        advice = unlike(got, wanted, on_the_way=bool(args), names=names)
         names = f"{names} = " if names else ""
-        if advice := unlike(got, wanted, on_the_way=bool(args)):
+        if advice:
             came_back, right = show(got), show(wanted)
             if got is not None and (not names or type(got) is not tuple or len(got) != len(wanted)):
                 came_back, right = f"{kind(got)}: {came_back}", f"{kind(wanted)}: {names}{right}"
@@ -204,10 +205,11 @@ class Examiner:
         raise CheckFailed(self.exercise, called=called, came_back=came_back, wanted=wanted, reason=reason) from None
 
 
-def unlike(got: Any, wanted: Any, *, on_the_way: bool = False) -> str:
+def unlike(got: Any, wanted: Any, *, on_the_way: bool = False, names: str = "") -> str:
     """Why `got` is another kind of thing than `wanted`, as advice; "" when it is the same kind.
 
     on_the_way: it was computed from an input, so that the mistake may lie between the two.
+    names: of the parts of a tuple, "(weight, bias)"; the advice then begins with the name of its part.
     """
     if got is None and wanted is not None:
         return "Nothing was returned: the last line needs `return`."
@@ -223,8 +225,9 @@ def unlike(got: Any, wanted: Any, *, on_the_way: bool = False) -> str:
         if type(wanted) in (tuple, list) and len(got) != len(wanted):
             return f"{len(wanted)} values were wanted, and {len(got)} came."
         if type(wanted) in (tuple, list):
-            parts = (unlike(*pair, on_the_way=on_the_way) for pair in zip(got, wanted, strict=True))
-            return next(filter(None, parts), "")
+            parts = [unlike(*pair, on_the_way=on_the_way) for pair in zip(got, wanted, strict=True)]
+            labels = [f"{name}: " for name in names[1:-1].split(", ")] if names else [""] * len(parts)
+            return next((label + part for label, part in zip(labels, parts, strict=True) if part), "")
         return ""
     advice = {int: "int(...)", float: "float(...) or .item()", bool: "bool(...)"}.get(type(wanted))
     if advice and (isinstance(got, Tensor) or type(got) in (int, float, bool)):

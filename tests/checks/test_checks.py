@@ -41,7 +41,7 @@ def test_right_answer_passes_the_visible_check_and_thirty_hidden_ones(right, con
 
 @pytest.mark.parametrize("seed", [285, 759])
 def test_cancelling_digits_are_allowed_for(seed):
-    """Two seeds whose logits are near 900 and whose cost is near 0: float32 keeps only some of its digits."""
+    """Two seeds whose logits are near 900 and whose loss is near 0: float32 keeps only some of its digits."""
     find("01.cross_entropy").check(LocalSubject(find("01.cross_entropy").reference), seed)
 
 

@@ -58,6 +58,15 @@ def test_a_subject_is_checked_as_it_is(connect, capsys):
     assert "right on" in capsys.readouterr().out
 
 
+def test_a_score_within_rounding_of_zero_says_why_it_is_a_no():
+    def xor_weights():  # float32's 0.9 is a little below 0.9
+        return torch.ones(2, 2), torch.tensor([0.0, -1.0]), torch.tensor([[1.0, -2.0]]), torch.tensor([-0.9])
+
+    with pytest.raises(CheckFailed) as failure:
+        checks.xor(xor_weights)
+    assert failure.value.came_back == "a score of 2.384e-08: no (closer than 1e-6 to zero counts as no)"
+
+
 def test_docstring_states_exercise_and_ranges(exercise):
     documented = " ".join(getattr(checks, exercise.name).__doc__.split())
     assert " ".join(exercise.task.split()) in documented

@@ -132,7 +132,13 @@ def halves(x):
     return 1 / (1 + torch.exp(-high)), torch.exp(low) / (1 + torch.exp(low))
 
 
-@wrong("01.sigmoid", "swap a and b")
+@wrong("01.sigmoid", "either the branches of torch.where or the clamps are swapped")
+def clamps_swapped(x):
+    low, high = x.clamp(min=0), x.clamp(max=0)
+    return torch.where(x >= 0, 1 / (1 + torch.exp(-high)), torch.exp(low) / (1 + torch.exp(low)))
+
+
+@wrong("01.sigmoid", "either the branches of torch.where or the clamps are swapped")
 def branches_swapped(x):
     positive, negative = halves(x)
     return torch.where(x >= 0, negative, positive)
@@ -406,6 +412,14 @@ class ReturnsRight(Neuron):
         return not mistake
 
 
+@wrong("01.perceptron", "or the test came after the update")
+class TestsAfterUpdate(Neuron):
+    def step(self, x, label):
+        if label * self.score(x) <= 0:
+            self.move(x, label)
+        return bool(label * self.score(x) <= 0)
+
+
 @wrong("01.perceptron", "adds x whatever the label")
 class IgnoresLabel(Neuron):
     def step(self, x, label):
@@ -449,7 +463,15 @@ class StartsRandom(Neuron):
         self.bias = torch.tensor(0.0)
 
 
-@wrong("01.perceptron", "was wanted")
+@wrong("01.perceptron", "bias: This is a float, and a float32 tensor of shape () was wanted")
+class BiasTurnsPlain(InPlace):
+    def step(self, x, label):
+        mistake = super().step(x, label)
+        self.bias = float(self.bias)
+        return mistake
+
+
+@wrong("01.perceptron", "bias: This is a float, and a float32 tensor of shape () was wanted")
 class PlainBias(InPlace):
     def __init__(self, features):
         self.weight = torch.zeros(features)
@@ -520,7 +542,24 @@ def largest_not_put_back(logits, labels):
     return (torch.log(torch.exp(logits - largest).sum(dim=1)) - pick(logits, labels)).mean()
 
 
-@wrong("01.cross_entropy", "not put back")
+@wrong("01.cross_entropy", "put back twice")
+def largest_put_back_twice(logits, labels):
+    largest = logits.amax(dim=1, keepdim=True)
+    shifted = logits - largest
+    return (largest[:, 0] + torch.log(torch.exp(shifted).sum(dim=1)) - pick(shifted, labels)).mean()
+
+
+@wrong("01.cross_entropy", "arange must be as long as the batch: torch.arange(len(labels)).")
+def arange_of_the_chapter(logits, labels):
+    return (logits.logsumexp(1) - logits[torch.arange(2), labels]).mean()
+
+
+@wrong("01.cross_entropy", "arange must be as long as the batch: torch.arange(len(labels)).")
+def arange_of_the_classes(logits, labels):
+    return (logits.logsumexp(1) - logits[torch.arange(logits.shape[1]), labels]).mean()
+
+
+@wrong("01.cross_entropy", "put back twice")
 def largest_taken_from_the_true_class(logits, labels):
     return (logits.logsumexp(1) - pick(logits - logits.amax(dim=1, keepdim=True), labels)).mean()
 
@@ -642,7 +681,7 @@ def logit_alone(logits, labels):
 
 
 @wrong("01.cross_entropy", "take their mean")
-def single_costs(logits, labels):
+def single_losses(logits, labels):
     return -pick(torch.log_softmax(logits, 1), labels)
 
 
@@ -680,12 +719,12 @@ def just_or():
     return torch.ones(2, 2), floats(0, 0), floats([1, 1]), floats(-0.5)
 
 
-@wrong("01.xor", "raise the size of the negative output weight")
+@wrong("01.xor", "raise the size of the negative output weight until")
 def second_hinge_too_weak():
     return torch.ones(2, 2), floats(0, -1), floats([1, -1]), floats(-0.5)
 
 
-@wrong("01.xor", "raise the size of the negative output weight")
+@wrong("01.xor", "raise the size of the negative output weight, or let its unit start earlier, until")
 def second_hinge_too_late():
     return torch.ones(2, 2), floats(0, -1.5), floats([1, -2]), floats(-0.5)
 
@@ -705,7 +744,7 @@ def just_and():
     return torch.ones(2, 2), floats(-1, -1), floats([1, 1]), floats(-0.5)
 
 
-@wrong("01.xor", "This is XNOR")
+@wrong("01.xor", "This is XNOR: the answers are exactly reversed, yes where it should be no.")
 def turned_round():
     return torch.ones(2, 2), floats(0, -1), floats([-1, 2]), floats(0.5)
 
@@ -715,12 +754,32 @@ def just_nand():
     return torch.ones(2, 2), floats(0, -1), floats([0, -2]), floats(1)
 
 
-@wrong("01.xor", "one line")
+@wrong("01.xor", "x2 is never read: each row of weight1 holds one unit's weights for both inputs.")
+def columns_for_rows():
+    return floats([1, 0], [1, 0]), floats(0, -1), floats([1, -2]), floats(-0.5)
+
+
+@wrong("01.xor", "Your bump peaks at a sum of two; move it one to the left.")
+def bump_of_the_chapter():
+    return torch.ones(2, 2), floats(-1, -2), floats([1, -2]), floats(-0.5)
+
+
+@wrong("01.xor", "bias2 alone decides")
+def bias2_too_low():
+    return torch.ones(2, 2), floats(0, -1), floats([1, -2]), floats(-1.5)
+
+
+@wrong("01.xor", "bias2 alone decides")
+def bias2_too_high():
+    return torch.ones(2, 2), floats(0, -1), floats([1, -2]), floats(0.5)
+
+
+@wrong("01.xor", "x2 is never read")
 def first_input_only():
     return floats([1, 0], [0, 0]), floats(0, 0), floats([1, 0]), floats(-0.5)
 
 
-@wrong("01.xor", "one line")
+@wrong("01.xor", "bias2 alone decides")
 def always_no():
     return torch.zeros(2, 2), floats(0, 0), floats([0, 0]), floats(0)
 
@@ -900,6 +959,24 @@ def sign_of_the_weight(weight, bias, out):
     return 1 + sum(part != 0 for part in change.values())
 
 
+@wrong("01.hinges", "The slope changes by out * |weight|, not by out.")
+def weight_forgotten(weight, bias, out):
+    change = {}
+    for w, b, a in hinges_of(weight, bias, out):
+        if w:
+            change[-b / w] = change.get(-b / w, 0) + a
+    return 1 + sum(part != 0 for part in change.values())
+
+
+@wrong("01.hinges", "A negative change is a bend too.")
+def only_upward_bends(weight, bias, out):
+    change = {}
+    for w, b, a in hinges_of(weight, bias, out):
+        if w:
+            change[-b / w] = change.get(-b / w, 0) + a * abs(w)
+    return 1 + sum(part > 0 for part in change.values())
+
+
 @wrong("01.hinges", "int(...) makes one")
 def tensor_count(weight, bias, out):
     return torch.tensor(with_a_dict(weight, bias, out))
@@ -1012,6 +1089,24 @@ def uphill(weight, bias, x, labels, lr):
 @wrong("01.debug", "used twice")
 def lr_twice(weight, bias, x, labels, lr):
     error = lr * errors(weight, bias, x, labels)
+    return weight - lr * x.T @ error / len(x), bias - lr * error.mean()
+
+
+@wrong("01.debug", "not used for the bias")
+def lr_forgotten_in_the_bias(weight, bias, x, labels, lr):
+    error = errors(weight, bias, x, labels)
+    return weight - lr * x.T @ error / len(x), bias - error.mean()
+
+
+@wrong("01.debug", "hard answers")
+def hard_answers(weight, bias, x, labels, lr):
+    error = (x @ weight + bias > 0).float() - labels.squeeze(1)
+    return weight - lr * x.T @ error / len(x), bias - lr * error.mean()
+
+
+@wrong("01.debug", "sigmoid was applied twice")
+def sigmoid_twice(weight, bias, x, labels, lr):
+    error = torch.sigmoid(torch.sigmoid(x @ weight + bias)) - labels.squeeze(1)
     return weight - lr * x.T @ error / len(x), bias - lr * error.mean()
 
 

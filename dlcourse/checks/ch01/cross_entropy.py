@@ -1,4 +1,4 @@
-"""01.cross_entropy: the mean cost of a batch, from logits, right in value and slope at +-1000."""
+"""01.cross_entropy: the mean loss of a batch, from logits, right in value and slope at +-1000."""
 
 import math
 from collections.abc import Callable
@@ -20,19 +20,13 @@ def cross_entropy(logits, labels):
     return (logsumexp - true_class).mean()
 
 
-def _costs(logits: Tensor, labels: Tensor, *, dim: int = 1) -> Tensor:
-    """The cost of each example, with the softmax along `dim`."""
+def _losses(logits: Tensor, labels: Tensor, *, dim: int = 1) -> Tensor:
+    """The loss of each example, with the softmax along `dim`."""
     return -nn.log_softmax(logits, dim=dim)[torch.arange(len(labels)), labels]
 
 
 def _scaled(factor: Callable[[Tensor], float]) -> Callable[..., bool]:
     return gives(lambda logits, labels: nn.cross_entropy(logits, labels) * factor(logits))
-
-
-def _largest_lost(logits: Tensor, labels: Tensor, *, from_sum: bool) -> Tensor:
-    """The largest logit of a row taken away from one of the two, the sum or the logit of the true class."""
-    largest = logits.amax(1).mean()
-    return nn.cross_entropy(logits, labels) + (-largest if from_sum else largest)
 
 
 def _one_sum(logits: Tensor, labels: Tensor, *, shifted: bool) -> Tensor:
@@ -56,25 +50,27 @@ SUSPECTS = (
         lambda got, wanted, logits, labels: isinstance(got, Tensor) and got.numel() > 0 and not got.isfinite().all(),
     ),
     Suspect(
-        "A small constant inside the log, or a clamp, caps the cost: a logit 2000 below the others must cost 2000. "
+        "A small constant inside the log, or a clamp, caps the loss: a logit 2000 below the others has a loss of 2000. "
         "Write log softmax as logit minus logsumexp, and no constant is needed.",
         lambda got, wanted, logits, labels: wanted.item() > 120 and 0 < number(got) < 120,
     ),
     Suspect("This is the sum over the batch; wanted is the mean.", _scaled(len)),
-    Suspect("The minus sign is missing: a cost is -log p, never below zero.", _scaled(lambda logits: -1.0)),
-    Suspect("This is the cost in bits, with log2; wanted is the natural log.", _scaled(lambda logits: 1 / math.log(2))),
+    Suspect("The minus sign is missing: a loss is -log p, never below zero.", _scaled(lambda logits: -1.0)),
+    Suspect("This is the loss in bits, with log2; wanted is the natural log.", _scaled(lambda logits: 1 / math.log(2))),
     Suspect("The mean was taken over the classes too: divide by the examples only.", _scaled(lambda z: 1 / z.shape[1])),
     Suspect(
         "The softmax runs along the wrong axis: each row is one example, so sum over dim=1, the classes.",
-        gives(lambda logits, labels: _costs(logits, labels, dim=0).mean()),
+        gives(lambda logits, labels: _losses(logits, labels, dim=0).mean()),
     ),
-    *(
-        Suspect(
-            "The largest logit was taken away and not put back: subtract it from both, from the logits in the sum and "
-            "from the logit of the true class; or add it after the log.",
-            gives(partial(_largest_lost, from_sum=from_sum)),
-        )
-        for from_sum in (True, False)
+    Suspect(
+        "The largest logit was taken away and not put back: subtract it from both, from the logits in the sum and "
+        "from the logit of the true class; or add it after the log.",
+        gives(lambda logits, labels: nn.cross_entropy(logits, labels) - logits.amax(1).mean()),
+    ),
+    Suspect(
+        "The largest logit was put back twice: either add it after the log and subtract logits[true], or leave it out "
+        "of both; not a mix of the two.",
+        gives(lambda logits, labels: nn.cross_entropy(logits, labels) + logits.amax(1).mean()),
     ),
     *(
         Suspect(
@@ -88,7 +84,7 @@ SUSPECTS = (
         gives(lambda logits, labels: nn.cross_entropy(nn.softmax(logits), labels)),
     ),
     Suspect(
-        "The labels were not used: this is the cost of the class with the largest logit. Pick the column labels[i] in "
+        "The labels were not used: this is the loss of the class with the largest logit. Pick the column labels[i] in "
         "row i.",
         gives(lambda logits, labels: nn.cross_entropy(logits, logits.argmax(1))),
     ),
@@ -100,17 +96,17 @@ SUSPECTS = (
     Suspect(
         "This is a mean of probabilities: the log is missing.",
         lambda got, wanted, logits, labels: any(
-            gives(lambda z, t, sign=sign: sign * torch.exp(-_costs(z, t)).mean())(got, wanted, logits, labels)
+            gives(lambda z, t, sign=sign: sign * torch.exp(-_losses(z, t)).mean())(got, wanted, logits, labels)
             for sign in (1, -1)
         ),
     ),
     Suspect(
-        "The logit of the true class alone is not the cost: the logsumexp of the row is missing.",
+        "The logit of the true class alone is not the loss: the logsumexp of the row is missing.",
         gives(lambda logits, labels: -logits[torch.arange(len(labels)), labels].mean()),
     ),
     Suspect(
-        "These are the costs of the single examples: take their mean.",
-        gives(lambda logits, labels: _costs(logits, labels)),
+        "These are the losses of the single examples: take their mean.",
+        gives(lambda logits, labels: _losses(logits, labels)),
     ),
 )
 SLOPES = (
@@ -125,11 +121,15 @@ SLOPES = (
         lambda got, wanted, logits, labels: _half(got, logits, labels),
     ),
 )
+ARANGE = "arange must be as long as the batch: torch.arange(len(labels))."
 CRASHES = (
     (
         "one_hot",
         "one_hot needs the number of classes: a class may be absent from the labels. Indexing needs no one_hot.",
     ),
+    # The batch of one is asked after a batch of two, and an answer that lets the labels pick rows fails on the latter.
+    ("index 1 is out of bounds for dimension 0 with size 1", ARANGE),
+    ("indexing tensors could not be broadcast", ARANGE),
     (
         "out of bounds",
         "The labels picked rows: logits[labels] takes whole rows of the batch. Take the entry in column labels[i] of "
@@ -194,19 +194,19 @@ EXERCISE = Exercise(
     minutes=12,
     points=3,
     task="Write cross_entropy(logits, labels): logits (batch, classes) and the numbers of the true classes, (batch,), "
-    "in; the mean cost -log p(true class) out, a tensor of shape (), right in value and slope with logits of +-1000.",
+    "in; the mean loss -log p(true class) out, a tensor of shape (), right in value and slope with logits of +-1000.",
     ranges="one to nine examples, two to seven classes, logits between -1000 and 1000, float32 and float64, tensors "
     "that are views of others",
     hints=(
         "-log of a softmax is a difference of two things, and only one of them contains exp. Which number may you "
         "subtract from a whole row without changing any probability?",
-        "cost = logsumexp(row) - row[label]. Subtract the row's largest logit from the row first; then the largest "
+        "loss = logsumexp(row) - row[label]. Subtract the row's largest logit from the row first; then the largest "
         "number that exp meets is 0, and the sum is at least 1.",
         "shifted = logits - (largest of each row, keepdim=True); total = log of the sum over dim=1 of exp(shifted); "
         "the true class's entry is shifted[torch.arange(batch), labels]; return the mean of total - that entry.",
     ),
     reference=cross_entropy,
-    walkthrough="The cost of one row is logsumexp minus the logit of its true class. Subtracting the largest logit "
+    walkthrough="The loss of one row is logsumexp minus the logit of its true class. Subtracting the largest logit "
     "before exp, and adding it back after the log, leaves the value as it is and keeps every exp between 0 and 1.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",
     check=check,

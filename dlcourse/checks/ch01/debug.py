@@ -63,7 +63,7 @@ SUSPECTS = (
         _no_bias,
     ),
     Suspect(
-        "These are sums over the batch. The slope of the average cost divides by the number of examples.",
+        "These are sums over the batch. The slope of the average loss divides by the number of examples.",
         _steps(total=lambda n: 1),
     ),
     Suspect(
@@ -96,6 +96,15 @@ SUSPECTS = (
     ),
     Suspect("The learning rate was used twice.", gives(lambda w, b, x, y, lr: _step(w, b, x, y, lr * lr))),
     Suspect("The learning rate was not used.", gives(lambda w, b, x, y, lr: _step(w, b, x, y, 1.0))),
+    Suspect(
+        "The learning rate was not used for the bias.",
+        lambda got, wanted, w, b, x, y, lr: matches(got, (wanted[0], _step(w, b, x, y, 1.0)[1])),
+    ),
+    Suspect(
+        "The error uses hard answers, 0 or 1: it is the probability minus the label.",
+        _steps(error=lambda p, y: (p > 0.5).float() - y),
+    ),
+    Suspect("The sigmoid was applied twice: once makes a probability.", _steps(error=lambda p, y: sigmoid(p) - y)),
     Suspect(
         "This is the slope of the squared error, with an extra p (1 - p). In the cross-entropy that factor cancels.",
         lambda got, wanted, *args: any(
@@ -156,7 +165,7 @@ EXERCISE = Exercise(
     points=3,
     task="Write logistic_step(weight, bias, x, labels, lr): weight (features,), bias (), x (batch, features), labels "
     "(batch, 1) of zeros and ones, lr a float in; the new weight and the new bias out, in their old shapes, after one "
-    "step along the slope of the average cost.",
+    "step along the slope of the average loss.",
     ranges="one to eight examples, one to five features, inputs between -3 and 3, learning rates between 0.01 and 1",
     hints=(
         "Print the shape of every line of the broken code for three examples. Which one is a surprise? Then ask which "
@@ -168,7 +177,7 @@ EXERCISE = Exercise(
     ),
     reference=logistic_step,
     walkthrough="The column of labels is squeezed to (batch,), so that each probability meets its own label only. "
-    "Weight and bias each move against their slope of the mean cost: x^T (p - y) / n, and the mean of p - y.",
+    "Weight and bias each move against their slope of the mean loss: x^T (p - y) / n, and the mean of p - y.",
     where="exercises/01-neurons/01-neurons-exercises.ipynb",
     check=check,
 )

@@ -39,12 +39,17 @@ def _counts(count: Callable[[list[Hinge]], int]) -> Callable[..., bool]:
     return fits
 
 
-def _without_absolute(hinges: list[Hinge]) -> int:
-    changes: dict[Fraction, int] = {}
-    for w, b, a in hinges:
-        if w != 0:
-            changes[Fraction(-b, w)] = changes.get(Fraction(-b, w), 0) + a * w
-    return 1 + sum(change != 0 for change in changes.values())
+def _bending_by(change: Callable[[int, int], int]) -> Callable[..., bool]:
+    """The test of a suspect that takes `change(weight, out)` for the change of slope at a knot."""
+
+    def count(hinges: list[Hinge]) -> int:
+        changes: dict[Fraction, int] = {}
+        for w, b, a in hinges:
+            if w != 0:
+                changes[Fraction(-b, w)] = changes.get(Fraction(-b, w), 0) + change(w, a)
+        return 1 + sum(change != 0 for change in changes.values())
+
+    return _counts(count)
 
 
 def _floored(hinges: list[Hinge]) -> int:
@@ -73,12 +78,18 @@ SUSPECTS = (
     Suspect(
         "The slope changes by out * |weight|, the absolute value: with a negative weight the hinge is on at the left, "
         "and bends the graph in the same direction.",
-        _counts(_without_absolute),
+        _bending_by(lambda w, a: a * w),
     ),
+    Suspect("The slope changes by out * |weight|, not by out.", _bending_by(lambda w, a: a)),
     Suspect(
         "n knots cut the line into n + 1 pieces.",
         # The first case alone: two plain knots, of which nothing but the + 1 can be lost.
         lambda got, wanted, *args: number(got) == wanted - 1 and [v.tolist() for v in args] == list(CASES[0]),
+    ),
+    Suspect(
+        "A negative change is a bend too.",
+        # The second case alone: nothing but the sign of a change is new there.
+        lambda got, wanted, *args: number(got) == wanted - 1 and [v.tolist() for v in args] == list(CASES[1]),
     ),
     Suspect(
         "Different knots were merged: -b // w rounds, and so do int and round; use -b / w.",
@@ -143,11 +154,13 @@ WRONG = (
 # In this order, because a case is only met by answers that got those above it right: so its culprit is clear.
 CASES = (
     ([1, 2], [2, -4], [1, 1]),  # two knots, and nothing else to get wrong
+    ([1, 2], [2, -4], [1, -1]),  # one of them bends down
     ([1, 1, -2], [0, -1, 4], [1, -2, 1]),  # three knots in three places
     ([4, 2], [-1, -1], [1, 1]),  # a quarter and a half: both would round to zero
     ([1, 1, 2], [3, 3, 1], [0, 0, 1]),  # two hinges that add nothing
     ([0, 2, 0], [3, 1, -2], [2, 1, 1]),  # two that are constant
     ([1, 2, 1], [-1, -2, 1], [1, 1, 1]),  # two of three coincide
+    ([1, 2], [-1, -2], [1, -1]),  # out adds up to zero, the changes do not
     ([2, 1, 3], [-2, -1, 3], [1, -2, 2]),  # two that cancel
     ([1, -1], [0, 0], [1, 1]),  # |x|: the absolute value of the weight matters
     ([1, -1, 1], [0, 0, -1], [1, -1, 2]),  # relu(x) - relu(-x) is x: the bend cancels

@@ -137,7 +137,8 @@ SUSPECTS = (
         _does(mistake=lambda label, score, bare: score <= 0),
     ),
     Suspect(
-        "weight and bias are right, what it returns is the wrong way round: True means that it was a mistake.",
+        "weight and bias are right, what it returns is the wrong way round, or the test came after the update: True "
+        "means that it was a mistake.",
         lambda got, wanted, weight, bias, x, label: got[0] is (not wanted[0]) and matches(got[1:], wanted[1:]),
     ),
     Suspect(

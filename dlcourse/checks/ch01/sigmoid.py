@@ -24,7 +24,8 @@ SUSPECTS = (
         gives(lambda x: nn.sigmoid(x) * (1 - nn.sigmoid(x))),
     ),
     Suspect(
-        "Each entry is taken from the branch that is meant for the other side: swap a and b in torch.where.",
+        "Every entry is a half: either the branches of torch.where or the clamps are swapped. clamp(min=0) belongs to "
+        "x >= 0.",
         gives(lambda x: torch.full_like(x, 0.5)),
     ),
     Suspect(

@@ -25,17 +25,29 @@ def xor_weights():
 CORNERS = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
 XOR = (False, True, True, False)
 OR = (False, True, True, True)
+AND = (False, False, False, True)
 ONLY_UP = (
     "This is OR. It is right for three corners; (1, 1) has to come down again, and no hidden unit pulls down: give one "
     "of them a negative output weight, and let it start at a sum of one or just below."
 )
 TOO_WEAK = (
+    "The score at (1, 1) is still above zero: raise the size of the negative output weight until the score at a sum of "
+    "two is below zero."
+)
+TOO_LATE = (
     "The score at (1, 1) is still above zero: raise the size of the negative output weight, or let its unit start "
     "earlier, until the score at a sum of two is below zero."
 )
+SHIFTED = "This is AND. Your bump peaks at a sum of two; move it one to the left."
+ONE_ANSWER = (
+    "bias2 alone decides: all four corners are on the same side as bias2 itself, whatever the hidden units add. Take "
+    "bias2 away from the scores: more has to be left at (0, 1) and (1, 0) than at the other two. Then put bias2 so "
+    "that 0 lies between."
+)
 PATTERNS = {
-    (False, False, False, True): "This is AND. It should say yes to one input alone, and no to both.",
-    (True, False, False, True): "This is XNOR, the exact opposite: turn the signs of weight2 and bias2.",
+    OR: ONLY_UP,
+    AND: "This is AND. It should say yes to one input alone, and no to both.",
+    (True, False, False, True): "This is XNOR: the answers are exactly reversed, yes where it should be no.",
     (
         True,
         True,
@@ -49,6 +61,7 @@ LINEAR = (
     "never above. So at the corners the whole network is one line, and no line computes XOR. Move the biases in bias1 "
     "so that a hinge starts between the corners."
 )
+WRONG = "Compute the score of the first wrong corner by hand: hidden units first, then relu, then the output."
 TIGHT = (
     "The four corners are right, but there is no room: a score sits so close to 0 that moving an input by 0.05 turns "
     "it. Move bias2 until the yes and the no are equally far from 0."
@@ -77,15 +90,11 @@ def check(subject: Subject, seed: int | None) -> str:
     scores = two_layer(CORNERS, *network)[:, 0]
     said = tuple((scores > ROUNDING).tolist())
     if said != XOR:
-        bends = CORNERS @ network[0].T + network[1]
-        straight = all((unit >= 0).all() or (unit <= 0).all() for unit in bends.T)
-        up = bool((network[2] >= 0).all())
-        generic = "Compute the score of the first wrong corner by hand: hidden units first, then relu, then the output."
         ask.fail(
             called="the network with these weights at (0, 0), (0, 1), (1, 0), (1, 1)\n" + _listed(got),
-            came_back=f"scores {show(scores.tolist())}: {_words(said)}",
+            came_back=f"scores {show(scores.tolist())}: {_words(said)}{_rounding(scores)}",
             wanted=f"above 0 for (0, 1) and (1, 0) only: {_words(XOR)}",
-            reason={OR: ONLY_UP if up else TOO_WEAK, **PATTERNS}.get(said, LINEAR if straight else generic),
+            reason=_reason(said, network),
         )
     for corner, yes in zip(CORNERS, XOR, strict=True):
         places = _extremes(corner, network)
@@ -95,11 +104,29 @@ def check(subject: Subject, seed: int | None) -> str:
             ask.fail(
                 called=f"the network at {_place(places[worst])}, which is within {ROOM} of {_place(corner)}\n"
                 + _listed(got),
-                came_back=f"a score of {show(scores[worst].item())}: {_words([not yes])}",
+                came_back=f"a score of {show(scores[worst].item())}: {_words([not yes])}{_rounding(scores[worst])}",
                 wanted=f"a score {'above 0' if yes else 'of 0 or below'}: {_words([yes])}",
                 reason=TIGHT,
             )
     return f"right at all four corners, with each input up to {ROOM} off. Two hinges did what no line can."
+
+
+def _reason(said: tuple[bool, ...], network: tuple[Tensor, ...]) -> str:
+    """Why a network that says this at the four corners is no XOR."""
+    weight1, bias1, weight2, bias2 = network
+    bends = CORNERS @ weight1.T + bias1
+    down = weight2[0] < 0
+    unread = [name for name, column in zip(("x1", "x2"), weight1.T, strict=True) if not column.any()]
+    if len(unread) == 1:
+        return f"{unread[0]} is never read: each row of weight1 holds one unit's weights for both inputs."
+    if said == OR and down.any():
+        return TOO_WEAK if -weight2.min() <= weight2.max() else TOO_LATE
+    if said == AND and down.any() and (bends[:, down] <= 0).all():
+        return SHIFTED
+    if set(said) == {bool(bias2 > ROUNDING)}:
+        return ONE_ANSWER
+    straight = all((unit >= 0).all() or (unit <= 0).all() for unit in bends.T)
+    return PATTERNS.get(said, LINEAR if straight else WRONG)
 
 
 def _problem(got: Any) -> str:
@@ -148,6 +175,12 @@ def _listed(weights: tuple[Tensor, ...]) -> str:
 
 def _words(said: tuple[bool, ...] | list[bool]) -> str:
     return ", ".join("yes" if yes else "no" for yes in said)
+
+
+def _rounding(scores: Tensor) -> str:
+    """A score that looks above 0 and is none needs a word."""
+    near = ((scores > 0) & (scores <= ROUNDING)).any()
+    return " (closer than 1e-6 to zero counts as no)" if near else ""
 
 
 def _place(point: Tensor) -> str:
