@@ -3,6 +3,7 @@
 from collections import Counter
 
 from dlcourse import progress
+from dlcourse.learn.record import note
 
 _attempts: Counter[str] = Counter()
 _done: set[str] = set()
@@ -13,10 +14,7 @@ def attempt(exercise: str, *, passed: bool) -> None:
     _attempts[exercise] += 1
     if passed:
         _done.add(exercise)
-    try:
-        progress.mark(exercise, "done" if passed else "tried")
-    except OSError as error:
-        print(f"(Your progress could not be saved: {error})")
+    note(exercise, "done" if passed else "tried")
 
 
 def attempts(exercise: str) -> int:

@@ -1,4 +1,4 @@
-"""What was predicted and answered, kept on this machine only."""
+"""What was predicted, answered and checked, kept on this machine only."""
 
 from typing import Any
 
