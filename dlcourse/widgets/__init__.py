@@ -1,0 +1,21 @@
+"""Live widgets: an engine that computes, in plain torch, and a view in the notebook that shows it and can be played with.
+
+Each widget has a room of its own: `engine.py` (what it computes; read this one), `picture.py` (the same as a still
+picture), `widget.py` (the notebook's side) and the view's script and style.
+"""
+
+from importlib import import_module
+
+_HOMES: dict[str, str] = {}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dlcourse.widgets' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__]
