@@ -1,0 +1,183 @@
+// What all views of one widget share: the last frame, and the one clock that asks for the next.
+//
+// While playing and somebody looks, a view asks ("tick"), the kernel steps and answers with a frame, the views paint it,
+// and only then the next is asked for. So a slow kernel is never flooded, a pause holds at once, and a closed tab is silence.
+
+import { unpack } from "./frame.js";
+
+export const PATIENCE = 2000; // milliseconds without an answer before we say that the kernel is busy
+const STEPWISE = 700; // between frames for people who asked for less motion
+
+export const BUSY = "No answer from the kernel yet: it is busy with a cell. This widget goes on by itself afterwards.";
+export const GONE = "The kernel was restarted or has stopped, so this widget is only a picture now. Run its cell again to bring it back.";
+export const IDLE = "Paused: nobody has touched this widget for a while. Press Play to go on.";
+
+export class Session {
+    // clock: {now, later, cancel, paint}, of the browser unless a test brings its own.
+    constructor(model, clock = browserClock()) {
+        this.model = model;
+        this.clock = clock;
+        this.views = new Set();
+        this.frame = null;
+        this.gone = false; // the kernel that made this widget has ended
+        this.asked = false; // a tick is on its way
+        this.notice = "";
+        this.pending = new Map(); // action id -> {resolve, reject, view}
+        this.timers = new Map(); // id of what waits for an answer -> its timer
+        this.lastInput = clock.now();
+        this.ids = 0;
+        model.on("msg:custom", (content, buffers) => this.receive(content, buffers));
+        model.on("change:playing", () => {
+            this.touched();
+            this.tell("playing");
+            this.pump();
+        });
+        model.on("change:hide", () => this.tell("hide"));
+        model.on("change", () => this.tell("params"));
+        model.on("comm_live_update", () => this.lost());
+    }
+
+    get playing() {
+        return Boolean(this.model.get("playing"));
+    }
+
+    join(view) {
+        this.views.add(view);
+        this.touched();
+        if (this.frame) view.paint(this.frame);
+        this.hello();
+    }
+
+    leave(view) {
+        this.views.delete(view);
+    }
+
+    hello() {
+        this.send({ kind: "hello" });
+        this.expect("hello");
+    }
+
+    // Input by a person, in any of the views.
+    touched() {
+        this.lastInput = this.clock.now();
+    }
+
+    set(name, value) {
+        this.touched();
+        this.model.set(name, value);
+        this.model.save_changes();
+    }
+
+    play(on) {
+        this.note("");
+        this.set("playing", on);
+    }
+
+    act(name, args = {}, view = null) {
+        this.touched();
+        const id = `${name}-${(this.ids += 1)}-${Math.random().toString(36).slice(2, 8)}`;
+        return new Promise((resolve, reject) => {
+            this.pending.set(id, { resolve, reject, view });
+            this.expect(id);
+            this.send({ kind: "act", id, name, args });
+        });
+    }
+
+    // Ask for the next frame, if there is a reason to.
+    pump() {
+        if (!this.playing || this.asked || this.gone) return;
+        if (![...this.views].some((view) => view.visible)) return;
+        if (this.clock.now() - this.lastInput > 1000 * (this.model.get("_idle_limit") ?? 600)) {
+            this.set("playing", false);
+            this.note(IDLE);
+            return;
+        }
+        this.asked = true;
+        this.expect("tick");
+        this.send({ kind: "tick" });
+    }
+
+    receive(content, buffers) {
+        if (content.kind === "frame") this.arrived(content, buffers);
+        if (content.kind === "answer") this.settle(content.id, (waiting) => waiting.resolve(content.result));
+        if (content.kind === "error") this.failed(content);
+    }
+
+    arrived(content, buffers) {
+        this.frame = unpack(content, buffers);
+        this.gone = false;
+        this.met("hello");
+        if (content.tick) {
+            this.met("tick");
+            this.asked = false;
+        }
+        if (this.notice === BUSY || this.notice === GONE) this.note("");
+        for (const view of this.views) view.paint(this.frame);
+        if (content.tick && this.playing) {
+            const reduced = [...this.views].some((view) => view.reduced);
+            if (reduced) this.clock.later(() => this.pump(), STEPWISE);
+            else this.clock.paint(() => this.pump());
+        }
+    }
+
+    failed(content) {
+        this.asked = false;
+        this.met("tick");
+        this.met("hello");
+        const waiting = this.pending.get(content.id);
+        for (const view of waiting?.view ? [waiting.view] : this.views) view.fail(content.message, content.detail);
+        this.settle(content.id, () => waiting.reject(new Error(content.message)));
+    }
+
+    settle(id, how) {
+        const waiting = this.pending.get(id);
+        if (!waiting) return;
+        this.pending.delete(id);
+        this.met(id);
+        how(waiting);
+    }
+
+    // The kernel restarted, or its connection broke. If it is the same kernel, it answers and all is well.
+    lost() {
+        this.asked = false;
+        this.gone = true;
+        this.note(GONE);
+        for (const id of [...this.timers.keys()]) this.met(id);
+        this.pending.clear();
+        this.send({ kind: "hello" });
+    }
+
+    expect(id) {
+        this.met(id);
+        this.timers.set(id, this.clock.later(() => {
+            if (!this.gone) this.note(BUSY);
+        }, PATIENCE));
+    }
+
+    met(id) {
+        this.clock.cancel(this.timers.get(id));
+        this.timers.delete(id);
+    }
+
+    note(text) {
+        this.notice = text;
+        this.tell("notice");
+    }
+
+    tell(what) {
+        for (const view of this.views) view.heard(what);
+    }
+
+    send(message) {
+        this.model.send(message);
+    }
+}
+
+function browserClock() {
+    return {
+        now: () => performance.now(),
+        later: (then, ms) => setTimeout(then, ms),
+        cancel: (timer) => clearTimeout(timer),
+        paint: (then) => requestAnimationFrame(() => then()),
+    };
+}
