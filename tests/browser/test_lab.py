@@ -2,159 +2,18 @@
 
 import json
 import os
-import re
-import select
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-import pytest
+from dlcourse_browser import run_all, wait_for_the_kernel
 
 from dlcourse.course.lab import START
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CHAPTER = "chapters/01-neurons.ipynb"
-PATIENCE = 60  # seconds for the whole chapter; it takes about ten
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
-    pytest.mark.skipif(sys.platform == "win32", reason="the test speaks POSIX signals and pipes"),
-]
-
-
-class Lab:
-    """A `dlcourse lab` process of its own session, with a home of its own."""
-
-    def __init__(self, home: Path, *arguments: str):
-        self.home = home
-        line = [
-            sys.executable,
-            "-m",
-            "dlcourse",
-            "lab",
-            "--no-browser",
-            *arguments,
-            "--",
-            "--expose-app-in-browser",
-        ]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
-        self.keyboard, terminal = os.openpty()
-        self.process = subprocess.Popen(
-            line,
-            cwd=home,
-            env={**environment, "HOME": str(home), "IPYTHONDIR": str(home / ".ipython")},
-            stdin=terminal,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        os.close(terminal)
-        self.printed = ""
-        self.address = self.wait_for(r"http://127\.0\.0\.1:\d+/\S+\?token=\w+")
-        self.wait_until_it_listens()
-
-    def wait_for(self, pattern: str) -> str:
-        """The first thing printed that matches."""
-        deadline = time.monotonic() + 60
-        while not (found := re.search(pattern, self.printed)):
-            assert time.monotonic() < deadline, self.printed
-            ready, _, _ = select.select([self.process.stdout], [], [], 1)
-            if ready:
-                text = os.read(self.process.stdout.fileno(), 65536).decode()
-                assert text, f"it ended: {self.printed}"
-                self.printed += text
-        return found[0]
-
-    def wait_until_it_listens(self) -> None:
-        """It prints its address a moment before."""
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", urlsplit(self.address).port), 1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, self.printed
-                time.sleep(0.05)
-
-    def stop(self) -> int:
-        """Ctrl-C, yes to its question, and what becomes of it."""
-        self.process.send_signal(signal.SIGINT)
-        self.wait_for(r"Shut down this Jupyter server")
-        os.write(self.keyboard, b"y\n")
-        rest, _ = self.process.communicate(timeout=20)
-        self.printed += rest.decode()
-        return self.process.returncode
-
-
-@pytest.fixture
-def start(tmp_path):
-    """Starts `dlcourse lab`; whatever is left of it at the end is killed."""
-    labs = []
-
-    def start(*arguments):
-        home = tmp_path / f"home{len(labs)}"
-        home.mkdir()
-        labs.append(Lab(home, *arguments))
-        return labs[-1]
-
-    yield start
-    for lab in labs:
-        if lab.process.poll() is None:
-            os.killpg(lab.process.pid, signal.SIGKILL)
-            lab.process.communicate()
-        os.close(lab.keyboard)
-
-
-@pytest.fixture
-def page():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        yield page
-        browser.close()
-
-
-# What the page's own notebook model says, whether or not a cell is on the screen (JupyterLab draws only those near it).
-CELLS = """() => {
-    const panel = window.jupyterapp.shell.currentWidget;
-    const cells = Array.from(panel.content.model.sharedModel.cells).map(cell => cell.toJSON());
-    return {
-        status: panel.sessionContext.session?.kernel?.status,
-        cells: cells.filter(cell => cell.cell_type === "code" && cell.source.length),
-    };
-}"""
-
-
-def run_all(page) -> list[dict]:
-    """Run > Run All Cells, then wait; the code cells with their outputs."""
-    page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        state = page.evaluate(CELLS)
-        ran = [cell for cell in state["cells"] if cell["execution_count"]]
-        if state["status"] == "idle" and len(ran) == len(state["cells"]):
-            return state["cells"]
-        assert time.monotonic() < deadline, (state["status"], len(ran), len(state["cells"]), ran[-1:])
-        page.wait_for_timeout(200)
 
 
 def test_a_learner_opens_chapter_01_and_runs_it_to_the_end(start, page):
@@ -166,12 +25,8 @@ def test_a_learner_opens_chapter_01_and_runs_it_to_the_end(start, page):
     page.on("pageerror", lambda error: console.append(str(error)))
     page.on("request", lambda r: abroad.append(r.url) if urlsplit(r.url).hostname not in (None, "127.0.0.1") else None)
 
-    page.goto(lab.address.replace(START, CHAPTER), wait_until="domcontentloaded")
-    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=30_000)
-    page.wait_for_function(
-        "() => window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel", timeout=30_000
-    )
-    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.ready")
+    page.goto(lab.address_of(CHAPTER), wait_until="domcontentloaded")
+    wait_for_the_kernel(page)
     assert "news" not in page.inner_text("body").lower()  # nothing asks to fetch any
 
     cells = run_all(page)
