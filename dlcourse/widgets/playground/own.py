@@ -1,0 +1,81 @@
+"""The learner's own model and optimiser: checked when they come, trained in place, and played back exactly.
+
+Their model is called as it is; all that is asked of it is a logit (or two) per point. It may draw random numbers, as
+dropout does, and a run must repeat to the bit, so each step of an own model runs with torch's global stream seeded from
+(seed, step) and put back afterwards. Our own networks draw nothing and leave that stream alone. Random numbers from
+elsewhere (Python's `random`, numpy) cannot be repeated.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def checked_model(model: Any) -> nn.Module:
+    """The model, when it maps (n, 2) to (n,), (n, 1) or (n, 2). Raises ValueError with what to change."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is a {type(model).__name__}; wanted a torch.nn.Module.")
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not parameters:
+        raise ValueError("the model has no parameter that can be trained (requires_grad).")
+    devices = {str(tensor.device) for tensor in [*model.parameters(), *model.buffers()]}
+    if devices != {"cpu"}:
+        raise ValueError(
+            f"the model lives on {', '.join(sorted(devices))}; the playground runs on the CPU: model.cpu()."
+        )
+    if any(parameter.dtype != torch.float32 for parameter in parameters):
+        raise ValueError("the model's parameters are not all float32; call model.float().")
+    shape = _tried(model)
+    if shape not in ((5,), (5, 1), (5, 2)):
+        raise ValueError(
+            f"the model turned a batch of shape (5, 2) into {shape}; wanted one logit per point, (5,) or (5, 1), "
+            "or two, (5, 2)."
+        )
+    return model
+
+
+def _tried(model: nn.Module) -> tuple[int, ...]:
+    with watched(model), torch.no_grad():
+        try:
+            out = model(torch.zeros(5, 2, device="cpu"))
+        except Exception as error:
+            raise ValueError(f"the model failed on a batch of shape (5, 2): {error}") from error
+    if not isinstance(out, torch.Tensor):
+        raise ValueError(f"the model returns a {type(out).__name__}; wanted a tensor of logits.")
+    return tuple(out.shape)
+
+
+def checked_optimizer(optimizer: Any, model: nn.Module | None) -> torch.optim.Optimizer:
+    """The optimiser, when it trains this model and nothing else. Raises ValueError."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(f"optimizer is a {type(optimizer).__name__}; wanted a name or a torch.optim.Optimizer.")
+    if model is None:
+        raise ValueError("an optimizer of your own needs the model it trains: give model= too.")
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ValueError(
+            "LBFGS evaluates the loss several times in one step; the playground takes one-step optimisers."
+        )
+    known = set(map(id, model.parameters()))
+    if any(id(parameter) not in known for group in optimizer.param_groups for parameter in group["params"]):
+        raise ValueError(
+            "the optimizer does not hold the model's parameters. Make it after the model: "
+            "torch.optim.SGD(model.parameters(), lr=0.1)."
+        )
+    return optimizer
+
+
+@contextmanager
+def watched(model: nn.Module, *, training: bool = False, seed: int = 0) -> Iterator[None]:
+    """Run a foreign model: in the mode asked for, with the random stream seeded; both as they were afterwards."""
+    modes = [(module, module.training) for module in model.modules()]
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        try:
+            model.train(training)
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
