@@ -13,9 +13,8 @@ from dlcourse.widgets.engine import Engine
 from dlcourse.widgets.params import Choice, Number, Several, Whole, Widths
 from dlcourse.widgets.playground import frame, words
 from dlcourse.widgets.playground.code import program
-from dlcourse.widgets.playground.history import copied
 from dlcourse.widgets.playground.network import ACTIVATIONS, OPTIMIZERS, PENALTIES, linears
-from dlcourse.widgets.playground.own import checked_model, checked_optimizer
+from dlcourse.widgets.playground.own import Own
 from dlcourse.widgets.playground.problem import CALLS, FEATURES, Batches, checked_points, own_problem, problem
 from dlcourse.widgets.playground.question import OPTIONS, Question
 from dlcourse.widgets.playground.run import LIVE, Run
@@ -92,12 +91,8 @@ class PlaygroundEngine(Engine):
             raise ValueError(
                 "points of your own need both: X of shape (n, 2), and y of shape (n,) with labels 0 and 1."
             )
-        self.model = None if model is None else checked_model(model)
-        self.optimizer = None if optimizer is None else checked_optimizer(optimizer, model)
-        self.points = None if X is None else (X, y)
-        self.fixed = self._fixed()
-        self._refuse(frozenset(values) - {"seed"})
-        self.initial = self._initial()
+        self.own = Own.checked(model, optimizer, X, y)
+        self.own.refuse(frozenset(values) - {"seed"})
         self.kept: Run | None = None
         self.question: Question | None = None
         self.asked_count = self.right_count = 0
@@ -145,7 +140,7 @@ class PlaygroundEngine(Engine):
     # What the learner changes.
 
     def changed(self, names: frozenset[str]) -> None:
-        self._refuse(names)
+        self.own.refuse(names)
         if names <= LIVE:
             self._change("set", {name: self.values[name] for name in self.params if name in names})
         else:
@@ -250,7 +245,7 @@ class PlaygroundEngine(Engine):
         arrays = frame.arrays(self.run)
         header = frame.header(self.run, measured) | {
             "run": self._where(),
-            "own": self.model is not None or self.points is not None,
+            "own": bool(self.own),
             "kept": None,
             "prediction": self._prediction(),
         }
@@ -261,11 +256,11 @@ class PlaygroundEngine(Engine):
 
     def describe(self) -> str:
         measured = self.run.measured()
-        return words.describe(self.run, measured, self.kept, self.question, self.points is not None)
+        return words.describe(self.run, measured, self.kept, self.question, self.own.points is not None)
 
     def to_code(self) -> str:
         """A torch program that makes this run, changes by hand included, and prints the same losses."""
-        return program(self.run, own_points=self.points is not None)
+        return program(self.run, own_points=self.own.points is not None)
 
     # To share a run.
 
@@ -275,7 +270,7 @@ class PlaygroundEngine(Engine):
         return super().share()
 
     def state(self) -> dict[str, Any]:
-        if self.model is not None or self.points is not None:
+        if self.own:
             raise ValueError(
                 "a share string holds settings and drawn points, not your own model, optimiser or data. "
                 "Share the code that makes them."
@@ -285,9 +280,7 @@ class PlaygroundEngine(Engine):
     def restore(self, state: Mapping[str, Any]) -> None:
         run = replayed(state.get("run"), self.params)
         kept = None if state.get("kept") is None else replayed(state["kept"], self.params)
-        self.model = self.optimizer = self.points = None
-        self.fixed, self.initial = self._fixed(), None
-        self.run, self.kept = run, kept
+        self.own, self.run, self.kept = Own(), run, kept
         self.forget()
         self._agree()
 
@@ -295,11 +288,11 @@ class PlaygroundEngine(Engine):
 
     def _begin(self, drawn: Batches) -> None:
         """A new run at step 0."""
-        points = problem(self.values) if self.points is None else own_problem(*self.points, self.values["seed"])
-        if self.optimizer is not None and self.initial is not None:
-            self.values["lr"] = self._own_lr()
-        own = {"model": self.model, "optimizer": self.optimizer, "initial": self.initial}
-        self.run = Run(points, self.values, drawn, **own)
+        own = self.own
+        points = problem(self.values) if own.points is None else own_problem(*own.points, self.values["seed"])
+        if own.optimizer is not None:
+            self.values["lr"] = own.lr
+        self.run = Run(points, self.values, drawn, model=own.model, optimizer=own.optimizer, initial=own.initial)
         self.forget()
 
     def _change(self, *change: Any) -> None:
@@ -348,31 +341,3 @@ class PlaygroundEngine(Engine):
             raise ValueError("this model has no torch.nn.Linear whose weights could be set.")
         chosen = layers[whole("layer", layer, 0, len(layers) - 1)]
         return chosen.in_features, chosen.out_features
-
-    # The learner's own.
-
-    def _fixed(self) -> dict[str, str]:
-        """Parameters that mean nothing beside what the learner brought, and why."""
-        fixed = {}
-        if self.model is not None:
-            fixed |= dict.fromkeys(("features", "layers", "activation", "seed"), "the model is your own")
-        if self.optimizer is not None:
-            fixed |= {"optimizer": "the optimiser is your own"}
-        if self.points is not None:
-            fixed |= dict.fromkeys(("data", "noise", "train"), "the points are your own")
-        return fixed
-
-    def _refuse(self, names: frozenset[str]) -> None:
-        for name in sorted(names & self.fixed.keys()):
-            raise ValueError(f"{name} cannot be set here: {self.fixed[name]}.")
-
-    def _initial(self) -> tuple[Any, Any] | None:
-        """What the learner's objects hold now, for `reset`."""
-        if self.model is None:
-            return None
-        optimizer = None if self.optimizer is None else copied(self.optimizer.state_dict())
-        return copied(self.model.state_dict()), optimizer
-
-    def _own_lr(self) -> float:
-        """The rate their optimiser came with, as near as the control can show it."""
-        return min(max(float(self.initial[1]["param_groups"][0]["lr"]), 1e-4), 10.0)

@@ -4,7 +4,6 @@ Initial weights and biases are uniform in +-1/sqrt(inputs), the bound of `torch.
 own: nothing here draws from torch's global stream.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -46,7 +45,7 @@ def network(widths: Sequence[int], activation: str, source: torch.Generator) -> 
 
 def _linear(inputs: int, units: int, source: torch.Generator) -> nn.Linear:
     layer = nn.utils.skip_init(nn.Linear, inputs, units, device="cpu")
-    bound = 1 / math.sqrt(inputs)
+    bound = inputs**-0.5
     for parameter in (layer.weight, layer.bias):
         parameter.data.uniform_(-bound, bound, generator=source)
     return layer

@@ -8,10 +8,55 @@ elsewhere (Python's `random`, numpy) cannot be repeated.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
+
+from dlcourse.widgets.playground.history import copied
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the learner brought, any of it None. initial: what their model and optimiser held when they came."""
+
+    model: nn.Module | None = None
+    optimizer: torch.optim.Optimizer | None = None
+    points: tuple[Any, Any] | None = None  # X and y
+    initial: tuple[Any, Any] | None = None
+
+    @classmethod
+    def checked(cls, model: Any, optimizer: Any, x: Any, y: Any) -> "Own":
+        """Raises ValueError when something does not fit."""
+        if (x is None) != (y is None):
+            raise ValueError(
+                "points of your own need both: X of shape (n, 2), and y of shape (n,) with labels 0 and 1."
+            )
+        model = None if model is None else checked_model(model)
+        optimizer = None if optimizer is None else checked_optimizer(optimizer, model)
+        held = [None if one is None else copied(one.state_dict()) for one in (model, optimizer)]
+        return cls(model, optimizer, None if x is None else (x, y), None if model is None else tuple(held))
+
+    def __bool__(self) -> bool:
+        return self.model is not None or self.points is not None
+
+    @property
+    def lr(self) -> float:
+        """The rate their optimiser came with, as near as the control can show it."""
+        return min(max(float(self.initial[1]["param_groups"][0]["lr"]), 1e-4), 10.0)
+
+    def refuse(self, names: frozenset[str]) -> None:
+        """Raises ValueError when one of these parameters means nothing beside what the learner brought."""
+        why = {}
+        if self.model is not None:
+            why |= dict.fromkeys(("features", "layers", "activation", "seed"), "the model is your own")
+        if self.optimizer is not None:
+            why |= {"optimizer": "the optimiser is your own"}
+        if self.points is not None:
+            why |= dict.fromkeys(("data", "noise", "train"), "the points are your own")
+        for name in sorted(names & why.keys()):
+            raise ValueError(f"{name} cannot be set here: {why[name]}.")
 
 
 def checked_model(model: Any) -> nn.Module:
