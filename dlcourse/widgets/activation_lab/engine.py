@@ -189,6 +189,12 @@ class ActivationLabEngine(Engine):
         """(bend, slope of its chain), the largest in size first."""
         return sorted(((name, made.slope) for name, made in self.chains.items()), key=lambda item: -abs(item[1]))
 
+    def _ranked(self, place: int) -> str:
+        """The bends that share a place in the ranking, in words: "ReLU, leaky ReLU and ELU (1)"."""
+        left = self.ranking[place][1]
+        *some, last = (TITLES[name] for name, other in self.ranking if abs(other) == abs(left))
+        return f"{', '.join(some)} and {last} ({number(left)})" if some else f"{last} ({number(left)})"
+
     def snapshot(self) -> Snapshot:
         chosen, other = self.values["activation"], self.values["compare"]
         drawn = {"": chosen} if other == "none" else {"": chosen, "compare_": other}
@@ -246,19 +252,17 @@ class ActivationLabEngine(Engine):
             ranges = " and ".join(f"from {number(low)} to {number(high)}" for low, high in self.bands)
             sentences[-1] += f", {ranges}: {self.share_saturated:.0%} of the range from {LOW:g} to {HIGH:g}"
         sentences[-1] += "."
-        (most, top), (least, bottom) = self.ranking[0], self.ranking[-1]
         row = "one bend" if values["layers"] == 1 else f"{values['layers']} in a row"
         sentences.append(
-            f"Of a slope of 1, {row} (weights 1, biases 0) leave {number(self.chains[chosen].slope)}. "
-            f"Of the seven, {TITLES[most]} leaves the most in size, {number(top)}, "
-            f"and {TITLES[least]} the least, {number(bottom)}."
+            f"Of a slope of 1, {row} (weights 1, biases 0) keep {number(self.chains[chosen].slope)}. "
+            f"Of the seven, {self._ranked(0)} keep the most in size, and {self._ranked(-1)} the least."
         )
         if values["compare"] != "none":
             other = values["compare"]
             at = torch.tensor(values["x"], dtype=torch.float64, device="cpu")
             sentences.append(
                 f"For comparison, {TITLES[other]}: value {number(BENDS[other](at).item())}, "
-                f"slope {number(slope(other, at).item())}; {row} leave {number(self.chains[other].slope)}."
+                f"slope {number(slope(other, at).item())}; {row} keep {number(self.chains[other].slope)}."
             )
         return " ".join(filter(None, sentences))
 
