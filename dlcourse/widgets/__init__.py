@@ -6,7 +6,18 @@ picture), `widget.py` (the notebook's side) and the view's script and style.
 
 from importlib import import_module
 
-_HOMES: dict[str, str] = {}
+_HOMES = {
+    "Playground": "dlcourse.widgets.playground.widget",
+    "PlaygroundEngine": "dlcourse.widgets.playground.engine",
+    "NeuronLab": "dlcourse.widgets.neuron_lab.widget",
+    "NeuronLabEngine": "dlcourse.widgets.neuron_lab.engine",
+    "ActivationLab": "dlcourse.widgets.activation_lab.widget",
+    "ActivationLabEngine": "dlcourse.widgets.activation_lab.engine",
+    "HingeLab": "dlcourse.widgets.hinge_lab.widget",
+    "HingeLabEngine": "dlcourse.widgets.hinge_lab.engine",
+    "DrawPad": "dlcourse.widgets.draw_pad.widget",
+    "DrawPadEngine": "dlcourse.widgets.draw_pad.engine",
+}
 
 __all__ = sorted(_HOMES)
 

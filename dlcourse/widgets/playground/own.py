@@ -46,8 +46,9 @@ class Own:
         """The rate their optimiser came with, as near as the control can show it."""
         return min(max(float(self.initial[1]["param_groups"][0]["lr"]), 1e-4), 10.0)
 
-    def refuse(self, names: frozenset[str]) -> None:
-        """Raises ValueError when one of these parameters means nothing beside what the learner brought."""
+    @property
+    def fixed(self) -> dict[str, str]:
+        """Parameters that mean nothing beside what the learner brought, and why."""
         why = {}
         if self.model is not None:
             why |= dict.fromkeys(("features", "layers", "activation", "seed"), "the model is your own")
@@ -55,8 +56,12 @@ class Own:
             why |= {"optimizer": "the optimiser is your own"}
         if self.points is not None:
             why |= dict.fromkeys(("data", "noise", "train"), "the points are your own")
-        for name in sorted(names & why.keys()):
-            raise ValueError(f"{name} cannot be set here: {why[name]}.")
+        return why
+
+    def refuse(self, names: frozenset[str]) -> None:
+        """Raises ValueError when one of these parameters is fixed."""
+        for name in sorted(names & self.fixed.keys()):
+            raise ValueError(f"{name} cannot be set here: {self.fixed[name]}.")
 
 
 def checked_model(model: Any) -> nn.Module:

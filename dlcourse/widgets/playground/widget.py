@@ -36,7 +36,7 @@ class Playground(BaseWidget):
 
     def __init__(self, *, hide: Iterable[str] = (), **given: Any):
         super().__init__(hide=hide, **given)
-        self.hide = [*self.hide, *(name for name in self.engine.fixed if name not in self.hide)]
+        self.hide = [*self.hide, *(name for name in self.engine.own.fixed if name not in self.hide)]
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the beginning."""
