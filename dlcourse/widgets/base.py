@@ -168,7 +168,7 @@ class BaseWidget(anywidget.AnyWidget):
         with self.guard:
             if self.playing:
                 self.runner.advance(self.engine, self.speed)
-                if not self.engine.running:
+                if self.engine.pauses or not self.engine.running:
                     self.playing = False
             self._pull()
             self._publish(tick=True)

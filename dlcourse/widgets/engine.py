@@ -55,6 +55,11 @@ class Engine:
         """Whether another step makes sense."""
         return False
 
+    @property
+    def pauses(self) -> bool:
+        """Whether play should stop at this very step, though another would make sense."""
+        return False
+
     def snapshot(self) -> Snapshot:
         """All that a view needs to draw the present state, at most `snapshot.LIMIT` bytes."""
         raise NotImplementedError

@@ -25,7 +25,7 @@ class Tick:
         while done < at_most and engine.running:
             engine.step()
             done += 1
-            if self.clock() >= end:
+            if engine.pauses or self.clock() >= end:
                 break
         return done
 
@@ -39,4 +39,6 @@ class Manual:
         while done < at_most and engine.running:
             engine.step()
             done += 1
+            if engine.pauses:
+                break
         return done

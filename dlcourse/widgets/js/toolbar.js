@@ -114,5 +114,7 @@ export class Toolbar {
         box.append(element("div", { class: "dlc-row" }, copy, ...load, close));
         view.bar.after(box);
         text.focus();
+        text.setSelectionRange(0, 0); // or a long text would show its end
+        text.scrollTop = 0;
     }
 }

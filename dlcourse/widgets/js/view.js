@@ -141,6 +141,7 @@ export class View {
             this.painting = false;
             if (this.signal.aborted) return;
             this.toolbar.paint(this.frame.header);
+            this.showNote();
             this.own.paint(this.frame);
             this.say(this.frame.header.say);
             this.el.dataset.frames = String(Number(this.el.dataset.frames ?? 0) + 1);
@@ -150,12 +151,18 @@ export class View {
     heard(what) {
         if (what === "params") for (const [name, made] of this.controls) made.show(this.get(name));
         if (what === "playing") this.toolbar.playing(this.session.playing);
-        if (what === "notice") this.note.textContent = this.session.notice;
+        if (what === "notice") this.showNote();
         if (what === "hide") {
             const hidden = this.model.get("hide") ?? [];
             for (const [name, el] of this.named) el.classList.toggle("dlc-hidden", hidden.includes(name));
         }
         this.own?.heard?.(what);
+    }
+
+    // What the session has to say (no kernel, paused) goes before what the engine says (header.notice).
+    showNote() {
+        const words = this.session.notice || this.frame?.header.notice || "";
+        if (this.note.textContent !== words) this.note.textContent = words;
     }
 
     fail(message, detail = "") {

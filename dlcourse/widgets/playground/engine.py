@@ -104,6 +104,12 @@ class PlaygroundEngine(Engine):
     def running(self) -> bool:
         return self.run.running and not (self.question is not None and self.question.state == "asked")
 
+    @property
+    def pauses(self) -> bool:
+        """At the step where an answer is revealed."""
+        question = self.question
+        return question is not None and question.state == "revealed" and question.target == self.run.at
+
     def step(self, n: int = 1) -> None:
         """At most n steps: less when the run cannot go on, or when an answer is revealed on the way."""
         for _ in range(whole("n", n, 0, 1_000_000)):

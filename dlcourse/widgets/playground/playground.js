@@ -39,9 +39,6 @@ export default widget((view) => {
             table.paint(frame);
             predict.paint(frame);
             fork.paint(frame);
-            const said = frame.header.notice ?? "";
-            if (view.note.textContent !== said && (said || fork.noticed)) view.note.textContent = said || view.session.notice;
-            fork.noticed = Boolean(said);
         },
     };
 });

@@ -31,9 +31,7 @@ export class Predict {
     paint({ header: { prediction } }) {
         const state = prediction && `${prediction.state} ${prediction.target} ${prediction.asked_count}`;
         if (state === this.state) return;
-        const revealed = this.state?.startsWith("running") && prediction?.state === "revealed";
         this.state = state;
-        if (revealed) this.view.session.play(false);
         const open = prediction && prediction.state !== "revealed";
         this.start.hidden = Boolean(open);
         this.text.textContent = prediction ? words(prediction) : "";
