@@ -3,7 +3,7 @@
 export const EVERY = 2000;
 
 export class Announcer {
-    constructor(node, clock = { now: () => performance.now(), later: (then, ms) => setTimeout(then, ms), cancel: clearTimeout }) {
+    constructor(node, clock = { now: () => performance.now(), later: (then, ms) => setTimeout(then, ms), cancel: (timer) => clearTimeout(timer) }) {
         Object.assign(this, { node, clock, waiting: "", timer: null, spoken: -Infinity });
     }
 
