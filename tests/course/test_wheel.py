@@ -48,6 +48,16 @@ def test_wheel_carries_the_package_and_nothing_else(wheel):
     }
 
 
+def test_wheel_carries_what_the_widgets_show_in_the_browser(wheel):
+    rooms = {path.parent.name for path in (ROOT / "dlcourse/widgets").glob("*/widget.py")}
+    assert rooms
+    for room in rooms:
+        assert f"dlcourse/widgets/{room}/{room}.js" in wheel
+        assert f"dlcourse/widgets/{room}/{room}.css" in wheel
+    for name in in_checkout("dlcourse/widgets/**/*.js", "dlcourse/widgets/**/*.css"):
+        assert wheel[name] == (ROOT / name).read_bytes(), name
+
+
 # ---- secrets
 
 
