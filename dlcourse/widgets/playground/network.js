@@ -28,7 +28,7 @@ export class Network {
         this.canvas.el.addEventListener("pointermove", (event) => this.hover(event), { signal: view.signal });
         this.canvas.el.addEventListener("pointerleave", () => this.hover(null), { signal: view.signal });
         this.canvas.el.addEventListener("click", (event) => this.click(event), { signal: view.signal });
-        this.el = view.hideable("network", element("div", {}, this.canvas.el, this.editor()));
+        this.el = element("div", {}, this.canvas.el, this.editor());
         this.listeners = [];
     }
 
@@ -76,8 +76,8 @@ export class Network {
         this.frame = frame;
         const { architecture, features } = frame.header;
         const drawn = architecture.length > 1 && architecture.every((units) => units <= 8) && frame.arrays.weights.data.length > 0;
-        this.view.el.classList.toggle("pg-no-diagram", !drawn);
         this.el.hidden = !drawn;
+        this.el.parentElement.hidden = !drawn; // an own model of another kind, or a large one
         if (!drawn) return;
         this.layers = layout(architecture);
         this.names = features;

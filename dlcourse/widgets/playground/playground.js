@@ -26,7 +26,7 @@ export default widget((view) => {
         ),
         element(
             "div", { class: "pg-middle" },
-            section("Network", view.control("layers"), view.control("features"), network.el),
+            view.hideable("network", section("Network", view.control("layers"), view.control("features"), network.el)),
             curves.el,
         ),
         element("div", { class: "pg-right" }, answer.el, fork.el, predict.el, table.el),
