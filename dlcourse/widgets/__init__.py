@@ -1,4 +1,4 @@
-"""Live widgets: an engine that computes, in plain torch, and a view in the notebook that shows it and can be played with.
+"""Live widgets: an engine that computes, in plain torch, and a view in the notebook that shows it.
 
 Each widget has a room of its own: `engine.py` (what it computes; read this one), `picture.py` (the same as a still
 picture), `widget.py` (the notebook's side) and the view's script and style.

@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 class Playground(BaseWidget):
-    """Train a small network on points of the plane: watch it, change it, draw points, go back in time, compare two runs.
+    """Train a small network on points of the plane: watch it, change it, draw points, go back in time, compare runs.
 
     Parameters, each also an attribute that a cell may set while it trains: data, noise, train, features, layers,
     activation, optimizer, lr, batch_size, regularisation, strength, seed (`PlaygroundEngine.params` has the ranges).
