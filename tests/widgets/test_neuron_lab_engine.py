@@ -437,13 +437,13 @@ def test_the_map_shows_the_answer_of_each_place(output):
         if output == "sigmoid":
             assert field[row, column] == pytest.approx(254 / (1 + math.exp(-score)), abs=0.6)
         elif abs(score) > cell * engine.weight.norm():
-            assert field[row, column] == (254 if score > 0 else 0)
+            assert field[row, column] == (206 if score > 0 else 48)
     assert len(np.unique(field)) > (100 if output == "sigmoid" else 2)
 
 
 @pytest.mark.parametrize("output", ["step", "sigmoid"])
 def test_the_map_with_no_line_has_one_colour(output):
-    for bias, low, high in ((0.0, 127, 127), (2.0, 200, 254), (-2.0, 0, 40)):
+    for bias, low, high in ((0.0, 127, 127), (2.0, 200, 254), (-2.0, 0, 50)):
         field = lab(output=output, weight1=0, weight2=0, bias=bias).snapshot().arrays["field"]
         assert field.min() == field.max()
         assert low <= field.max() <= high

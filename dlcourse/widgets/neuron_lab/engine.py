@@ -31,6 +31,7 @@ LONGEST_RUN = 5000  # steps kept, all of them, so that each can be gone back to
 MOST_POINTS = 500
 POINTS = 40  # of a made-up problem
 SIDE = 60  # places of the map, across and up
+SOFT = 0.8  # a hard yes is half as much: points have to stand out from it
 CORNERS = {"and": (0, 0, 0, 1), "or": (0, 1, 1, 1), "xor": (0, 1, 1, 0)}  # labels of (0,0), (0,1), (1,0), (1,1)
 NEURON = ("weight1", "weight2", "bias")
 
@@ -305,7 +306,7 @@ class NeuronLabEngine(Engine):
 
     def louder(self) -> None:
         """Weights and bias times three: the same decisions, bigger scores. Raises ValueError beyond a million."""
-        self.set(**{name: 3 * self.values[name] for name in NEURON})
+        self.set(**{name: _short(3 * self.values[name]) for name in NEURON})
 
     def zeros(self) -> None:
         """Weights and bias zero, where both rules usually begin."""
@@ -318,7 +319,7 @@ class NeuronLabEngine(Engine):
     def changed(self, names: frozenset[str]) -> None:
         self._check_data(self.values["data"])
         self.halt = None
-        if "data" in names or ("seed" in names and self.values["data"] not in (*CORNERS, "own")):
+        if "data" in names or ("seed" in names and self._drawn()):
             self._lay_out()
             self._begin()
         elif not names.isdisjoint(NEURON):
@@ -327,6 +328,10 @@ class NeuronLabEngine(Engine):
     def _check_data(self, name: str) -> None:
         if name == "own" and self.own is None:
             raise ValueError("data='own' needs points: make the lab with NeuronLab(X=..., y=...).")
+
+    def _drawn(self) -> bool:
+        """Whether the points are drawn at random, so that `seed` matters."""
+        return self.values["data"] not in (*CORNERS, "own")
 
     def _lay_out(self) -> None:
         """The points of the present parameters."""
@@ -355,13 +360,14 @@ class NeuronLabEngine(Engine):
             "total": len(self.x),
             "best": self.best,
             "loss": self.loss,
-            "weight": self.weight.tolist(),
-            "bias": self.bias.item(),
+            "weight": _numbers(self.now)[:2],
+            "bias": _numbers(self.now)[2],
             "selected": self._written_out(),
             "last_example": self.now.example,
             "extent": list(self.extent),
             "output": self.values["output"],
             "own": self.own is not None,
+            "drawn": self._drawn(),
         }
         points = torch.column_stack([self.x, self.y, self.wrong.float()])
         return Snapshot(header, {"field": self._field(), "points": points})
@@ -376,7 +382,7 @@ class NeuronLabEngine(Engine):
             return quantise(sigmoid(score), 0, 1)
         # Hard, but for the one place that the line runs through: a straight edge instead of a staircase.
         place = (right - left) / SIDE * self.weight.norm().item() or 1e-9
-        return quantise(score / place, -0.5, 0.5)
+        return quantise((score / place).clamp(-0.5, 0.5), -SOFT, SOFT)
 
     def _written_out(self) -> dict[str, Any] | None:
         """The selected point's score and the parts that it is the sum of."""
@@ -566,7 +572,11 @@ def _start(numbers: Sequence[float]) -> NeuronStep:
 
 def _numbers(step: NeuronStep) -> list[float]:
     """Weights and bias in the fewest digits that give the same float32 again: 0.1, not 0.10000000149011612."""
-    return [float(str(np.float32(value))) for value in (*step.weight.tolist(), step.bias.item())]
+    return [_short(value) for value in (*step.weight.tolist(), step.bias.item())]
+
+
+def _short(value: float) -> float:
+    return float(str(np.float32(value)))
 
 
 def _own_points(x: Any, y: Any) -> tuple[Tensor, Tensor] | None:
