@@ -116,6 +116,7 @@ class PlaygroundEngine(Engine):
             if not self.running:
                 return
             self.run.step()
+            self._agree()  # walking on through what has been, past changes come again
             self._take_along()
             if self._reveal():
                 return

@@ -57,7 +57,7 @@ class Run:
         self.at, self.epoch, self.diverged = 0, -1, None
         self.rest = torch.zeros(0, dtype=torch.long, device="cpu")  # of the epoch's order: what is still to come
         self.saved_norms: tuple[float, ...] | None = None
-        self.history = History(self.values, drawn, stride)
+        self.history = History(dict(self.values), drawn, stride)
         self._load_points()
         self._record()
 
@@ -117,7 +117,7 @@ class Run:
         getattr(self, f"_apply_{kind}")(*arguments)
 
     def _apply_set(self, values: Mapping[str, Any]) -> None:
-        self.values |= values
+        self.values = self.values | values  # a new one: the history holds the old
         if "activation" in values:
             net.bend(self.model, values["activation"])
         if "optimizer" in values:

@@ -27,7 +27,8 @@ def packed(run: Run) -> dict[str, Any]:
         )
     changes = [[step, list(change)] for step, made in sorted(history.changes.items()) for change in made]
     where = {"step": run.at, "last": history.last, "stride": history.stride}
-    return {"values": dict(history.values), "drawn": history.drawn, "changes": changes, **where}
+    drawn = [[list(point) for point in stroke] for stroke in history.drawn]
+    return {"values": dict(history.values), "drawn": drawn, "changes": changes, **where}
 
 
 def replayed(state: Any, params: Mapping[str, Param]) -> Run:
