@@ -255,5 +255,8 @@ class _Writer:
 
 
 def _wrapped(values: list) -> str:
-    """A list as source, over several lines when it is long."""
-    return textwrap.fill(str(values), 100, subsequent_indent="    ", break_long_words=False)
+    """A list as source, on lines of its own when it is long."""
+    text, indent = str(values), "        "
+    if len(text) <= 80:
+        return text
+    return "\n" + textwrap.fill(text, 110, initial_indent=indent, subsequent_indent=indent) + "\n    "
