@@ -181,9 +181,12 @@ class Book:
     # ---- cells
 
     def run(self, index: int) -> list[dict]:
-        """Run one cell, wait until it is done; its outputs."""
+        """Run one cell, wait until it is done; its outputs. Raises AssertionError for an error among them."""
         self.page.evaluate(RUN_CELL, index)
-        return self.outputs(index)
+        outputs = self.outputs(index)
+        errors = [f"{output['ename']}: {output['evalue']}" for output in outputs if output["output_type"] == "error"]
+        assert errors == [], f"cell {index}"
+        return outputs
 
     def run_async(self, index: int) -> None:
         """Start one cell and come back at once."""
@@ -261,6 +264,13 @@ class Book:
         """With DLCOURSE_SCREENSHOTS set to a folder, leave a picture of the page there."""
         if folder := os.environ.get("DLCOURSE_SCREENSHOTS"):
             self.page.screenshot(path=Path(folder, f"{name}.png"))
+
+    def reload(self) -> None:
+        """Save, and load the page again; the kernel stays."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+        self.page.reload(wait_until="domcontentloaded")
+        wait_for_the_kernel(self.page)
 
     def close(self) -> None:
         """End the kernel and the page."""
