@@ -1,25 +1,16 @@
 """The widgets' scripts: `node --test` on tests/widgets/js/*.test.mjs, and what holds for each of them."""
 
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from dlcourse_node import NODE, ROOT, node
 
-ROOT = Path(__file__).parents[2]
-NODE = shutil.which("node")
 TESTS = sorted(Path(__file__).parent.glob("js/*.test.mjs"))
 SCRIPTS = sorted((ROOT / "dlcourse/widgets").rglob("*.js"))
 STYLES = sorted((ROOT / "dlcourse/widgets").rglob("*.css"))
 
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
-
-
-def node(*arguments: str | Path) -> subprocess.CompletedProcess:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NODE_")}
-    return subprocess.run([NODE, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
 
 
 def named(path: Path) -> str:
