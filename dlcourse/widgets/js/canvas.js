@@ -181,13 +181,13 @@ export class Canvas {
         for (const [place, value] of rows) {
             const [, y] = this.toPixel(x0, place);
             stroke(ctx, left, y, left + width, y);
-            ctx.fillText(text(value), left - 6, y);
+            ctx.fillText(text(value, 6), left - 6, y);
         }
         Object.assign(ctx, { textAlign: "center", textBaseline: "top" });
         for (const value of ticks(x0, x1, xticks)) {
             const [x] = this.toPixel(value, y0);
             stroke(ctx, x, top, x, top + height);
-            ctx.fillText(text(value), x, top + height + 5);
+            ctx.fillText(text(value, 6), x, top + height + 5);
         }
         ctx.fillStyle = palette.quiet;
         if (xlabel) ctx.fillText(xlabel, left + width / 2, this.height - 14);

@@ -20,7 +20,8 @@ export class Session {
         this.views = new Set();
         this.frame = null;
         this.gone = false; // the kernel that made this widget has ended
-        this.asked = false; // a tick is on its way
+        this.asked = null; // the id of the tick that is on its way
+        this.next = null; // the timer that will ask for the next one
         this.notice = "";
         this.pending = new Map(); // action id -> {resolve, reject, view}
         this.timers = new Map(); // id of what waits for an answer -> its timer
@@ -29,6 +30,7 @@ export class Session {
         model.on("msg:custom", (content, buffers) => this.receive(content, buffers));
         model.on("change:playing", () => {
             this.touched();
+            if (this.playing && this.notice === IDLE) this.note("");
             this.tell("playing");
             this.pump();
         });
@@ -75,7 +77,7 @@ export class Session {
 
     act(name, args = {}, view = null) {
         this.touched();
-        const id = `${name}-${(this.ids += 1)}-${Math.random().toString(36).slice(2, 8)}`;
+        const id = this.fresh(name);
         return new Promise((resolve, reject) => {
             this.pending.set(id, { resolve, reject, view });
             this.expect(id);
@@ -92,12 +94,30 @@ export class Session {
             this.note(IDLE);
             return;
         }
-        this.asked = true;
+        this.asked = this.fresh("tick");
         this.expect("tick");
-        this.send({ kind: "tick" });
+        this.send({ kind: "tick", id: this.asked });
+    }
+
+    // The frame was the answer, or something else has made it sensible to ask: once it is time for another.
+    soon() {
+        if (this.next !== null) return;
+        const ask = () => {
+            this.next = null;
+            this.pump();
+        };
+        const reduced = [...this.views].some((view) => view.reduced);
+        this.next = reduced ? this.clock.later(ask, STEPWISE) : this.clock.paint(ask);
     }
 
     receive(content, buffers) {
+        this.gone = false;
+        this.met("hello");
+        if (this.asked !== null && this.asked === (content.kind === "frame" ? content.tick : content.id)) {
+            this.met("tick");
+            this.asked = null;
+        }
+        if (this.notice === BUSY || this.notice === GONE) this.note("");
         if (content.kind === "frame") this.arrived(content, buffers);
         if (content.kind === "answer") this.settle(content.id, (waiting) => waiting.resolve(content.result));
         if (content.kind === "error") this.failed(content);
@@ -105,25 +125,11 @@ export class Session {
 
     arrived(content, buffers) {
         this.frame = unpack(content, buffers);
-        this.gone = false;
-        this.met("hello");
-        if (content.tick) {
-            this.met("tick");
-            this.asked = false;
-        }
-        if (this.notice === BUSY || this.notice === GONE) this.note("");
         for (const view of this.views) view.paint(this.frame);
-        if (content.tick && this.playing) {
-            const reduced = [...this.views].some((view) => view.reduced);
-            if (reduced) this.clock.later(() => this.pump(), STEPWISE);
-            else this.clock.paint(() => this.pump());
-        }
+        if (this.playing) this.soon();
     }
 
     failed(content) {
-        this.asked = false;
-        this.met("tick");
-        this.met("hello");
         const waiting = this.pending.get(content.id);
         for (const view of waiting?.view ? [waiting.view] : this.views) view.fail(content.message, content.detail);
         this.settle(content.id, () => waiting.reject(new Error(content.message)));
@@ -139,12 +145,21 @@ export class Session {
 
     // The kernel restarted, or its connection broke. If it is the same kernel, it answers and all is well.
     lost() {
-        this.asked = false;
+        this.asked = null;
         this.gone = true;
         this.note(GONE);
         for (const id of [...this.timers.keys()]) this.met(id);
-        this.pending.clear();
-        this.send({ kind: "hello" });
+        for (const id of [...this.pending.keys()]) this.settle(id, (waiting) => waiting.reject(new Error(GONE)));
+        try {
+            this.send({ kind: "hello" });
+        } catch {
+            // Nobody is there to take it: gone for good.
+        }
+    }
+
+    // An id that no other browser window uses: each hears the answers to all.
+    fresh(name) {
+        return `${name}-${(this.ids += 1)}-${Math.random().toString(36).slice(2, 8)}`;
     }
 
     expect(id) {

@@ -67,6 +67,7 @@ export class View {
         this.own = own;
         this.heard("params");
         this.heard("hide");
+        this.heard("notice");
         this.session.join(this);
     }
 

@@ -7,6 +7,14 @@ const PARAMS = {
     linear: { low: -2, high: 3, digits: 2 },
     log: { low: 1e-4, high: 10, log: true },
     "log with zero": { low: 1e-5, high: 1, log: true, zero: true },
+    "log, three decades": { low: 1e-3, high: 1, log: true },
+    "log, less than a decade": { low: 1, high: 3, log: true },
+    "log, one digit": { low: 1e-4, high: 1, log: true, digits: 1 },
+    "log, odd ends": { low: 0.00333, high: 0.777, log: true },
+    short: { low: 0, high: 0.5, digits: 2 },
+    "very short": { low: 0, high: 0.1, digits: 1 },
+    "whole numbers": { low: 0, high: 7, digits: 0 },
+    "odd steps": { low: 0, high: 1.7, digits: 2 },
 };
 
 for (const [name, param] of Object.entries(PARAMS)) {
@@ -15,18 +23,26 @@ for (const [name, param] of Object.entries(PARAMS)) {
         const values = [...Array(scale.positions + 1).keys()].map((place) => scale.toValue(place));
         assert.equal(values[0], param.zero ? 0 : param.low);
         assert.equal(values.at(-1), param.high);
-        for (let place = 1; place < values.length; place += 1) assert.ok(values[place] >= values[place - 1], `at ${place}`);
+        for (let place = 1; place < values.length; place += 1) assert.ok(values[place] > values[place - 1], `at ${place}`);
         for (const value of values) assert.ok((value >= param.low && value <= param.high) || (param.zero && value === 0), value);
     });
 
-    test(`${name}: a value comes back to its own place`, () => {
+    test(`${name}: a value comes back to its own place, or an arrow key would be stuck there`, () => {
         const scale = slider(param);
         for (let place = 0; place <= scale.positions; place += 1) {
-            const again = scale.toPosition(scale.toValue(place));
-            assert.ok(Math.abs(again - place) <= 1, `${place} came back as ${again}`);
+            assert.equal(scale.toPosition(scale.toValue(place)), place);
         }
     });
 }
+
+test("as many places as there are different values, at most a hundred", () => {
+    const places = Object.values(PARAMS).map((param) => slider(param).positions);
+    assert.deepEqual(places.slice(0, 2), [100, 100]);
+    assert.equal(slider(PARAMS["whole numbers"]).positions, 7);
+    assert.equal(slider(PARAMS.short).positions, 50);
+    assert.equal(slider(PARAMS["very short"]).positions, 1);
+    assert.ok(slider(PARAMS["log, three decades"]).positions > 60);
+});
 
 test("a value out of range stands at the end, and never at zero's place", () => {
     const scale = slider(PARAMS["log with zero"]);
@@ -36,7 +52,7 @@ test("a value out of range stands at the end, and never at zero's place", () => 
 });
 
 test("numbers as people write them", () => {
-    const written = [[0, "0"], [0.1 + 0.2, "0.3"], [-1.5, "−1.5"], [1234.5, "1230"], [1e6, "1.0e6"], [2e-5, "2.0e−5"]];
+    const written = [[0, "0"], [0.1 + 0.2, "0.3"], [-1.5, "−1.5"], [1234.4, "1234"], [99950, "99950"], [1e6, "1.0e6"], [2e-5, "2.0e−5"], [-2e-5, "−2.0e−5"]];
     for (const [value, words] of written) assert.equal(text(value), words);
     assert.deepEqual([null, undefined, NaN, Infinity, -Infinity].map((value) => text(value)), ["–", "–", "–", "∞", "−∞"]);
 });
@@ -52,8 +68,17 @@ test("ticks are round, within the range and about as many as wanted", () => {
     }
 });
 
-test("decades are powers of ten within the range, at most nine", () => {
+test("ticks end, also between numbers that differ only in their last digits", () => {
+    for (const [low, high] of [[1, 1 + 2 ** -52], [0.1, 0.1 + 2e-17], [1e9, 1e9 + 1e-6], [NaN, 1], [0, Infinity]]) {
+        assert.ok(ticks(low, high).length <= 11);
+    }
+});
+
+test("decades are powers of ten within the range, at most nine; within one decade, round numbers", () => {
+    assert.deepEqual(decades(0.2, 0.8), [0.2, 0.4, 0.6, 0.8]);
+    assert.deepEqual(decades(0.5, 5), [2, 4]);
     assert.deepEqual(decades(1e-3, 1), [1e-3, 1e-2, 1e-1, 1]);
     assert.deepEqual(decades(0.02, 5), [0.1, 1]);
+    assert.deepEqual(decades(1e-12, 1e4), [1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2, 1, 100, 1e4]);
     assert.ok(decades(1e-30, 1).length <= 9);
 });
