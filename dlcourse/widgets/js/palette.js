@@ -24,7 +24,7 @@ export const DARK = {
     zero: "#56B4E9",
     one: "#F0B030",
     wrong: "#FFFFFF",
-    lines: ["#56B4E9", "#FF8A4C", "#ECECE8", "#2DBE92", "#E39BC3"],
+    lines: ["#56B4E9", "#FF8A4C", "#ECECE8", "#12966E", "#E8A6CC"],
     field: ["#235E8A", "#26282C", "#8F5A1C"],
     missing: "#6A6A6A",
 };
