@@ -24,12 +24,12 @@ class Engine:
     params: ClassVar[Mapping[str, Param]]
     actions: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         """Raises ValueError for an unknown parameter or a value out of range."""
         self.values: dict[str, Any] = {name: param.default for name, param in self.params.items()}
         self.values |= self._checked(values)
 
-    def set(self, **values: Any) -> None:
+    def set(self, /, **values: Any) -> None:  # "/", or a stranger's setting named "self" would be no plain error
         """Set parameters, all or none: ValueError changes nothing."""
         fresh = {name: value for name, value in self._checked(values).items() if value != self.values[name]}
         if fresh:
@@ -85,13 +85,18 @@ class Engine:
     @classmethod
     def from_share(cls, text: str) -> Self:
         """The engine that `share` described. Raises ValueError for a damaged or foreign string."""
-        engine = cls()
-        engine.restore(cls.opened(text))
+        engine, state = cls(), cls.opened(text)
+        try:
+            engine.restore(state)
+        except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise ValueError(f"this share string does not hold what a {cls.name} needs ({error!r}).") from error
         return engine
 
     @classmethod
     def opened(cls, text: str) -> dict[str, Any]:
         """The state inside a share string: data only, nothing of it is run."""
+        if not isinstance(text, str):
+            raise ValueError(f"a share string was wanted, and {type(text).__name__} came.")
         name, _, rest = text.strip().partition(".")
         version, _, packed = rest.partition(".")
         if name != cls.name or version != str(cls.version):
@@ -105,7 +110,7 @@ class Engine:
             data = opener.decompress(raw, LONGEST)
             if not opener.eof:
                 raise ValueError("cut short, or too long")
-            state = json.loads(data)
+            state = json.loads(data, parse_constant=_refuse)
         except (binascii.Error, zlib.error, ValueError, RecursionError) as error:
             raise ValueError(f"this share string is damaged ({error}). Copy all of it, from '{cls.name}' on.") from None
         if not isinstance(state, dict):
@@ -117,6 +122,10 @@ class Engine:
             if name not in self.params:
                 raise ValueError(f"{self.name} has no parameter {name!r}; it has {', '.join(self.params)}.")
         return {name: self.params[name].check(name, value) for name, value in values.items()}
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"it holds {word}")
 
 
 def _mapping(state: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -7,6 +7,14 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+LONGEST = 80  # characters of a refused value that a message repeats
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it: it may have come from a stranger, and be long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
 
 @dataclass(frozen=True, kw_only=True)
 class Param:
@@ -26,7 +34,7 @@ class Param:
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Param):
-    """A float in [low, high]. log: the control moves by factors; low may then be 0 only as `zero`, its leftmost stop."""
+    """A float in [low, high]. log: the control moves by factors; 0 is possible only as `zero`, the leftmost stop."""
 
     default: float
     low: float
@@ -59,7 +67,7 @@ class Whole(Param):
         wanted = f"a whole number from {self.low} to {self.high}"
         number = _number(name, value, wanted)
         if number != int(number) or not self.low <= number <= self.high:
-            raise ValueError(f"{name}={value!r} is out of range: wanted {wanted}.")
+            raise ValueError(f"{name}={shown(value)} is out of range: wanted {wanted}.")
         return int(number)
 
 
@@ -72,7 +80,7 @@ class Choice(Param):
 
     def check(self, name: str, value: Any) -> str:
         if not isinstance(value, str) or value not in self.options:
-            raise ValueError(f"{name}={value!r} is not known: wanted one of {', '.join(map(repr, self.options))}.")
+            raise ValueError(f"{name}={shown(value)} is not known: wanted one of {', '.join(map(repr, self.options))}.")
         return value
 
 
@@ -87,7 +95,7 @@ class Several(Param):
         chosen = [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple, set)) else []
         unknown = [item for item in chosen if item not in self.options]
         if unknown or not chosen:
-            raise ValueError(f"{name}={value!r}: wanted at least one of {', '.join(map(repr, self.options))}.")
+            raise ValueError(f"{name}={shown(value)}: wanted at least one of {', '.join(map(repr, self.options))}.")
         return tuple(option for option in self.options if option in chosen)
 
 
@@ -99,7 +107,7 @@ class Flag(Param):
 
     def check(self, name: str, value: Any) -> bool:
         if not isinstance(value, bool):
-            raise ValueError(f"{name}={value!r}: wanted True or False.")
+            raise ValueError(f"{name}={shown(value)}: wanted True or False.")
         return value
 
 
@@ -114,21 +122,19 @@ class Widths(Param):
     def check(self, name: str, value: Any) -> tuple[int, ...]:
         wanted = f"up to {self.most} layers of 1 to {self.high} units, such as (4, 2)"
         if not isinstance(value, (list, tuple)) or len(value) > self.most:
-            raise ValueError(f"{name}={value!r}: wanted {wanted}.")
+            raise ValueError(f"{name}={shown(value)}: wanted {wanted}.")
         widths = tuple(_number(name, item, wanted) for item in value)
         if any(width != int(width) or not 1 <= width <= self.high for width in widths):
-            raise ValueError(f"{name}={value!r}: wanted {wanted}.")
+            raise ValueError(f"{name}={shown(value)}: wanted {wanted}.")
         return tuple(int(width) for width in widths)
 
 
 def _number(name: str, value: Any, wanted: str) -> float:
     """Whatever is a finite number (a Python or numpy number, a one-element tensor), as a float."""
-    if isinstance(value, (bool, str, bytes)):
-        raise ValueError(f"{name}={value!r}: wanted {wanted}.")
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}={value!r}: wanted {wanted}.") from None
+        number = math.nan if isinstance(value, (bool, str, bytes)) else float(value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last is torch's, for a tensor of several numbers
+        number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{name}={value!r}: wanted {wanted}.")
+        raise ValueError(f"{name}={shown(value)}: wanted {wanted}.")
     return number

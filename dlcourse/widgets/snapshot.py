@@ -38,7 +38,7 @@ def pack(snapshot: Snapshot) -> tuple[dict[str, Any], list[memoryview]]:
     total = sum(map(len, buffers))
     if total > LIMIT:
         sizes = ", ".join(f"{item['name']} {len(data)}" for item, data in zip(listed, buffers, strict=True))
-        raise ValueError(f"a snapshot of {total} bytes is more than the {LIMIT} allowed ({sizes}). Send coarser arrays.")
+        raise ValueError(f"a snapshot of {total} bytes is more than the {LIMIT} allowed ({sizes}): send coarser ones.")
     return {"header": dict(snapshot.header), "arrays": listed}, buffers
 
 
