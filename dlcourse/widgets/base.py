@@ -4,11 +4,13 @@ The view asks ("tick") and the kernel answers with one frame; while nobody looks
 Messages may be handled on the main thread or, while a cell runs, on another; the lock lets one at a time at the engine.
 
     view -> kernel   {kind: "hello"}                      a view has appeared: send it the present frame
-                     {kind: "tick"}                       while playing: some steps, then a frame
+                     {kind: "tick", id}                   while playing: some steps, then a frame
                      {kind: "act", id, name, args}        a method of the engine, by name, if the engine allows it
-    kernel -> view   {kind: "frame", tick, header, arrays} + buffers
+    kernel -> view   {kind: "frame", tick, header, arrays} + buffers      tick: the id, if it answers a tick
                      {kind: "answer", id, result}
                      {kind: "error", id, message, detail}
+
+Every browser window hears every message; by the id each knows what answers its own question.
 """
 
 import logging
@@ -26,7 +28,7 @@ from dlcourse.widgets.params import Param
 from dlcourse.widgets.runner import Runner, Tick
 from dlcourse.widgets.snapshot import pack
 
-log = logging.getLogger("dlcourse.widgets")
+log = logging.getLogger(__package__)
 
 ALWAYS = frozenset({"reset", "step", "share", "load"})  # actions of every widget
 TOOLBAR = ("play", "step", "back", "reset", "scrub", "speed", "share", "code")
@@ -65,23 +67,32 @@ class BaseWidget(anywidget.AnyWidget):
     _spec = traitlets.Dict().tag(sync=True)
     _idle_limit = traitlets.Float(IDLE_LIMIT).tag(sync=True)
 
-    def __init__(self, *, hide: Iterable[str] = (), engine: Engine | None = None, runner: Runner | None = None, **given):
+    def __init__(
+        self, *, hide: Iterable[str] = (), engine: Engine | None = None, runner: Runner | None = None, **given
+    ):
         """engine: one that exists already; else `engine_class` is made of the arguments given. Raises ValueError for
         a parameter or a name in `hide` that does not exist."""
         self.guard = threading.RLock()
+        self._heard: dict[str, Any] | None = None  # parameters of one message of a view, gathered
         self.engine = self.engine_class(**given) if engine is None else engine
         self.runner = runner or Tick()
         if engine is not None and given:
             raise ValueError(f"give either an engine or its settings, not both (came: {', '.join(given)}).")
         params = type(self.engine).params
+        have = {name: getattr(type(self), name) for name in params if hasattr(type(self), name)}
+        if taken := [name for name, what in have.items() if not isinstance(what, ParamTrait)]:
+            raise ValueError(
+                f"a parameter may not be called {', '.join(taken)}: every widget has something of that name."
+            )
         spec = {
             "title": self.title,
             "params": {name: param.spec() for name, param in params.items()},
             "actions": sorted(self._allowed()),
         }
-        super().__init__(_spec=spec, hide=self._hideable(hide))
+        # Before the line to the browser opens: a view that is built at once finds all of them.
         self.add_traits(**{name: ParamTrait(param).tag(sync=True) for name, param in params.items()})
         self._pull()
+        super().__init__(_spec=spec, hide=self._hideable(hide))
         self.observe(self._param_changed, list(params))
         self.on_msg(self._received)
 
@@ -110,7 +121,7 @@ class BaseWidget(anywidget.AnyWidget):
             return self.engine.describe()
 
     def share(self) -> str:
-        """A string from which `from_share` makes the same widget in the same state, on any machine with this edition."""
+        """A string from which `from_share` makes the same widget in the same state, wherever this edition is."""
         with self.guard:
             return self.engine.share()
 
@@ -137,8 +148,11 @@ class BaseWidget(anywidget.AnyWidget):
         """The live view; and where there is none, on a web page or in a saved notebook, a picture and a text."""
         data, metadata = super()._repr_mimebundle_(**kwargs)
         with self.guard:
-            still = type(self).picture(self.engine)
-            data = {**data, "text/plain": f"{self!r}\n{self.engine.describe()}", "text/html": still._repr_html_()}
+            try:
+                still = type(self).picture(self.engine)
+                data = {**data, "text/plain": f"{self!r}\n{self.engine.describe()}", "text/html": still._repr_html_()}
+            except Exception as error:  # no picture is no reason to hide the live view
+                log.error("%s has no picture: %s", type(self).__name__, error, exc_info=error)
         return data, metadata
 
     # ------------------------------------------------------------------ messages
@@ -153,25 +167,25 @@ class BaseWidget(anywidget.AnyWidget):
             if kind == "hello":
                 self._publish()
             elif kind == "tick":
-                self._tick()
+                self._tick(ident)
             elif kind == "act":
                 result = self._act(content["name"], content.get("args") or {})
                 self.send({"kind": "answer", "id": ident, "result": result})
             else:
                 raise ValueError(f"a message of kind {kind!r} came from the view; known are hello, tick and act.")
-        except Exception as error:
+        except (Exception, KeyboardInterrupt) as error:  # the kernel's stop button may hit a tick: that is no silence
             if kind == "tick":
                 self.playing = False  # or the same error would come 40 times a second
             self._report(error, ident)
 
-    def _tick(self) -> None:
+    def _tick(self, ident: Any) -> None:
         with self.guard:
             if self.playing:
                 self.runner.advance(self.engine, self.speed)
                 if self.engine.pauses or not self.engine.running:
                     self.playing = False
             self._pull()
-            self._publish(tick=True)
+            self._publish(tick=ident)
 
     def _act(self, name: str, args: dict[str, Any]) -> Any:
         if name not in self._allowed():
@@ -188,12 +202,27 @@ class BaseWidget(anywidget.AnyWidget):
             self._publish()
         return result
 
-    def _publish(self, *, tick: bool = False) -> None:
+    def _publish(self, *, tick: Any = None) -> None:
         with self.guard:
             content, buffers = pack(self.engine.snapshot())
             self.send({"kind": "frame", "tick": tick, **content}, buffers)
 
-    def _report(self, error: Exception, ident: Any = None) -> None:
+    def open(self) -> None:
+        super().open()
+        self._forget_route()
+
+    def _send(self, msg: dict, buffers: Any = None) -> None:
+        super()._send(msg, buffers=buffers)
+        self._forget_route()
+
+    def _forget_route(self) -> None:
+        """ipykernel 7.4 sends a view's next message to the shell that published last. After `w.lr = 0.1` in a cell that
+        is the main shell, and the view would hang while the next cell runs. Forgotten, the shell that JupyterLab chose
+        for this widget applies; other kernels know no such route."""
+        if self.comm is not None:
+            vars(self.comm).pop("_reply_subshell_id", None)
+
+    def _report(self, error: BaseException, ident: Any = None) -> None:
         log.error("%s: %s", type(self).__name__, error, exc_info=error)
         plain = isinstance(error, (ValueError, traitlets.TraitError))
         message = str(error) if plain else f"{type(error).__name__}: {error}"
@@ -211,31 +240,50 @@ class BaseWidget(anywidget.AnyWidget):
 
     def _param_changed(self, change: Any) -> None:
         with self.guard:
-            if self.engine.values[change.name] == change.new:
-                return
-            try:
-                self.engine.set(**{change.name: change.new})
-            except Exception:
-                self._pull()
-                raise
+            if self._heard is not None:
+                self._heard[change.name] = change.new
+            elif self.engine.values[change.name] != change.new:
+                self._take({change.name: change.new})
+
+    def _take(self, values: dict[str, Any]) -> None:
+        """What traits were set to, into the engine; or if it refuses, the traits as they were."""
+        try:
+            self.engine.set(**values)
+        finally:
             self._pull()
-            if not self.playing:  # else the next frame shows it
-                self._publish()
+        if not self.playing:  # else the next frame shows it
+            self._publish()
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """What a view has set. A value that is refused is shown there with the reason, and the control goes back."""
+        """What a view has set: all of one message, or nothing. What is refused is shown there with the reason, and the
+        control goes back."""
         with self.guard:
             try:
-                super().set_state(sync_data)
+                self._heard = {}
+                try:
+                    super().set_state(sync_data)
+                finally:
+                    heard, self._heard = self._heard, None
+                if heard:
+                    self._take(heard)
             except Exception as error:
                 self._report(error)
                 self._pull()
                 self.send_state([name for name in sync_data if name in self.keys])
+
+    @traitlets.validate("hide")
+    def _check_hide(self, proposal: Any) -> list[str]:
+        try:
+            return self._hideable(proposal["value"])
+        except ValueError as error:
+            raise traitlets.TraitError(str(error)) from None
 
     def _hideable(self, names: Iterable[str]) -> list[str]:
         names = [names] if isinstance(names, str) else list(names)
         known = (*type(self.engine).params, *TOOLBAR, *self.parts)
         for name in names:
             if name not in known:
-                raise ValueError(f"hide={name!r}: {type(self).__name__} has no such control; it has {', '.join(known)}.")
+                raise ValueError(
+                    f"hide={name!r}: {type(self).__name__} has no such control; it has {', '.join(known)}."
+                )
         return names
