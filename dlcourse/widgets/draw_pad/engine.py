@@ -296,7 +296,7 @@ def percent(probability: float) -> str:
     >>> percent(0.934), percent(0.9999), percent(0.002)
     ('93 %', 'more than 99 %', 'less than 1 %')
     """
-    if probability > 0.995:
+    if probability >= 0.995:
         return "more than 99 %"
     return "less than 1 %" if probability < 0.005 else f"{100 * probability:.0f} %"
 
