@@ -264,6 +264,14 @@ def test_going_on_from_an_earlier_step_goes_the_same_way_and_forgets_the_rest():
     assert header(engine)["run"]["last"] == 6
 
 
+def test_after_a_gradient_step_the_perceptron_looks_on_where_it_was():
+    engine = lab(X=[[1, 0], [2, 0]], y=[0, 0], weight1=9, lr=0.01)  # both stay wrong for some steps
+    engine.perceptron()
+    engine.descend()
+    engine.perceptron()
+    assert [step.example for step in engine.steps] == [None, 0, None, 1]
+
+
 def test_moving_by_hand_begins_a_run_and_other_settings_do_not():
     engine = lab(data="overlap")
     engine.step(4)
@@ -561,6 +569,19 @@ def test_share_replays_exactly():
         one.reset()
     assert header(again) == header(engine)
     assert neuron(again) == pytest.approx([0.1, -0.3, 1.7])
+
+
+def test_share_keeps_a_best_from_before_the_run():
+    engine = lab(data="and", weight1=1, weight2=1, bias=2)
+    for bias in (-1.5, 3):
+        engine.set(bias=bias)
+    assert NeuronLabEngine.from_share(engine.share()).best == engine.best == 0
+
+
+def test_a_long_run_is_refused_before_it_is_gone_through():
+    moves = [["perceptron", None, 3000], ["gradient", 0.5, 2001]]
+    with pytest.raises(ValueError, match="wanted a whole number from 1 to 2000"):
+        NeuronLabEngine.from_share(shared({"moves": moves}))
 
 
 def shared(change: dict) -> str:

@@ -69,6 +69,10 @@ test("dragging the tip puts it under the hand, and the line keeps the arrow's fo
 test("an arrow that is longer than drawn does not jump when it is taken", () => {
     const { weight1, weight2 } = dragTip(held([30, 40], 5), 0, 0);
     assert.deepEqual([weight1, weight2], [30, 40]);
+    const drawn = held([30, 40], 5).drawn;
+    const longer = dragTip(held([30, 40], 5), 0.3 * drawn, 0.4 * drawn); // half as long again
+    near(longer.weight1, 45, 0.05);
+    near(longer.weight2, 60, 0.05);
     const short = dragTip(held([0.03, 0.04], 0), 0, 0);
     assert.deepEqual([short.weight1, short.weight2], [0.03, 0.04]);
 });
