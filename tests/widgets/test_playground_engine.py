@@ -232,6 +232,12 @@ def test_points_that_do_not_fit_are_refused(points):
     assert engine.run.drawn == ()
 
 
+def test_points_may_be_a_tensor():
+    engine = PlaygroundEngine()
+    engine.add_points(torch.tensor([[0.5, -1.0, 1.0]]))
+    assert engine.run.drawn == (((0.5, -1.0, 1),),)
+
+
 def test_at_most_500_points_are_drawn():
     engine = PlaygroundEngine()
     engine.add_points([[0, 0, 1]] * 300)
@@ -254,6 +260,18 @@ def test_every_step_can_be_had_again_to_the_bit(optimizer):
     for step in (24, 3, 17, 0, 18, 1):
         engine.scrub(step)
         assert differing(states[step], everything(engine.run)) == [], step
+
+
+@pytest.mark.parametrize("optimizer", network.OPTIMIZERS)
+def test_training_on_from_a_record_leaves_the_record_as_it_was(optimizer):
+    engine = PlaygroundEngine(optimizer=optimizer, lr=0.05, train=20, layers=(3,))
+    engine.step(6)
+    state = everything(engine.run)
+    engine.step(6)
+    for _ in range(2):
+        engine.scrub(6)
+        assert differing(state, everything(engine.run)) == []
+        engine.step(3)
 
 
 def test_changes_come_back_where_they_were_made():
@@ -888,6 +906,22 @@ def test_an_own_model_trains_in_place_and_goes_back_exactly():
     assert optimizer.state_dict()["state"] == {}
     with pytest.raises(ValueError, match="Share the code"):
         engine.share()
+
+
+def test_a_big_model_has_fewer_records_and_every_step(monkeypatch):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 500), torch.nn.Tanh(), torch.nn.Linear(500, 1))
+    monkeypatch.setattr("dlcourse.widgets.playground.run.MEMORY", 8 * 4 * 2001)  # eight times its weights
+    engine = PlaygroundEngine(model=model, batch_size=1, X=[[0.0, 1.0], [1.0, 0.0]], y=[0, 1])
+    states = []
+    for _ in range(20):
+        states.append(model[2].bias.item())
+        engine.step()
+    assert len(engine.run.history.records) <= 8
+    for step in (19, 3, 11):
+        engine.scrub(step)
+        assert model[2].bias.item() == states[step]
+    assert engine.snapshot().arrays["weights"].size == 0
+    assert engine.snapshot().header["maps"] == [2, 8]
 
 
 def test_own_random_numbers_differ_from_step_to_step():

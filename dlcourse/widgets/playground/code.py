@@ -256,7 +256,7 @@ class _Writer:
 
 def _wrapped(values: list) -> str:
     """A list as source, on lines of its own when it is long."""
-    text, indent = str(values), "        "
+    text, indent = str(values), "    "
     if len(text) <= 80:
         return text
-    return "\n" + textwrap.fill(text, 110, initial_indent=indent, subsequent_indent=indent) + "\n    "
+    return "\n" + textwrap.fill(text, 110, initial_indent=indent, subsequent_indent=indent) + "\n"

@@ -1,11 +1,12 @@
 """What a run remembers: where it began, what was changed on the way, and now and then everything.
 
-At most 256 records. They stand at every multiple of `stride`; when they become too many, every second one goes and the
-stride doubles. So the records are a function of the stride and the last step, and a shared run has the same curve.
+At most 256 records, fewer of a big model. They stand at every multiple of `stride`; when they become too many, every
+second one goes and the stride doubles. So the records are a function of the stride and the last step, and a shared run
+has the same curve.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,7 @@ import torch
 from dlcourse.widgets.playground.problem import Batches
 
 MOST = 256
+MEMORY = 2**26  # bytes of weights in the records of a run; what its optimiser holds may be twice that
 Change = tuple  # ("set", {name: value}), ("weight", layer, unit, input, value), ("points", [...]), ("undo",) ...
 
 
@@ -39,6 +41,7 @@ class History:
     values: Mapping[str, Any]  # at step 0
     drawn: Batches  # at step 0
     stride: int = 1
+    most: int = MOST
     last: int = 0  # the furthest step reached
     changes: dict[int, tuple[Change, ...]] = field(default_factory=dict)
     records: dict[int, Record] = field(default_factory=dict)  # in the order of their steps
@@ -46,7 +49,7 @@ class History:
 
     def add(self, record: Record) -> None:
         self.records[record.step] = record
-        if len(self.records) > MOST:
+        if len(self.records) > self.most:
             self.stride *= 2
             self.records = {step: kept for step, kept in self.records.items() if step % self.stride == 0}
 
@@ -79,9 +82,7 @@ class History:
         return torch.tensor(rows, dtype=torch.float32, device="cpu").reshape(-1, 3)
 
     def copy(self) -> "History":
-        return History(
-            self.values, self.drawn, self.stride, self.last, dict(self.changes), dict(self.records), self.tip
-        )
+        return replace(self, changes=dict(self.changes), records=dict(self.records))
 
 
 def copied(state: Any) -> Any:

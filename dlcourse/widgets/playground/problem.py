@@ -127,6 +127,7 @@ def own_problem(x: Any, y: Any, seed: int) -> Problem:
 def checked_points(points: Any, extent: Extent) -> tuple[Point, ...]:
     """[[x1, x2, label], ...] within the extent, rounded so that a shared string stays short. Raises ValueError."""
     wanted = "wanted [[x1, x2, label], ...] with numbers inside the field and labels 0 or 1"
+    points = points.tolist() if hasattr(points, "tolist") else points  # a tensor, a numpy array
     if not isinstance(points, (list, tuple)) or not 1 <= len(points) <= MOST_DRAWN:
         raise ValueError(f"points={str(points)[:60]}: {wanted}, at least one and at most {MOST_DRAWN}.")
     return tuple(_point(point, extent, wanted) for point in points)

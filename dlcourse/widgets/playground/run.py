@@ -19,7 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from dlcourse.seeding import generator
 from dlcourse.types import Tensor
 from dlcourse.widgets.playground import network as net
-from dlcourse.widgets.playground.history import Change, History, Measured, Record, copied
+from dlcourse.widgets.playground.history import MEMORY, MOST, Change, History, Measured, Record, copied
 from dlcourse.widgets.playground.own import watched
 from dlcourse.widgets.playground.problem import Batches, Problem, features, with_drawn
 
@@ -57,7 +57,7 @@ class Run:
         self.at, self.epoch, self.diverged = 0, -1, None
         self.rest = torch.zeros(0, dtype=torch.long, device="cpu")  # of the epoch's order: what is still to come
         self.saved_norms: tuple[float, ...] | None = None
-        self.history = History(dict(self.values), drawn, stride)
+        self.history = History(dict(self.values), drawn, stride, self._affordable())
         self._load_points()
         self._record()
 
@@ -176,6 +176,10 @@ class Run:
         """Note the losses of the last step reached, before leaving it: the curve ends there."""
         if self.at == self.history.last:
             self.history.tip = (self.at, measured or self.measured())
+
+    def _affordable(self) -> int:
+        size = sum(parameter.numel() * parameter.element_size() for parameter in self.model.parameters())
+        return max(4, min(MOST, MEMORY // size))
 
     def _record(self, again: bool = False) -> None:
         if self.at % self.history.stride == 0 and (again or self.at not in self.history.records):
