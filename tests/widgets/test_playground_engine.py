@@ -477,6 +477,14 @@ def test_a_run_that_diverges_stops_and_says_what_to_do():
     assert engine.running
 
 
+def test_a_run_stops_when_only_a_weight_is_no_longer_finite():
+    engine = PlaygroundEngine()
+    engine.run.model[0].weight.data[0, 0] = math.inf  # tanh is 1 there, and the loss as finite as before
+    engine.step(3)
+    assert engine.run.diverged == 1
+    assert "a weight" in engine.snapshot().header["notice"]
+
+
 # Two runs.
 
 
