@@ -48,7 +48,7 @@ export function ticks(low, high, wanted = 5) {
     const found = [];
     const start = Math.ceil(low / step - 1e-9);
     // Counted, because between numbers that differ in their last digits only, start + 1 may be start.
-    for (let count = 0; count <= 2 * wanted && (start + count) * step <= high + step * 1e-9; count += 1) {
+    for (let count = 0; (start + count) * step <= high + step * 1e-9; count += 1) {
         found.push(Number(((start + count) * step).toPrecision(12)));
     }
     return found;

@@ -53,6 +53,23 @@ test("a line that was taken back before it was read is not read", () => {
     assert.equal(node.textContent, "A");
 });
 
+test("a browser's own clock: its functions refuse to be called on another object", () => {
+    const { setTimeout: set, clearTimeout: clear } = globalThis;
+    const strict = (then) => function own(...given) {
+        if (this !== undefined && this !== globalThis) throw new TypeError("Illegal invocation");
+        return then(...given);
+    };
+    Object.assign(globalThis, { setTimeout: strict(set), clearTimeout: strict(clear) });
+    try {
+        const announcer = new Announcer({ textContent: "" });
+        announcer.say("A");
+        announcer.stop();
+        assert.equal(announcer.timer, null);
+    } finally {
+        Object.assign(globalThis, { setTimeout: set, clearTimeout: clear });
+    }
+});
+
 test("nothing is said after the view has ended", () => {
     const { clock, node, announcer } = made();
     announcer.say("A");

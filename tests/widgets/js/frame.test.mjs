@@ -17,7 +17,7 @@ test("bytes are read where they lie, from the buffer's own offset", () => {
 
 for (const offset of [0, 1, 2, 3, 4]) {
     test(`floats ${offset} bytes into a buffer`, () => {
-        const whole = new Uint8Array(offset + 8);
+        const whole = new Uint8Array(offset + 8 + 3).fill(77); // and something else behind them
         whole.set(new Uint8Array(new Float32Array([1.5, -2.25]).buffer), offset);
         const content = { header: {}, arrays: [{ name: "loss", dtype: "float32", shape: [2] }] };
         assert.deepEqual([...unpack(content, [new DataView(whole.buffer, offset, 8)]).arrays.loss.data], [1.5, -2.25]);

@@ -11,6 +11,8 @@ const PARAMS = {
     "log, less than a decade": { low: 1, high: 3, log: true },
     "log, one digit": { low: 1e-4, high: 1, log: true, digits: 1 },
     "log, odd ends": { low: 0.00333, high: 0.777, log: true },
+    "log, three digits": { low: 1, high: 3, log: true, digits: 3 },
+    "less than a step": { low: 0, high: 0.003, digits: 2 },
     short: { low: 0, high: 0.5, digits: 2 },
     "very short": { low: 0, high: 0.1, digits: 1 },
     "whole numbers": { low: 0, high: 7, digits: 0 },
@@ -40,6 +42,8 @@ test("as many places as there are different values, at most a hundred", () => {
     assert.deepEqual(places.slice(0, 2), [100, 100]);
     assert.equal(slider(PARAMS["whole numbers"]).positions, 7);
     assert.equal(slider(PARAMS.short).positions, 50);
+    assert.equal(slider(PARAMS["log with zero"]).positions, 100);
+    assert.equal(slider(PARAMS["log, three digits"]).positions, 100);
     assert.equal(slider(PARAMS["very short"]).positions, 1);
     assert.ok(slider(PARAMS["log, three decades"]).positions > 60);
 });

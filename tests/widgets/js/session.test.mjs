@@ -265,6 +265,20 @@ test("play from a cell after an idle pause takes the notice away", () => {
     assert.equal(page.session.notice, "");
 });
 
+for (const [what, touch] of [
+    ["play from a cell", ({ model }) => model.set("playing", true)],
+    ["an action", ({ session, model }) => (session.act("reset"), (model.traits.playing = true), session.pump())],
+    ["a new view", ({ session, model }) => ((model.traits.playing = true), session.join(new FakeView()), session.pump())],
+    ["a setting", ({ session, model }) => (session.set("level", 1), (model.traits.playing = true), session.pump())],
+]) {
+    test(`${what} is input: it plays, however long nothing happened before`, () => {
+        const page = opened();
+        page.clock.run(3_600_000);
+        touch(page);
+        assert.deepEqual([page.model.ticks, page.session.playing], [1, true]);
+    });
+}
+
 test("the idle limit is the widget's own", () => {
     const page = opened({ traits: { _idle_limit: 0.5 } });
     page.session.play(true);
@@ -306,6 +320,16 @@ test("an action gives back what the engine returned, each its own", async () => 
     model.answer(two.id, "second");
     model.answer(one.id, "first");
     assert.deepEqual([await first, await second], ["first", "second"]);
+    assert.equal(session.pending.size, 0);
+});
+
+test("what one browser window asks has an id that no other window uses", () => {
+    const ids = [opened(), opened()].flatMap(({ model, session }) => {
+        session.act("reset");
+        session.play(true);
+        return model.sent.map((message) => message.id).filter(Boolean);
+    });
+    assert.equal(new Set(ids).size, 4);
 });
 
 test("an action that fails is shown in the view that asked, and rejected", async () => {
@@ -365,8 +389,24 @@ test("answers in time: no notice, ever", async () => {
     page.model.answer(page.model.of("act")[0].id, "x");
     await done;
     play(page, 10_000, 100);
+    page.session.play(false);
+    if (page.model.open.size) page.model.answerTick(1);
+    page.clock.run(10 * PATIENCE);
     assert.equal(page.session.notice, "");
-    assert.equal(page.view.heardOf.filter((what) => what === "notice").length, 1, "play() cleared it once");
+    assert.equal(page.view.heardOf.filter((what) => what === "notice").length, 2, "play() wipes it, and no more");
+});
+
+test("two seconds, and they begin again with each question", () => {
+    assert.equal(PATIENCE, 2000);
+    const page = opened();
+    page.session.hello();
+    page.clock.run(PATIENCE - 100);
+    page.session.hello();
+    page.clock.run(PATIENCE - 100);
+    assert.equal(page.session.notice, "");
+    page.model.frame(1);
+    page.clock.run(10 * PATIENCE);
+    assert.equal(page.session.notice, "");
 });
 
 test("an error is an answer too: the busy notice goes", async () => {
@@ -394,6 +434,24 @@ test("a kernel that is gone leaves a readable message, and is asked nothing", as
     assert.equal(page.session.notice, GONE, "not that it is busy");
 });
 
+test("a view that joins a lost kernel is not told that it is busy", () => {
+    const page = opened();
+    page.model.trigger("comm_live_update");
+    page.session.join(new FakeView());
+    page.clock.run(10 * PATIENCE);
+    assert.equal(page.session.notice, GONE);
+});
+
+test("a kernel that is back is not called busy for what was lost", () => {
+    const page = opened();
+    page.session.play(true);
+    page.model.trigger("comm_live_update");
+    page.session.play(false);
+    page.model.frame(1);
+    page.clock.run(10 * PATIENCE);
+    assert.equal(page.session.notice, "");
+});
+
 test("a line that takes no message is no exception", () => {
     const page = opened();
     page.model.dead = true;
@@ -414,4 +472,30 @@ test("a kernel that is back is asked for a frame, and play goes on", () => {
     assert.equal(page.model.ticks, 2);
     assert.equal(play(page, 1000, 20), 1);
     assert.ok(page.model.ticks > 20);
+});
+
+test("a browser's own clock: its functions refuse to be called on another object", async () => {
+    const names = ["setTimeout", "clearTimeout", "requestAnimationFrame"];
+    const kept = Object.fromEntries(names.map((name) => [name, globalThis[name]]));
+    const painters = [];
+    const own = { setTimeout, clearTimeout, requestAnimationFrame: (then) => painters.push(then) };
+    for (const name of names) {
+        globalThis[name] = function strict(...given) {
+            if (this !== undefined && this !== globalThis) throw new TypeError("Illegal invocation");
+            return own[name](...given);
+        };
+    }
+    try {
+        const model = new Model(), session = new Session(model);
+        session.join(new FakeView());
+        session.play(true);
+        model.answerTick();
+        assert.equal(painters.length, 1);
+        painters[0](123.4);
+        assert.equal(model.ticks, 2);
+        model.answerTick();
+        for (const id of session.timers.keys()) session.met(id);
+    } finally {
+        Object.assign(globalThis, kept);
+    }
 });
