@@ -325,6 +325,17 @@ def test_the_history_stays_small_and_reaches_everywhere():
     assert torch.equal(engine.snapshot().arrays["curve"], curve)
 
 
+def test_the_curve_ends_at_the_last_step_even_if_nobody_looked_there():
+    looked, blind = PlaygroundEngine(train=10, layers=()), PlaygroundEngine(train=10, layers=())
+    for engine in (looked, blind):
+        engine.step(MOST + 1)
+    looked.snapshot()
+    for engine in (looked, blind):
+        engine.scrub(5)
+    assert torch.equal(blind.snapshot().arrays["curve"], looked.snapshot().arrays["curve"])
+    assert blind.snapshot().arrays["curve"][-1, 0] == MOST + 1
+
+
 def test_going_on_unchanged_keeps_what_came_later_and_a_change_drops_it():
     engine = eventful()
     curve = engine.snapshot().arrays["curve"]
@@ -707,8 +718,8 @@ def test_the_description_states_the_facts():
 
 
 def test_losses_are_those_of_all_points(close):
-    engine = PlaygroundEngine(layers=(3,), activation="silu")
-    engine.step(9)
+    engine = PlaygroundEngine(layers=(3,), activation="silu", lr=0.3)
+    engine.step(99)
     model, run = engine.run.model, engine.run
     logits = model(run.problem.test_x).squeeze(1)
     losses = engine.snapshot().header["losses"]
@@ -716,9 +727,10 @@ def test_losses_are_those_of_all_points(close):
         nn.binary_cross_entropy_with_logits(logits, run.problem.test_y).item(), rel=1e-5
     )
     assert losses["test_accuracy"] == pytest.approx(((logits > 0).float() == run.problem.test_y).float().mean().item())
+    assert ((logits > 0) & (logits < 1)).any()
     train = nn.binary_cross_entropy_with_logits(model(run.x).squeeze(1), run.y).item()
     assert losses["train"] == pytest.approx(train, rel=1e-5)
-    assert engine.snapshot().arrays["curve"][-1].tolist() == pytest.approx([9, losses["train"], losses["test"]])
+    assert engine.snapshot().arrays["curve"][-1].tolist() == pytest.approx([99, losses["train"], losses["test"]])
 
 
 # To share.
