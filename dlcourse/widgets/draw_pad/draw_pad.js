@@ -212,7 +212,7 @@ class Answer {
     paint({ digit, probability, trouble, empty }, found) {
         this.digit.textContent = digit ?? "";
         this.digit.hidden = digit === null;
-        this.sure.textContent = trouble || (empty ? "Nothing drawn yet." : percent(probability));
+        this.sure.textContent = trouble || (empty ? "Nothing drawn yet." : `${percent(probability).replace(">", "more than")} sure`);
         this.sure.classList.toggle("dp-trouble", Boolean(trouble));
         this.list.classList.toggle("dp-idle", digit === null);
         this.rows.forEach((row, index) => {

@@ -20,7 +20,7 @@ from dlcourse.widgets.engine import Engine
 from dlcourse.widgets.params import Flag, Number
 from dlcourse.widgets.snapshot import Snapshot
 
-log = logging.getLogger("dlcourse.widgets")
+log = logging.getLogger(__name__)
 
 MOST_STROKES = 200
 MOST_POINTS = 4000  # of all strokes together
