@@ -265,6 +265,7 @@ class HingeLabEngine(Engine):
             "error": self.error,
             "first_error": self.errors[0],
             "lost": self.lost,
+            "warning": self.warning(),
             "run": {
                 "step": self.now.step,
                 "first": self.history[0].step,
@@ -303,11 +304,11 @@ class HingeLabEngine(Engine):
             knot, bend = hinges.knot(index), hinges.bend(index)
             what = "has no knot" if knot is None else f"has its knot at {number(knot)} and a bend of {number(bend)}"
             sentences.append(f"Hinge {index + 1}, {term(weight, bias, out)}, {what}.")
-        if self.lost:
-            sentences.append(self.warning())
-        return " ".join(sentences)
+        return " ".join(filter(None, [*sentences, self.warning()]))
 
     def warning(self) -> str:
+        if not self.lost:
+            return ""
         return "The next step would throw the curve out of sight, so it was not taken: the learning rate is too large."
 
     def to_code(self) -> str:
