@@ -478,8 +478,10 @@ def test_it_pauses_when_nobody_is_there(book, shown):
     count = kernel(book, "w.engine.count")
     book.page.wait_for_timeout(300)
     assert kernel(book, "w.engine.count") == count
+    kernel(book, "w._idle_limit = 600.0")
     play(shown)
     paint_on(shown, 3)
+    assert shown.locator(".dlc-note").inner_text() == ""
 
 
 @pytest.mark.parametrize("touched", [False, True], ids=["", "after a cell has touched it"])

@@ -167,7 +167,8 @@ class Book:
         self.page.on("pageerror", lambda error: self._said(f"{error}\n{error.stack}"))
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("websocket", lambda wire: self._asked(wire.url))
-        self.page.goto(lab.address_of(path.name), wait_until="domcontentloaded")
+        # reset: nothing of what earlier pages had open comes back.
+        self.page.goto(f"{lab.address_of(path.name)}&reset", wait_until="domcontentloaded")
         wait_for_the_kernel(self.page)
 
     def _said(self, text: str) -> None:
@@ -210,7 +211,8 @@ class Book:
     def output(self, index: int):
         """The place below one cell, scrolled into view."""
         self.page.evaluate(SCROLL_TO, index)
-        return self.page.locator(f".jp-Notebook [data-windowed-list-index='{index}'] .jp-Cell-outputArea")
+        panel = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+        return panel.locator(f"[data-windowed-list-index='{index}'] .jp-Cell-outputArea")
 
     def widget(self, index: int):
         """The root of the one widget below a cell, once it is there."""

@@ -47,7 +47,7 @@ export class Session {
         this.views.add(view);
         this.touched();
         if (this.frame) view.paint(this.frame);
-        this.hello();
+        if (!this.gone) this.hello();
     }
 
     leave(view) {
@@ -71,7 +71,9 @@ export class Session {
     }
 
     play(on) {
-        this.note("");
+        for (const view of this.views) view.forgive();
+        if (!this.gone) this.note("");
+        else if (on) return; // nobody would answer, and the note says so
         this.set("playing", on);
     }
 

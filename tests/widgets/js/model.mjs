@@ -90,6 +90,14 @@ export class FakeView {
     fail(message, detail) {
         this.errors.push([message, detail]);
     }
+
+    forgive() {
+        this.errors = [];
+    }
+
+    forgive() {
+        this.errors = [];
+    }
 }
 
 // A session with one view that has been painted once.

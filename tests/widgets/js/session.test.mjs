@@ -437,9 +437,32 @@ test("a kernel that is gone leaves a readable message, and is asked nothing", as
 test("a view that joins a lost kernel is not told that it is busy", () => {
     const page = opened();
     page.model.trigger("comm_live_update");
+    page.model.dead = true;
     page.session.join(new FakeView());
     page.clock.run(10 * PATIENCE);
     assert.equal(page.session.notice, GONE);
+});
+
+test("play starts nothing in a lost kernel and leaves the message, pause holds", () => {
+    const page = opened();
+    page.session.play(true);
+    page.model.trigger("comm_live_update");
+    page.session.play(false);
+    assert.equal(page.session.playing, false);
+    page.session.play(true);
+    assert.equal(page.session.playing, false);
+    page.clock.run(10 * PATIENCE);
+    assert.equal(page.session.notice, GONE);
+});
+
+test("play takes back what is said of an earlier fault, in every view", () => {
+    const page = opened(), second = new FakeView();
+    page.session.join(second);
+    page.session.play(true);
+    page.model.error(page.model.of("tick")[0].id, "no such step");
+    assert.deepEqual([page.view.errors.length, second.errors.length], [1, 1]);
+    page.session.play(true);
+    assert.deepEqual([page.view.errors.length, second.errors.length], [0, 0]);
 });
 
 test("a kernel that is back is not called busy for what was lost", () => {
