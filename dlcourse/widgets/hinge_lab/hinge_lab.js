@@ -159,7 +159,8 @@ class Chart {
 
     inside([x, y]) {
         const { x: left, y: top, width, height: high } = this.canvas.box;
-        return [Math.min(Math.max(x, left), left + width), Math.min(Math.max(y, top), top + high)];
+        const edge = RADIUS - 6; // a handle at the edge is to be seen whole
+        return [Math.min(Math.max(x, left), left + width), Math.min(Math.max(y, top + edge), top + high - edge)];
     }
 }
 
@@ -395,8 +396,9 @@ class Rows {
             show(value) {
                 if (asked.busy) return;
                 input.value = value ?? 0;
-                shown.textContent = text(value);
-                input.setAttribute("aria-valuetext", value === null ? "none" : text(value));
+                const words = value === null ? "none" : text(Number(value.toFixed(2)));
+                shown.textContent = words;
+                input.setAttribute("aria-valuetext", words);
             },
         };
     }
