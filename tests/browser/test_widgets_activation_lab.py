@@ -100,6 +100,7 @@ def test_what_a_teacher_hides_is_not_there(book, lab):
 def test_both_themes_are_accessible(book, lab, theme):
     before = pixels(lab.locator("canvas").first)
     book.theme(theme)
+    book.page.wait_for_selector("#jupyterlab-splash", state="detached")  # JupyterLab's own, over the whole page
     book.eval_in_kernel("lab.set(compare='gelu', x=-1.5)")
     lab.get_by_text("GELU").first.wait_for()
     book.settle(4)

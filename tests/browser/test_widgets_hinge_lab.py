@@ -159,6 +159,7 @@ def test_too_large_a_rate_is_said(book, lab):
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_both_themes_are_accessible(book, lab, theme):
     book.theme(theme)
+    book.page.wait_for_selector("#jupyterlab-splash", state="detached")  # JupyterLab's own, over the whole page
     book.settle(4)
     book.screenshot(f"hinge-lab-{theme.split()[-1].lower()}")
     assert axe(book) == []

@@ -292,7 +292,7 @@ class Bends extends Chart {
         const reach = this.scale(header);
         canvas.extent = [-3, 3, -reach, reach];
         canvas.draw((ctx) => {
-            canvas.axes({ xticks: 6, yticks: 4 });
+            canvas.axes({ xticks: 6, yticks: 5 });
             canvas.curve([-3, 3], [0, 0], { colour: palette.quiet, width: 1 });
             Object.assign(ctx, { textAlign: "left", textBaseline: "top", fillStyle: palette.ink });
             ctx.fillText("bend  a |w|", canvas.box.x + 8, canvas.box.y + 6);
