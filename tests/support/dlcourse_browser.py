@@ -155,20 +155,24 @@ class Book:
     """
 
     def __init__(self, context, lab: Lab, cells: list[str], name: str):
-        self.lab = lab
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         path = lab.home / "dlcourse-work" / f"{name}.ipynb"
         path.write_text(json.dumps(notebook), encoding="utf-8")
+        self.context, self.lab, self.path = context, lab, path
         self.console_errors: list[str] = []
         self.abroad: list[str] = []
-        self.page = context.new_page()
+        self.open()
+
+    def open(self) -> None:
+        """In a page of its own; after `page.close()`, once more, with the kernel as it is by then."""
+        self.page = self.context.new_page()
         self.page.on("console", lambda message: self._said(message.text) if message.type == "error" else None)
         self.page.on("pageerror", lambda error: self._said(f"{error}\n{error.stack}"))
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("websocket", lambda wire: self._asked(wire.url))
         # reset: nothing of what earlier pages had open comes back.
-        self.page.goto(f"{lab.address_of(path.name)}&reset", wait_until="domcontentloaded")
+        self.page.goto(f"{self.lab.address_of(self.path.name)}&reset", wait_until="domcontentloaded")
         wait_for_the_kernel(self.page)
 
     def _said(self, text: str) -> None:
@@ -267,10 +271,13 @@ class Book:
         if folder := os.environ.get("DLCOURSE_SCREENSHOTS"):
             self.page.screenshot(path=Path(folder, f"{name}.png"))
 
-    def reload(self) -> None:
-        """Save, and load the page again; the kernel stays."""
+    def save(self) -> None:
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+
+    def reload(self) -> None:
+        """Save, and load the page again; the kernel stays."""
+        self.save()
         self.page.reload(wait_until="domcontentloaded")
         wait_for_the_kernel(self.page)
 
