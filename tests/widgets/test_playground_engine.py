@@ -889,6 +889,7 @@ def test_an_own_model_trains_in_place_and_goes_back_exactly():
     x, y = own_points()
     engine = PlaygroundEngine(model=model, optimizer=optimizer, X=x.numpy(), y=y.bool().tolist(), batch_size=7)
     assert engine.values["lr"] == 0.02
+    torch.manual_seed(77)  # not where a step of an own model puts the stream
     stream = torch.random.get_rng_state()
     states = []
     for _ in range(12):
@@ -959,6 +960,33 @@ def test_own_random_numbers_differ_from_step_to_step():
     engine.step(2)
     assert len(set(drawn[:5])) == 5
     assert drawn[5:] == drawn[3:5]
+
+
+def test_the_last_linear_layer_is_the_output_whatever_follows_it():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1), torch.nn.Flatten(0))
+    header = PlaygroundEngine(model=model).snapshot().header
+    assert header["maps"] == [2, 4]
+    assert header["architecture"] == [2, 4, 1]
+    assert [layer["dead"] for layer in header["layers"]] == [0, 0]
+
+
+def test_of_a_model_that_is_no_sequential_the_layers_are_known_and_no_units():
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(2, 4), torch.nn.Linear(4, 1, bias=False)
+
+        def forward(self, x):
+            return self.second(self.first(x).relu())
+
+    engine = PlaygroundEngine(model=Two())
+    engine.step(2)
+    shown = engine.snapshot()
+    assert shown.header["maps"] == [2]
+    assert [layer["dead"] for layer in shown.header["layers"]] == [None, 0]
+    assert shown.arrays["weights"].shape == (8 + 4 + 4 + 1,)
+    with pytest.raises(ValueError, match="no bias"):
+        engine.set_bias(1, 0, 1.0)
 
 
 @pytest.mark.parametrize("name", ["features", "layers", "activation", "seed", "data", "noise", "train", "optimizer"])
