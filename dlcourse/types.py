@@ -25,4 +25,8 @@ DIMENSIONS: dict[str, str] = {
     "width": "columns of an image, left to right",
     "time": "positions in a sequence, first to last",
     "points": "places of a plot or of a generated set",
+    "train": "examples to learn from",
+    "test": "examples held back, to measure with",
+    "layers": "layers of a network, first to last",
+    "parameters": "all numbers that training may change, in one row",
 }

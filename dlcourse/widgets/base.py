@@ -14,7 +14,6 @@ Every browser window hears every message; by the id each knows what answers its 
 """
 
 import logging
-import threading
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
@@ -24,6 +23,7 @@ import traitlets
 
 from dlcourse.plot.show import Picture
 from dlcourse.widgets.engine import Engine
+from dlcourse.widgets.guard import Guard
 from dlcourse.widgets.params import Param
 from dlcourse.widgets.runner import Runner, Tick
 from dlcourse.widgets.snapshot import pack
@@ -72,7 +72,7 @@ class BaseWidget(anywidget.AnyWidget):
     ):
         """engine: one that exists already; else `engine_class` is made of the arguments given. Raises ValueError for
         a parameter or a name in `hide` that does not exist."""
-        self.guard = threading.RLock()
+        self.guard = Guard()
         self._heard: dict[str, Any] | None = None  # parameters of one message of a view, gathered
         self.engine = self.engine_class(**given) if engine is None else engine
         self.runner = runner or Tick()

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -36,9 +37,10 @@ def test_a_learner_opens_chapter_01_and_runs_it_to_the_end(start, page):
             assert errors == [], cell["source"]
         assert [output for output in cell["outputs"] if output.get("name") == "stderr"] == [], cell["source"]
 
-    figures, alts = look_through(page)
-    assert len(alts) == figures > 0
-    assert all(len(alt) > 20 for alt in alts)
+    shown = look_through(page)
+    assert len(shown.alts) == shown.figures > 0
+    assert all(len(alt) > 20 for alt in shown.alts)
+    assert shown.painted == shown.widgets > 0
     assert console == []
     assert abroad == []
 
@@ -50,20 +52,30 @@ def test_a_learner_opens_chapter_01_and_runs_it_to_the_end(start, page):
     assert subprocess.run(sync, cwd=lab.home, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-def look_through(page) -> tuple[int, list[str]]:
-    """Scroll to each cell with a figure: how many figures were put out, and the alternative texts of those drawn.
+class Shown(NamedTuple):
+    figures: int  # put out by the cells
+    alts: list[str]  # of the figures drawn in the page
+    widgets: int  # put out by the cells
+    painted: int  # widgets in the page with a picture from the kernel
+
+
+def look_through(page) -> Shown:
+    """Scroll to each cell with a figure or a widget, and look what is there.
 
     With DLCOURSE_SCREENSHOTS set to a folder, a picture of each place is left there.
     """
     folder = os.environ.get("DLCOURSE_SCREENSHOTS")
     counts = page.evaluate(
-        """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells).map(
-            cell => (cell.toJSON().outputs ?? []).map(o => [o.data?.["text/html"] ?? ""].flat().join("")
-                .split("<img ").length - 1).reduce((a, b) => a + b, 0))"""
+        """() => Array.from(window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells).map(cell => {
+            const found = (cell.toJSON().outputs ?? []).map(output => output.data ?? {});
+            const live = found.filter(data => "application/vnd.jupyter.widget-view+json" in data);
+            const kept = found.filter(data => !live.includes(data)).map(data => [data["text/html"] ?? ""].flat());
+            return [kept.flat().join("").split("<img ").length - 1, live.length];
+        })"""
     )
-    alts = {}
-    for index, count in enumerate(counts):
-        if not count and index:
+    alts, painted = {}, 0
+    for index, (figures, widgets) in enumerate(counts):
+        if not (figures or widgets) and index:
             continue
         page.evaluate(
             """async index => {
@@ -72,14 +84,16 @@ def look_through(page) -> tuple[int, list[str]]:
             }""",
             index,
         )
-        drawn = page.eval_on_selector_all(
-            f".jp-Notebook [data-windowed-list-index='{index}'] .jp-OutputArea img",
-            "images => images.map(image => [image.src, image.alt])",
+        area = page.locator(f".jp-Notebook [data-windowed-list-index='{index}'] .jp-OutputArea")
+        if widgets:
+            area.locator(".dlc[data-frames]").first.wait_for()
+            painted += area.locator(".dlc[data-frames]").count()
+        alts |= dict(
+            area.locator("img").evaluate_all("images => images.map(image => [image.src, image.alt])") if figures else []
         )
-        alts |= dict(drawn)
         if folder:
             page.screenshot(path=Path(folder, f"01-neurons-{index:03}.png"))
-    return sum(counts), list(alts.values())
+    return Shown(sum(it[0] for it in counts), list(alts.values()), sum(it[1] for it in counts), painted)
 
 
 def test_a_taken_port_is_no_obstacle_and_ctrl_c_ends_it(start):

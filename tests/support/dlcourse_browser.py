@@ -256,6 +256,7 @@ class Book:
                     === (getComputedStyle(document.body).getPropertyValue("--jp-layout-color1").trim() === "white")""",
             arg=name,
         )
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it covers the page while styles load
 
     def settle(self, frames: int = 2) -> None:
         """Wait for that many painted frames."""

@@ -1,6 +1,7 @@
 """The smallest widget that has everything the base offers: a counter that fills a square, for tests."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,7 @@ class DemoEngine(Engine):
     """Counts, and remembers nothing else."""
 
     name = "demo"
-    params = {
+    params: ClassVar = {
         "level": Number(label="Level", help="How bright the square is.", default=0.5, low=0, high=1),
         "rate": Number(label="Rate", default=0.03, low=1e-4, high=10, log=True),
         "strength": Number(label="Strength", default=0.0, low=1e-5, high=1, log=True, zero=True),

@@ -116,8 +116,10 @@ def test_hello_is_answered_by_one_frame_with_its_arrays(demo):
     np.testing.assert_array_equal(field(line), widget.engine.snapshot().arrays["field"])
     assert len(line.messages()[-1][1]) == 1
     assert widget.engine.count == 45
-    line.hello()
-    assert len(line.of("frame")) == 2, "a second view gets one too"
+    line.move(playing=True)
+    (frame,) = line.say(kind="hello", id="hello-1")
+    assert (frame["tick"], frame["header"]["run"]["step"]) == (None, 45), "a second view gets one too; nothing steps"
+    assert widget.engine.count == 45
 
 
 def test_a_tick_steps_only_while_playing_and_exactly_as_often_as_the_speed_says(demo):

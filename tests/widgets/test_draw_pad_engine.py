@@ -205,6 +205,18 @@ def test_the_network_of_chapter_00_reads_what_is_drawn(seed):
     assert share_read(network, prepare=False) < 0.25  # nothing of this is for show
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_small_in_a_corner_it_is_read_only_with_preparation(seed):
+    """As chapter 00 says."""
+    right = {}
+    for prepare in (True, False):
+        small = [[[(0.4 * x, 0.4 * y) for x, y in points] for points in digit(which)] for which in range(10)]
+        pads = [pad_with(strokes, trained(seed), prepare=prepare, pen=0.05) for strokes in small]
+        right[prepare] = sum(pad.digit == which for which, pad in enumerate(pads))
+    assert right[True] >= 9
+    assert right[False] <= 3
+
+
 def upright_ones_read(network) -> int:
     """Of 21: the example 1 and two with a lower flag, not slanted, with seven pens."""
     ones = ["36,36 46,27 54,16 | 54,50 53,84", "36,44 46,32 54,16 | 54,50 53,84", "38,46 47,33 54,15 | 54,50 54,86"]

@@ -82,7 +82,7 @@ def eventful(**values):
 
 @pytest.mark.parametrize("activation", network.ACTIVATIONS)
 def test_a_step_follows_the_gradient_of_a_network_written_by_hand(activation, close):
-    engine = PlaygroundEngine(activation=activation, layers=(3, 2), batch_size=200, lr=0.5, seed=3)
+    engine = PlaygroundEngine(activation=activation, layers=(3, 2), batch_size=200, lr=0.5, optimizer="sgd", seed=3)
     before = [parameter.detach().clone().requires_grad_() for parameter in engine.run.model.parameters()]
     bend = (lambda x: x) if activation == "linear" else getattr(nn, activation)
     w1, b1, w2, b2, w3, b3 = before
@@ -100,8 +100,8 @@ def test_a_step_follows_the_gradient_of_a_network_written_by_hand(activation, cl
 
 @pytest.mark.parametrize(("kind", "cost"), [("l1", torch.sign), ("l2", lambda w: 2 * w)])
 def test_a_penalty_pulls_at_weights_and_not_at_biases(kind, cost):
-    plain = PlaygroundEngine(lr=0.1, seed=5)
-    pulled = PlaygroundEngine(lr=0.1, seed=5, regularisation=kind, strength=0.5)
+    plain = PlaygroundEngine(lr=0.1, optimizer="sgd", seed=5)
+    pulled = PlaygroundEngine(lr=0.1, optimizer="sgd", seed=5, regularisation=kind, strength=0.5)
     first = [layer.weight.detach().clone() for layer in network.linears(plain.run.model)]
     plain.step()
     pulled.step()
@@ -995,7 +995,7 @@ def test_what_means_nothing_beside_their_own_is_refused(name):
     x, y = own_points()
     engine = PlaygroundEngine(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), X=x, y=y)
     other = {"features": ["x2"], "layers": [3], "activation": "relu", "seed": 3, "data": "xor", "noise": 0.2}
-    other |= {"train": 50, "optimizer": "adam"}
+    other |= {"train": 50, "optimizer": "rmsprop"}
     with pytest.raises(ValueError, match=f"{name} cannot be set here: the .* your own"):
         engine.set(**{name: other[name]})
     assert engine.values[name] == PARAMS[name].default
@@ -1012,6 +1012,18 @@ def test_own_points_alone_keep_the_playgrounds_network():
     assert sorted(together.tolist()) == sorted(x.tolist())
     engine.add_points([[5.5555, 3, 1]])
     assert engine.run.x[-1].tolist() == [pytest.approx(5.56), 3]
+
+
+def test_of_many_points_the_snapshot_shows_the_drawn_ones():
+    x, y = own_points(1500)
+    engine = PlaygroundEngine(X=x, y=y)
+    engine.add_points([[5.5, 3.25, 1]])
+    shown = engine.snapshot()
+    pack(shown)
+    assert shown.header["points"] == {"train": 1051, "test": 450, "drawn": 1}
+    assert shown.arrays["train_points"].shape == (700, 3)
+    assert shown.arrays["train_points"][-1].tolist() == [5.5, 3.25, 1]
+    assert shown.arrays["test_points"].shape == (200, 3)
 
 
 def test_small_fields_keep_their_digits():

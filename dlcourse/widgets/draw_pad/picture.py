@@ -17,7 +17,7 @@ def picture(engine: DrawPadEngine) -> Picture:
     """The drawing, the image made of it and the ten probabilities, side by side; below, the same in words."""
     found, trouble = engine.tried()
     ratios = [1, 1, 1.2] if engine.read is not None else [1, 1]
-    fig, axes = plot.figure(1, len(ratios), width=2.4 * sum(ratios), height=2.7, width_ratios=ratios)
+    fig, axes = plot.figure(1, len(ratios), width=2.4 * sum(ratios), height=2.5, width_ratios=ratios)
     centres = (torch.arange(FINE, device="cpu") + 0.5) / FINE
     pieces = segments([stroke.points for stroke in engine.drawing.strokes])
     drawn = painted(pieces, set(engine.drawing.cells), engine.values["pen"], centres, centres)

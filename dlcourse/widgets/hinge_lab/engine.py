@@ -369,7 +369,7 @@ class HingeLabEngine(Engine):
 
     # ------------------------------------------------------------------ inside
 
-    def _aim(self) -> Float[Tensor, " places"]:
+    def _aim(self) -> Float[Tensor, " points"]:
         """The target at its places."""
         if self.values["target"] != DRAWN:
             return TARGETS[self.values["target"]][0](self.x)

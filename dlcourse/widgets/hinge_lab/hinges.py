@@ -37,11 +37,11 @@ CHAPTER = ((1.0, 1.0, -2.0), (0.5, -2.0, -2.0), (1.0, -3.0, 0.5))  # weight, bia
 
 
 class Hinges(NamedTuple):
-    """The network's numbers, float32. weight, bias, out (hinges,); offset (), the constant c."""
+    """The network's numbers, float32. weight, bias, out (hidden,), one of each a hinge; offset (), the constant c."""
 
-    weight: Float[Tensor, " hinges"]
-    bias: Float[Tensor, " hinges"]
-    out: Float[Tensor, " hinges"]
+    weight: Float[Tensor, " hidden"]
+    bias: Float[Tensor, " hidden"]
+    out: Float[Tensor, " hidden"]
     offset: Float[Tensor, ""]
 
     def __call__(self, x: Float[Tensor, " points"]) -> Float[Tensor, " points"]:
@@ -49,7 +49,7 @@ class Hinges(NamedTuple):
         inner = self.weight[:, None], self.bias
         return models.two_layer(x[:, None], *inner, self.out[None], self.offset[None])[:, 0]
 
-    def parts(self, x: Float[Tensor, " points"]) -> Float[Tensor, "hinges points"]:
+    def parts(self, x: Float[Tensor, " points"]) -> Float[Tensor, "hidden points"]:
         """What each hinge adds, a relu(w x + b)."""
         return self.out[:, None] * nn.relu(self.weight[:, None] * x + self.bias[:, None])
 
@@ -96,9 +96,9 @@ def hinges_of(weight: Any, bias: Any, out: Any, offset: Any = 0.0) -> Hinges:
 class Moment(NamedTuple):
     """One moment of a run. theta: weights, biases, outs and offset in a row; m, v, age: Adam's averages."""
 
-    theta: Float[Tensor, " numbers"]
-    m: Float[Tensor, " numbers"]
-    v: Float[Tensor, " numbers"]
+    theta: Float[Tensor, " parameters"]
+    m: Float[Tensor, " parameters"]
+    v: Float[Tensor, " parameters"]
     age: int
     step: int
 

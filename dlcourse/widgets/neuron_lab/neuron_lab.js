@@ -175,6 +175,11 @@ class Chart {
         }));
     }
 
+    // The newest frame, even if it is painted only with the next screen frame: a fast key builds on the one before.
+    get frame() {
+        return this.view.frame;
+    }
+
     // The arrow keys as steps (across, up); with Shift five times finer.
     key(event, then) {
         const steps = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -267,7 +272,6 @@ class Chart {
     }
 
     paint(frame) {
-        this.frame = frame;
         const { canvas } = this;
         const { weight, bias, extent, selected } = frame.header;
         canvas.extent = extent;

@@ -33,7 +33,7 @@ PARAMS = {
         label="Activation", default="tanh", options=tuple(ACTIVATIONS), help="The bend after each hidden layer."
     ),
     "optimizer": Choice(
-        label="Optimiser", default="sgd", options=tuple(OPTIMIZERS), help="How a gradient becomes a step."
+        label="Optimiser", default="adam", options=tuple(OPTIMIZERS), help="How a gradient becomes a step."
     ),
     "lr": Number(label="Learning rate", default=0.03, low=1e-4, high=10.0, log=True, help="How far a step goes."),
     "batch_size": Whole(

@@ -29,7 +29,7 @@ CALLS = {
     "blobs": lambda n, noise, source: data.blobs(n, noise=noise, classes=2, generator=source),
     "xor": lambda n, noise, source: corners(n, noise, source),
 }
-SCALES = {"moons": 1.6, "circles": 2.5, "spirals": 2.8, "blobs": 0.9, "xor": 3.4}
+SCALES = {"moons": 2.0, "circles": 2.5, "spirals": 2.8, "blobs": 0.9, "xor": 3.4}
 CENTRES = {"moons": (0.5, 0.25), "xor": (0.5, 0.5)}  # of the others: the origin
 FEATURES = {
     "x1": lambda x1, x2: x1,

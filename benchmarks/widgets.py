@@ -1,0 +1,409 @@
+"""The Playground's canvas beside three ways to show the same with matplotlib: what each costs, what each paints.
+
+All of them run the Playground's default run, five steps an update, and show its decision field (100 x 100) with the
+training points and both loss curves, one after the other in one JupyterLab and one headless chromium on this machine.
+The matplotlib pictures show less than the canvas view does (no network, no maps of its units, no table).
+
+- canvas: `dlcourse.widgets.Playground`, playing.
+- new figure: an Output widget, `clear_output(wait=True)` and a new figure each time.
+- reused figure: one Agg figure whose artists are changed, its PNG put into an `ipywidgets.Image`.
+- ipympl: the same figure, kept in the browser by ipympl. Left out where ipympl is not installed.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import signal
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests/support"))
+
+from dlcourse_browser import ABROAD, CHROMIUM, FLAGS, VIEWPORT, Book, Lab  # noqa: E402
+
+# ---- the kernel's side
+
+SHARED = """
+import asyncio, io, json, statistics, time
+from dlcourse.widgets.playground.engine import PlaygroundEngine
+
+training = 0.0
+def timed(engine):
+    # Counts the CPU seconds that its steps take.
+    step = engine.step
+    def timed_step(n=1):
+        global training
+        start = time.process_time()
+        step(n)
+        training += time.process_time() - start
+    engine.step = timed_step
+    return engine
+
+def draw(figure, engine):
+    # The two panels of the Playground's still picture. Returns what changes from step to step.
+    snapshot = engine.snapshot()
+    field, curve, points = (snapshot.arrays[name] for name in ("field", "curve", "train_points"))
+    extent = snapshot.header["extent"]
+    left, right = figure.subplots(1, 2)
+    image = left.imshow(field, cmap="coolwarm", vmin=0, vmax=254, origin="lower", extent=extent)
+    for label, marker in ((0, "o"), (1, "^")):
+        of = points[points[:, 2] == label]
+        left.scatter(of[:, 0], of[:, 1], marker=marker, edgecolors="black", s=25)
+    lines = [right.plot(curve[:, 0], curve[:, column], label=name)[0] for column, name in ((1, "train"), (2, "test"))]
+    right.set(xlabel="step", ylabel="loss", ylim=(0, 1))
+    right.legend(loc="upper right")
+    return image, lines, right
+
+def redraw(parts, engine):
+    image, lines, right = parts
+    arrays = engine.snapshot().arrays
+    curve = arrays["curve"]
+    image.set_data(arrays["field"])
+    for column, line in enumerate(lines, start=1):
+        line.set_data(curve[:, 0], curve[:, column])
+    right.set_xlim(0, max(1, curve[-1, 0]))
+
+async def drive(engine, update, seconds):
+    # As fast as it goes, letting the kernel hear the browser in between. The first updates warm up and do not count.
+    for _ in range(5):
+        engine.step(5)
+        update()
+        await asyncio.sleep(0.05)
+    count, start, cpu, before = 0, time.perf_counter(), time.process_time(), training
+    while time.perf_counter() - start < seconds:
+        engine.step(5)
+        update()
+        count += 1
+        await asyncio.sleep(0)
+    cpu, seconds = time.process_time() - cpu, time.perf_counter() - start
+    print(json.dumps({"updates": count, "cpu": cpu, "training": training - before, "seconds": seconds}))
+
+def median_ms(work, times=200, warm=20):
+    spent = []
+    for index in range(times + warm):
+        start = time.process_time()
+        work()
+        spent.append(1000 * (time.process_time() - start))
+    return statistics.median(spent[warm:])
+"""
+
+NEW_FIGURE = [
+    SHARED
+    + """
+import ipywidgets
+import matplotlib.pyplot as plt
+from IPython.display import clear_output, display
+engine, out = timed(PlaygroundEngine()), ipywidgets.Output()
+def update():
+    figure = plt.figure(figsize=(8, 3.6))
+    draw(figure, engine)
+    with out:
+        clear_output(wait=True)
+        display(figure)
+    plt.close(figure)
+update()
+out""",
+    "await drive(engine, update, SECONDS)",
+    """stream = io.BytesIO()
+figure = plt.figure(figsize=(8, 3.6))
+draw(figure, engine)
+figure.savefig(stream, format="png")
+plt.close(figure)
+stream.tell()""",
+]
+
+REUSED_FIGURE = [
+    SHARED
+    + """
+import ipywidgets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+engine, picture = timed(PlaygroundEngine()), ipywidgets.Image(format="png")
+figure = Figure(figsize=(8, 3.6))
+canvas = FigureCanvasAgg(figure)
+parts = draw(figure, engine)
+def update():
+    redraw(parts, engine)
+    stream = io.BytesIO()
+    canvas.print_png(stream, pil_kwargs={"compress_level": 1})  # the fastest
+    picture.value = stream.getvalue()
+update()
+picture""",
+    "await drive(engine, update, SECONDS)",
+    "len(picture.value)",
+]
+
+IPYMPL = [
+    SHARED
+    + """
+%matplotlib widget
+import matplotlib.pyplot as plt
+engine = timed(PlaygroundEngine())
+with plt.ioff():
+    figure = plt.figure(figsize=(8, 3.6))
+parts = draw(figure, engine)
+figure.canvas.header_visible = False
+sizes, send = [0], figure.canvas.send_binary
+def counted(data):
+    sizes.append(len(data))
+    send(data)
+figure.canvas.send_binary = counted
+def update():
+    redraw(parts, engine)
+    figure.canvas.draw()
+figure.canvas""",
+    "await drive(engine, update, SECONDS)",
+    "statistics.median(sizes)",
+]
+
+CANVAS = [
+    SHARED
+    + """
+from dlcourse.widgets import Playground
+from dlcourse.widgets.snapshot import pack
+w = Playground()
+timed(w.engine)
+w""",
+    """
+end = time.monotonic() + 3
+while time.monotonic() < end:
+    sum(range(1000))""",
+]
+
+# ---- the page's side
+
+# How often, in `seconds`, a picture differed from the one painted before it, as the eye would see it: small copies of
+# what stands in the cell's output, taken once a screen frame. blank: frames in which no picture was there at all.
+WATCH = """async ([index, selector, seconds]) => {
+    const area = document.querySelector(`[data-windowed-list-index='${index}'] .jp-Cell-outputArea`);
+    const small = Object.assign(document.createElement("canvas"), { width: 160, height: 72 });
+    const context = small.getContext("2d", { willReadFrequently: true });
+    const start = performance.now();
+    let [painted, blank, frames, last] = [0, 0, 0, null];
+    while (performance.now() - start < 1000 * seconds) {
+        await new Promise(requestAnimationFrame);
+        frames += 1;
+        const source = [...area.querySelectorAll(selector)].find(it => it.clientWidth > 100);
+        if (!source || (source.tagName === "IMG" && !(source.complete && source.naturalWidth))) {
+            blank += 1;
+            continue;
+        }
+        context.clearRect(0, 0, 160, 72);
+        context.drawImage(source, 0, 0, 160, 72);
+        let hash = 0;
+        const pixels = new Uint32Array(context.getImageData(0, 0, 160, 72).data.buffer);
+        for (const value of pixels) hash = (hash * 31 + value) | 0;
+        if (last !== null && hash !== last) painted += 1;
+        last = hash;
+    }
+    const passed = (performance.now() - start) / 1000;
+    return { painted: painted / passed, blank: blank / frames, screen: frames / passed };
+}"""
+
+# Moves the learning rate's slider to each place in turn, and notes when.
+MOVE = """async ([places, every]) => {
+    const input = document.querySelector(".dlc input[name=lr]"), sent = [];
+    for (const place of places) {
+        input.value = place;
+        sent.push(performance.timeOrigin + performance.now());
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+        await new Promise(done => setTimeout(done, every * (0.8 + 0.4 * Math.random())));
+    }
+    return sent;
+}"""
+# The kernel notes when it heard, and what.
+HEAR = """heard = []
+def hear(change):
+    heard.append([1000 * time.time(), change.new])
+w.observe(hear, "lr")"""
+PLACES = list(range(20, 80, 3))  # 20 of the slider's 100
+
+
+COUNTERS = "print(json.dumps([w.engine.run.at, time.process_time(), training, time.perf_counter()]))"
+FRAME = """content, buffers = pack(w.engine.snapshot())
+len(json.dumps(content)) + sum(map(len, buffers))"""
+
+
+def watched(book: Book, seconds: float) -> dict:
+    """One matplotlib variant: its cells, run and watched."""
+    book.run(0)
+    book.output(0).locator("canvas, img").first.wait_for()
+    book.settle(10)
+    book.run_async(1)
+    book.page.wait_for_timeout(1000)  # the warm-up
+    seen = book.page.evaluate(WATCH, [0, "canvas, img", 0.8 * seconds])
+    while not (outputs := book.outputs(1)):
+        book.page.wait_for_timeout(100)
+    texts = [output.get("text", "") for output in outputs]
+    measured = json.loads(next((text for text in texts if text.startswith("{")), "") or fail(str(outputs)))
+    size = float(book.run(2)[0]["data"]["text/plain"])
+    return {**measured, **seen, "bytes": size}
+
+
+def fail(why: str):
+    raise SystemExit(f"a cell of the benchmark failed: {why}")
+
+
+def canvas(book: Book, seconds: float) -> dict:
+    """Our view: played, watched, its parts measured one by one."""
+
+    def number(code: str) -> float:
+        return float(book.eval_in_kernel(code))
+
+    book.run(0)
+    root = book.widget(0)
+    root.locator(".pg-field").wait_for()
+    book.settle(10)
+    play = root.locator(".dlc-play")
+    play.click()
+    book.page.wait_for_timeout(1000)  # the warm-up
+    before = json.loads(book.eval_in_kernel(COUNTERS))
+    seen = book.page.evaluate(WATCH, [0, ".pg-field", seconds])
+    after = json.loads(book.eval_in_kernel(COUNTERS))
+    playing = latencies(book)
+    play.click()
+    busy = latencies(book, cell=1)
+    idle = latencies(book)
+    steps, cpu, training, passed = (b - a for a, b in zip(before, after, strict=True))
+    return {
+        **seen,
+        "updates": steps / 5,
+        "cpu": cpu,
+        "training": training,
+        "seconds": passed,
+        "bytes": number(FRAME),
+        "snapshot": number("median_ms(w.engine.snapshot)"),
+        "latency": {"idle": idle, "while it trains": playing, "while another cell is busy": busy},
+    }
+
+
+def latencies(book: Book, cell: int | None = None) -> list[float]:
+    """Milliseconds from the slider's event in the page to the kernel's hearing of that value."""
+    book.eval_in_kernel("w.lr = 0.0001")
+    book.eval_in_kernel(HEAR)
+    if cell is not None:
+        book.run_async(cell)
+        book.page.wait_for_timeout(300)
+    sent = book.page.evaluate(MOVE, [PLACES, 120])
+    if cell is not None and not running(book, cell):
+        fail("the busy cell was done before the slider was: this machine is too slow for the comparison")
+    heard = json.loads(book.eval_in_kernel("w.unobserve(hear, 'lr')\nprint(json.dumps(heard))"))
+    # Values rise from place to place. One that was overtaken on the way counts until a later one was heard.
+    values = [1e-4 * (10 / 1e-4) ** (place / 100) for place in PLACES]
+    return [
+        min((when - start for when, value in heard if value > 0.9 * wanted), default=float("inf"))
+        for start, wanted in zip(sent, values, strict=True)
+    ]
+
+
+def running(book: Book, cell: int) -> bool:
+    return book.page.evaluate(
+        "index => window.jupyterapp.shell.currentWidget.content.widgets[index].model.executionState === 'running'", cell
+    )
+
+
+# ---- the report
+
+
+def report(results: dict[str, dict]) -> bool:
+    """Print the table and the targets; whether all targets are met."""
+    ours = results["canvas"]
+    row = "{:14} {:>11} {:>11} {:>8} {:>11} {:>11} {:>8} {:>9}".format
+    print(row("CPU ms/update:", "training", "picture", "ratio", "painted/s", "updates/s", "blank", "KB/frame"))
+    for name, it in results.items():
+        rates = f"{it['painted']:.1f}", f"{it['updates'] / it['seconds']:.1f}"
+        costs = f"{per_update(it, 'training'):.2f}", f"{picture(it):.2f}", f"{picture(it) / picture(ours):.1f}"
+        print(row(name, *costs, *rates, f"{it['blank']:.0%}", f"{it['bytes'] / 1024:.1f}"))
+    print(EXPLAINED)
+    peers = {name: it for name, it in results.items() if name != "canvas"}
+    best = min(peers, key=lambda name: picture(peers[name]))
+    ratio = picture(peers[best]) / picture(ours)
+    checks = [
+        (f"snapshot {ours['snapshot']:.2f} CPU ms", "at most 5", ours["snapshot"] <= 5),
+        (f"{ours['painted']:.1f} painted frames/s", "at least 20", ours["painted"] >= 20),
+        (f"{best}, the best of the others, takes {ratio:.1f} times the CPU", "at least 25", ratio >= 25),
+        (f"frame {ours['bytes'] / 1024:.1f} KB", "at most 64", ours["bytes"] <= 64 * 1024),
+    ]
+    for when, values in ours["latency"].items():
+        median = statistics.median(values)
+        said = f"slider to kernel {when}: median {median:.0f} ms, longest {max(values):.0f}"
+        checks.append((said, "below 250", median < 250))
+    for said, wanted, met in checks:
+        print(f"{'PASS ' if met else 'short'}  {said} (wanted: {wanted})")
+    whole = per_update(peers[best], "cpu") / per_update(ours, "cpu")
+    print(f"       with the training, which both do: {whole:.1f} times")
+    return all(met for _, _, met in checks)
+
+
+EXPLAINED = """CPU: process time of the kernel, all its threads. picture: what an update takes beside the five steps of
+training, from the engine's state to the message. ratio: to the canvas. painted: pictures in the page that differ from
+the one before. blank: share of the screen's frames with no picture in the cell's output.
+"""
+
+
+def per_update(it: dict, what: str) -> float:
+    """Milliseconds."""
+    return 1000 * it[what] / it["updates"]
+
+
+def picture(it: dict) -> float:
+    return per_update(it, "cpu") - per_update(it, "training")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: python benchmarks/widgets.py --seconds 5\n\nexit status: 0 if every target is met, else 1",
+    )
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long each variant is watched (default: 8)")
+    seconds = parser.parse_args().seconds
+    if CHROMIUM is None:
+        raise SystemExit("this benchmark needs chromium: apt-get install chromium")
+    variants = {
+        "canvas": (CANVAS, canvas),
+        "new figure": (NEW_FIGURE, watched),
+        "reused figure": (REUSED_FIGURE, watched),
+    }
+    if importlib.util.find_spec("ipympl"):
+        variants["ipympl"] = (IPYMPL, watched)
+    else:
+        print("ipympl is not installed, so it is left out; to compare with it: pip install ipympl", file=sys.stderr)
+    results = {}
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["DLCOURSE_PROGRESS"] = "0"
+        lab = Lab(Path(home))
+        try:
+            measure(lab, variants, seconds, results)
+        finally:
+            lab.kill()
+    return 0 if report(results) else 1
+
+
+def measure(lab: Lab, variants: dict, seconds: float, results: dict) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(viewport=VIEWPORT)
+        context.route(ABROAD, lambda route: route.abort())
+        for name, (cells, measured) in variants.items():
+            print(f"{name} ...", file=sys.stderr)
+            book = Book(context, lab, [cell.replace("SECONDS", str(seconds)) for cell in cells], name.replace(" ", "-"))
+            results[name] = measured(book, seconds)
+            if book.abroad:
+                print(f"  it asked for {book.abroad}", file=sys.stderr)
+            book.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

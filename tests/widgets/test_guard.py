@@ -1,0 +1,49 @@
+import threading
+
+import pytest
+import torch
+
+from dlcourse.widgets.guard import Guard
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_while_it_is_held_torch_keeps_to_one_thread():
+    guard = Guard()
+    with guard:
+        with guard:
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
+
+
+def test_an_exception_gives_everything_back():
+    guard = Guard()
+    with pytest.raises(KeyError), guard:
+        raise KeyError
+    assert torch.get_num_threads() == 2
+    assert elsewhere(guard, wait=5)
+
+
+def test_another_thread_waits():
+    guard = Guard()
+    with guard:
+        assert not elsewhere(guard, wait=0.1)
+
+
+def elsewhere(guard, *, wait: float) -> bool:
+    """Whether another thread gets the guard within that many seconds."""
+    entered = threading.Event()
+
+    def enter():
+        with guard:
+            entered.set()
+
+    threading.Thread(target=enter, daemon=True).start()
+    return entered.wait(wait)
