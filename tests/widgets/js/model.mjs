@@ -59,9 +59,9 @@ export class Model {
         this.trigger("msg:custom", content, [new DataView(new Uint8Array([step, 255]).buffer)]);
     }
 
-    // The answer to the latest tick.
+    // The answer to the oldest tick that has none.
     answerTick(step = this.ticks) {
-        this.frame(step, this.of("tick").at(-1).id);
+        this.frame(step, [...this.open][0]);
     }
 
     answer(id, result) {
@@ -76,7 +76,7 @@ export class Model {
 
 export class FakeView {
     constructor({ visible = true, reduced = false } = {}) {
-        Object.assign(this, { visible, reduced, painted: [], heardOf: [], errors: [] });
+        Object.assign(this, { visible, reduced, painting: false, painted: [], heardOf: [], errors: [] });
     }
 
     paint(frame) {
@@ -89,10 +89,6 @@ export class FakeView {
 
     fail(message, detail) {
         this.errors.push([message, detail]);
-    }
-
-    forgive() {
-        this.errors = [];
     }
 
     forgive() {
