@@ -1,13 +1,16 @@
 """The Playground's canvas beside three ways to show the same with matplotlib: what each costs, what each paints.
 
 All of them run the Playground's default run, five steps an update, and show its decision field (100 x 100) with the
-training points and both loss curves, one after the other in one JupyterLab and one headless chromium on this machine.
-The matplotlib pictures show less than the canvas view does (no network, no maps of its units, no table).
+training points, both loss curves, and the network: a map of each unit (25 x 25) and a line for each weight. One after
+the other, in one JupyterLab and one headless chromium on this machine.
 
 - canvas: `dlcourse.widgets.Playground`, playing.
 - new figure: an Output widget, `clear_output(wait=True)` and a new figure each time.
 - reused figure: one Agg figure whose artists are changed, its PNG put into an `ipywidgets.Image`.
 - ipympl: the same figure, kept in the browser by ipympl. Left out where ipympl is not installed.
+
+All four are driven by the same loop in a cell, on one torch thread. The canvas is then measured a second time as
+learners use it: the view plays, and each frame is asked for and answered over Jupyter's messages, which cost CPU too.
 """
 
 import argparse
@@ -29,8 +32,11 @@ from dlcourse_browser import ABROAD, CHROMIUM, FLAGS, VIEWPORT, Book, Lab  # noq
 
 SHARED = """
 import asyncio, io, json, statistics, time
+import torch
+from matplotlib.collections import LineCollection
 from dlcourse.widgets.playground.engine import PlaygroundEngine
 
+torch.set_num_threads(1)  # more would spin beside these tiny networks, and be counted as the picture's cost
 training = 0.0
 def timed(engine):
     # Counts the CPU seconds that its steps take.
@@ -44,28 +50,52 @@ def timed(engine):
     return engine
 
 def draw(figure, engine):
-    # The two panels of the Playground's still picture. Returns what changes from step to step.
+    # The same three panels as the view has. Returns what changes from step to step.
     snapshot = engine.snapshot()
-    field, curve, points = (snapshot.arrays[name] for name in ("field", "curve", "train_points"))
-    extent = snapshot.header["extent"]
-    left, right = figure.subplots(1, 2)
-    image = left.imshow(field, cmap="coolwarm", vmin=0, vmax=254, origin="lower", extent=extent)
+    arrays, header = snapshot.arrays, snapshot.header
+    middle, left, right = figure.subplots(1, 3, width_ratios=[1.3, 1, 1.2])
+    figure.subplots_adjust(left=0.02, right=0.98, wspace=0.25, bottom=0.15)
+    field = left.imshow(arrays["field"], cmap="coolwarm", vmin=0, vmax=254, origin="lower", extent=header["extent"])
+    points = arrays["train_points"]
     for label, marker in ((0, "o"), (1, "^")):
         of = points[points[:, 2] == label]
         left.scatter(of[:, 0], of[:, 1], marker=marker, edgecolors="black", s=25)
-    lines = [right.plot(curve[:, 0], curve[:, column], label=name)[0] for column, name in ((1, "train"), (2, "test"))]
+    curve = arrays["curve"]
+    curves = [right.plot(curve[:, 0], curve[:, column], label=name)[0] for column, name in ((1, "train"), (2, "test"))]
     right.set(xlabel="step", ylabel="loss", ylim=(0, 1))
     right.legend(loc="upper right")
-    return image, lines, right
+    columns = [*header["maps"], 1]
+    at = [[(layer, (many - 1) / 2 - unit) for unit in range(many)] for layer, many in enumerate(columns)]
+    ways = [(a, b) for before, after in zip(at, at[1:]) for b in after for a in before]  # as the weights are listed
+    lines = middle.add_collection(LineCollection(ways, linewidths=widths(header, arrays)))
+    places = [place for layer in at[:-1] for place in layer]
+    maps = [middle.imshow(picture, cmap="coolwarm", vmin=0, vmax=254, origin="lower", zorder=2,
+                          extent=(x - 0.2, x + 0.2, y - 0.4, y + 0.4))
+            for picture, (x, y) in zip(arrays["maps"], places, strict=True)]
+    middle.set(xlim=(-0.5, len(at) - 0.5), ylim=(-max(columns) / 2, max(columns) / 2), aspect="auto")
+    middle.axis("off")
+    return field, curves, right, lines, maps
+
+def widths(header, arrays):
+    found, start = [], 0
+    for layer in header["layers"]:
+        many = layer["inputs"] * layer["units"]
+        found += [min(6, 3 * abs(float(weight))) for weight in arrays["weights"][start:start + many]]
+        start += many + layer["units"]
+    return found
 
 def redraw(parts, engine):
-    image, lines, right = parts
-    arrays = engine.snapshot().arrays
+    field, curves, right, lines, maps = parts
+    snapshot = engine.snapshot()
+    arrays = snapshot.arrays
     curve = arrays["curve"]
-    image.set_data(arrays["field"])
-    for column, line in enumerate(lines, start=1):
+    field.set_data(arrays["field"])
+    for column, line in enumerate(curves, start=1):
         line.set_data(curve[:, 0], curve[:, column])
     right.set_xlim(0, max(1, curve[-1, 0]))
+    lines.set_linewidths(widths(snapshot.header, arrays))
+    for image, picture in zip(maps, arrays["maps"], strict=True):
+        image.set_data(picture)
 
 async def drive(engine, update, seconds):
     # As fast as it goes, letting the kernel hear the browser in between. The first updates warm up and do not count.
@@ -99,7 +129,7 @@ import matplotlib.pyplot as plt
 from IPython.display import clear_output, display
 engine, out = timed(PlaygroundEngine()), ipywidgets.Output()
 def update():
-    figure = plt.figure(figsize=(8, 3.6))
+    figure = plt.figure(figsize=(10, 3.6))
     draw(figure, engine)
     with out:
         clear_output(wait=True)
@@ -109,7 +139,7 @@ update()
 out""",
     "await drive(engine, update, SECONDS)",
     """stream = io.BytesIO()
-figure = plt.figure(figsize=(8, 3.6))
+figure = plt.figure(figsize=(10, 3.6))
 draw(figure, engine)
 figure.savefig(stream, format="png")
 plt.close(figure)
@@ -123,7 +153,7 @@ import ipywidgets
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 engine, picture = timed(PlaygroundEngine()), ipywidgets.Image(format="png")
-figure = Figure(figsize=(8, 3.6))
+figure = Figure(figsize=(10, 3.6))
 canvas = FigureCanvasAgg(figure)
 parts = draw(figure, engine)
 def update():
@@ -144,7 +174,7 @@ IPYMPL = [
 import matplotlib.pyplot as plt
 engine = timed(PlaygroundEngine())
 with plt.ioff():
-    figure = plt.figure(figsize=(8, 3.6))
+    figure = plt.figure(figsize=(10, 3.6))
 parts = draw(figure, engine)
 figure.canvas.header_visible = False
 sizes, send = [0], figure.canvas.send_binary
@@ -166,8 +196,9 @@ CANVAS = [
 from dlcourse.widgets import Playground
 from dlcourse.widgets.snapshot import pack
 w = Playground()
-timed(w.engine)
+engine, update = timed(w.engine), w._publish
 w""",
+    "await drive(engine, update, SECONDS)",
     """
 end = time.monotonic() + 3
 while time.monotonic() < end:
@@ -220,7 +251,7 @@ HEAR = """heard = []
 def hear(change):
     heard.append([1000 * time.time(), change.new])
 w.observe(hear, "lr")"""
-PLACES = list(range(20, 80, 3))  # 20 of the slider's 100
+PLACES = list(range(20, 80, 4))  # 15 of the slider's 100
 
 
 COUNTERS = "print(json.dumps([w.engine.run.at, time.process_time(), training, time.perf_counter()]))"
@@ -233,15 +264,21 @@ def watched(book: Book, seconds: float) -> dict:
     book.run(0)
     book.output(0).locator("canvas, img").first.wait_for()
     book.settle(10)
+    measured = driven(book, seconds, "canvas, img")
+    size = float(book.run(2)[0]["data"]["text/plain"])
+    return {**measured, "bytes": size}
+
+
+def driven(book: Book, seconds: float, selector: str) -> dict:
+    """Cell 1, the loop, run and watched."""
     book.run_async(1)
     book.page.wait_for_timeout(1000)  # the warm-up
-    seen = book.page.evaluate(WATCH, [0, "canvas, img", 0.8 * seconds])
+    seen = book.page.evaluate(WATCH, [0, selector, 0.8 * seconds])
     while not (outputs := book.outputs(1)):
         book.page.wait_for_timeout(100)
     texts = [output.get("text", "") for output in outputs]
     measured = json.loads(next((text for text in texts if text.startswith("{")), "") or fail(str(outputs)))
-    size = float(book.run(2)[0]["data"]["text/plain"])
-    return {**measured, **seen, "bytes": size}
+    return {**measured, **seen}
 
 
 def fail(why: str):
@@ -249,7 +286,7 @@ def fail(why: str):
 
 
 def canvas(book: Book, seconds: float) -> dict:
-    """Our view: played, watched, its parts measured one by one."""
+    """Our view: driven as the others are, then played, and its parts measured one by one."""
 
     def number(code: str) -> float:
         return float(book.eval_in_kernel(code))
@@ -258,6 +295,7 @@ def canvas(book: Book, seconds: float) -> dict:
     root = book.widget(0)
     root.locator(".pg-field").wait_for()
     book.settle(10)
+    measured = driven(book, seconds, ".pg-field")
     play = root.locator(".dlc-play")
     play.click()
     book.page.wait_for_timeout(1000)  # the warm-up
@@ -266,16 +304,14 @@ def canvas(book: Book, seconds: float) -> dict:
     after = json.loads(book.eval_in_kernel(COUNTERS))
     playing = latencies(book)
     play.click()
-    busy = latencies(book, cell=1)
+    busy = latencies(book, cell=2)
     idle = latencies(book)
     steps, cpu, training, passed = (b - a for a, b in zip(before, after, strict=True))
+    played = {**seen, "updates": steps / 5, "cpu": cpu, "training": training, "seconds": passed, "bytes": number(FRAME)}
     return {
-        **seen,
-        "updates": steps / 5,
-        "cpu": cpu,
-        "training": training,
-        "seconds": passed,
-        "bytes": number(FRAME),
+        **measured,
+        "bytes": played["bytes"],
+        "played": played,
         "snapshot": number("median_ms(w.engine.snapshot)"),
         "latency": {"idle": idle, "while it trains": playing, "while another cell is busy": busy},
     }
@@ -291,6 +327,7 @@ def latencies(book: Book, cell: int | None = None) -> list[float]:
     sent = book.page.evaluate(MOVE, [PLACES, 120])
     if cell is not None and not running(book, cell):
         fail("the busy cell was done before the slider was: this machine is too slow for the comparison")
+    book.page.wait_for_timeout(500)  # the last value's way
     heard = json.loads(book.eval_in_kernel("w.unobserve(hear, 'lr')\nprint(json.dumps(heard))"))
     # Values rise from place to place. One that was overtaken on the way counts until a later one was heard.
     values = [1e-4 * (10 / 1e-4) ** (place / 100) for place in PLACES]
@@ -312,9 +349,11 @@ def running(book: Book, cell: int) -> bool:
 def report(results: dict[str, dict]) -> bool:
     """Print the table and the targets; whether all targets are met."""
     ours = results["canvas"]
-    row = "{:14} {:>11} {:>11} {:>8} {:>11} {:>11} {:>8} {:>9}".format
-    print(row("CPU ms/update:", "training", "picture", "ratio", "painted/s", "updates/s", "blank", "KB/frame"))
-    for name, it in results.items():
+    rows = {**results, "canvas, played": ours["played"]}
+    row = "{:15} {:>9} {:>9} {:>7} {:>10} {:>10} {:>7} {:>9}".format
+    print("CPU ms an update")
+    print(row("", "training", "picture", "ratio", "painted/s", "updates/s", "blank", "KB/frame"))
+    for name, it in rows.items():
         rates = f"{it['painted']:.1f}", f"{it['updates'] / it['seconds']:.1f}"
         costs = f"{per_update(it, 'training'):.2f}", f"{picture(it):.2f}", f"{picture(it) / picture(ours):.1f}"
         print(row(name, *costs, *rates, f"{it['blank']:.0%}", f"{it['bytes'] / 1024:.1f}"))
@@ -322,9 +361,10 @@ def report(results: dict[str, dict]) -> bool:
     peers = {name: it for name, it in results.items() if name != "canvas"}
     best = min(peers, key=lambda name: picture(peers[name]))
     ratio = picture(peers[best]) / picture(ours)
+    painted = ours["played"]["painted"]
     checks = [
         (f"snapshot {ours['snapshot']:.2f} CPU ms", "at most 5", ours["snapshot"] <= 5),
-        (f"{ours['painted']:.1f} painted frames/s", "at least 20", ours["painted"] >= 20),
+        (f"{painted:.1f} painted frames/s while it plays", "at least 20", painted >= 20),
         (f"{best}, the best of the others, takes {ratio:.1f} times the CPU", "at least 25", ratio >= 25),
         (f"frame {ours['bytes'] / 1024:.1f} KB", "at most 64", ours["bytes"] <= 64 * 1024),
     ]
@@ -334,8 +374,10 @@ def report(results: dict[str, dict]) -> bool:
         checks.append((said, "below 250", median < 250))
     for said, wanted, met in checks:
         print(f"{'PASS ' if met else 'short'}  {said} (wanted: {wanted})")
-    whole = per_update(peers[best], "cpu") / per_update(ours, "cpu")
-    print(f"       with the training, which both do: {whole:.1f} times")
+    played = picture(peers[best]) / picture(ours["played"])
+    whole = per_update(peers[best], "cpu") / per_update(ours["played"], "cpu")
+    print(f"       beside the canvas as it plays, its messages included: {played:.1f} times")
+    print(f"       the same with the training, which both do: {whole:.1f} times")
     return all(met for _, _, met in checks)
 
 

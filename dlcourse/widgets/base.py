@@ -14,6 +14,7 @@ Every browser window hears every message; by the id each knows what answers its 
 """
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
@@ -32,6 +33,7 @@ log = logging.getLogger(__package__)
 
 ALWAYS = frozenset({"reset", "step", "share", "load"})  # actions of every widget
 TOOLBAR = ("play", "step", "back", "reset", "scrub", "speed", "share", "code")
+SWITCH = 0.001  # seconds after which a busy cell lets another thread go on; a message changes threads a dozen times
 IDLE_LIMIT = 600.0  # seconds without input after which a playing widget pauses
 
 
@@ -210,6 +212,7 @@ class BaseWidget(anywidget.AnyWidget):
     def open(self) -> None:
         super().open()
         self._forget_route()
+        sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
 
     def _send(self, msg: dict, buffers: Any = None) -> None:
         super()._send(msg, buffers=buffers)

@@ -77,6 +77,39 @@ def eventful(**values):
     return engine
 
 
+def test_what_was_measured_is_never_of_another_place():
+    engine = PlaygroundEngine(seed=2)
+    moves = [
+        lambda: engine.step(),
+        lambda: engine.set_weight(1, 0, 1, -2.0),
+        lambda: engine.set(activation="relu"),
+        lambda: engine.add_points([[1, 2, 0]]),
+        lambda: engine.step(3),
+        lambda: engine.scrub(2),
+        lambda: engine.undo_points() if engine.run.drawn else engine.add_points([[0, 1, 1]]),
+        lambda: engine.set(noise=0.3),
+    ]
+    for number, move in enumerate(moves):
+        before = engine.run.measured()
+        move()
+        held = engine.run.measured(), engine.run.hidden
+        engine.run.saved_measured = None
+        fresh = engine.run.measured(), engine.run.hidden
+        assert held[0] == fresh[0] != before, number
+        assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(held[1], fresh[1], strict=True))
+
+
+@pytest.mark.parametrize("activation", network.ACTIVATIONS)
+def test_many_rows_are_walked_as_few_are(activation, close):
+    model = network.network((3, 5, 2, 1), activation, torch.Generator().manual_seed(0))
+    inputs = torch.randn(200, 3, generator=torch.Generator().manual_seed(1))
+    (slow, hidden), (fast, layers) = network.walk(model, inputs), network.walk(model, inputs, tall=True)
+    close(fast, slow)
+    for a, b in zip(hidden, layers, strict=True):
+        close(b[0], a[0])
+        close(b[1], a[1])
+
+
 # The training itself.
 
 

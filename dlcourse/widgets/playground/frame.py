@@ -41,11 +41,11 @@ def fields(run: Run) -> tuple[np.ndarray, np.ndarray]:
     """The probability of class 1, (100, 100), and a map of each input and hidden unit, (units, 25, 25), as bytes."""
     places, seen = places_of(run.problem.extent, chosen(run))
     probability, hidden = run.probabilities(places)
-    parts = [seen]
-    for out, units in zip(hidden, shown(run)[1:], strict=True):
-        coarse = out.reshape(SIDE, SIDE, -1)[::EVERY, ::EVERY, :units]
-        parts.append(own_scale(coarse.permute(2, 0, 1)))
-    return quantise(probability.reshape(SIDE, SIDE), 0, 1), np.concatenate(parts)[:MAPS]
+    coarse = [
+        out.reshape(SIDE, SIDE, -1)[::EVERY, ::EVERY, :units] for out, units in zip(hidden, shown(run)[1:], strict=True)
+    ]
+    maps = np.concatenate([seen, own_scale(torch.cat(coarse, 2).permute(2, 0, 1))]) if coarse else seen
+    return quantise(probability.reshape(SIDE, SIDE), 0, 1), maps[:MAPS]
 
 
 def shown(run: Run) -> list[int]:
@@ -64,7 +64,7 @@ def chosen(run: Run) -> Sequence[str]:
 @lru_cache(maxsize=8)
 def places_of(extent: Extent, names: tuple[str, ...]) -> tuple[Tensor, np.ndarray]:
     """The inputs at each place of the field, (10000, features), and their maps."""
-    inputs = features(grid(extent, SIDE), names)
+    inputs = features(grid(extent, SIDE), names).T.contiguous().T  # a column after the other, as `walk` wants tall ones
     return inputs, own_scale(inputs.reshape(SIDE, SIDE, -1)[::EVERY, ::EVERY].permute(2, 0, 1))
 
 

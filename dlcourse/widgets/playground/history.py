@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from dlcourse.widgets.playground.problem import Batches
@@ -78,8 +79,8 @@ class History:
         points = [(record.step, record.measured) for record in self.records.values()]
         if self.tip is not None and self.tip[0] not in self.records:
             points.append(self.tip)
-        rows = [(step, *map(_number, (measured.train, measured.test))) for step, measured in points]
-        return torch.tensor(rows, dtype=torch.float32, device="cpu").reshape(-1, 3)
+        rows = [(step, measured.train, measured.test) for step, measured in points]
+        return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, 3))  # None becomes NaN
 
     def copy(self) -> "History":
         return replace(self, changes=dict(self.changes), records=dict(self.records))
@@ -94,7 +95,3 @@ def copied(state: Any) -> Any:
     if isinstance(state, (list, tuple)):
         return type(state)(map(copied, state))
     return state
-
-
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value

@@ -57,6 +57,7 @@ class Run:
         self.at, self.epoch, self.diverged = 0, -1, None
         self.rest = torch.zeros(0, dtype=torch.long, device="cpu")  # of the epoch's order: what is still to come
         self.saved_norms: tuple[float, ...] | None = None
+        self.saved_measured: Measured | None = None  # where the run is now
         self.history = History(dict(self.values), drawn, stride, self._affordable())
         self._load_points()
         self._record()
@@ -84,6 +85,7 @@ class Run:
         self._arrive()
 
     def _descend(self, batch: Tensor) -> float:
+        self.saved_measured = None
         with self._watched(training=True, seed=self.values["seed"] * 1_000_003 + self.at):
             logits = net.one_logit(self.model(self.inputs[batch]))
             loss = binary_cross_entropy_with_logits(logits, self.y[batch])
@@ -114,6 +116,7 @@ class Run:
 
     def _apply(self, change: Change) -> None:
         kind, *arguments = change
+        self.saved_measured = None
         getattr(self, f"_apply_{kind}")(*arguments)
 
     def _apply_set(self, values: Mapping[str, Any]) -> None:
@@ -194,7 +197,7 @@ class Run:
         }
 
     def _restore(self, record: Record) -> None:
-        saved = record.saved
+        saved, self.saved_measured = record.saved, None
         if not self.own and saved["values"]["activation"] != self.values["activation"]:
             net.bend(self.model, saved["values"]["activation"])
         self.at, self.values = record.step, dict(saved["values"])
@@ -215,9 +218,14 @@ class Run:
 
     # What can be measured.
 
-    @torch.no_grad()
     def measured(self) -> Measured:
         """Loss and accuracy on all training and all test points."""
+        if self.saved_measured is None or self.own:  # their own model may have been changed in a cell meanwhile
+            self.saved_measured = self._measure()
+        return self.saved_measured
+
+    @torch.no_grad()
+    def _measure(self) -> Measured:
         with self._watched():
             logits, self.hidden = net.walk(self.model, self.inputs)
             test = net.walk(self.model, self.test_inputs)[0]
@@ -239,7 +247,7 @@ class Run:
     def probabilities(self, inputs: Tensor) -> tuple[Tensor, list[Tensor]]:
         """For each row the probability of class 1, and the activations of the hidden layers."""
         with self._watched():
-            logits, hidden = net.walk(self.model, inputs)
+            logits, hidden = net.walk(self.model, inputs, tall=not self.own)
         return logits.sigmoid(), [after for _, after, _ in hidden]
 
 
