@@ -172,7 +172,7 @@ def test_a_reader_that_fails_says_so_in_the_widget_and_drawing_goes_on(book, pad
     trouble.wait_for()
     assert "wanted (1, 10), one score for each digit" in trouble.inner_text()
     stroke(book, pad, (0.2, 0.8), (0.8, 0.2))
-    until(book, "len(pad.engine.drawing.strokes) == 2")
+    until(book, "len(pad.engine.drawing.strokes) == 2 and pad.engine.drawing.strokes[1].points[-1][0] > 0.79")
 
 
 def test_a_full_pad_says_so_and_keeps_what_it_has(book, pad):
