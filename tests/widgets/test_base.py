@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import traitlets
-from dlcourse_demo import Demo, DemoEngine
+from dlcourse_demo import Demo
+from dlcourse_demo_engine import DemoEngine
 
 from dlcourse.widgets.base import IDLE_LIMIT, TOOLBAR, BaseWidget
 from dlcourse.widgets.engine import Engine
@@ -824,3 +825,29 @@ def test_a_subclass_names_what_it_consists_of():
     assert issubclass(Demo, BaseWidget)
     assert Demo.engine_class is DemoEngine
     assert set(BaseWidget.__annotations__) >= {"engine_class", "picture", "title", "parts"}
+
+
+def test_a_parameter_may_not_take_the_name_of_something_else():
+    class Greedy(DemoEngine):
+        params: ClassVar = {
+            **DemoEngine.params,
+            "layout": Number(label="n", default=0, low=0, high=1),
+            "step": Number(label="n", default=0, low=0, high=1),
+        }
+
+    class GreedyDemo(Demo):
+        engine_class = Greedy
+
+    with pytest.raises(ValueError, match="may not be called layout, step"):
+        GreedyDemo()
+
+
+def test_the_names_of_the_room():
+    from dlcourse import widgets
+
+    assert widgets.__all__ == sorted(set(widgets.__all__))
+    assert dir(widgets) == list(widgets.__all__)
+    for name in widgets.__all__:
+        assert getattr(widgets, name).__name__ == name
+    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
+        _ = widgets.Nonsense

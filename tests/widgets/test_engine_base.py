@@ -11,7 +11,7 @@ import zlib
 from typing import ClassVar
 
 import pytest
-from dlcourse_demo import DemoEngine
+from dlcourse_demo_engine import DemoEngine
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -346,14 +346,3 @@ def test_no_widget_is_loaded_by_the_front_door_or_the_command_line():
         "try:\n    import dlcourse.cli; dlcourse.cli.main()\nexcept SystemExit as end:\n    assert not end.code\n"
         f"{loaded}; assert not bad, bad"
     )
-
-
-def test_the_names_of_the_room():
-    from dlcourse import widgets
-
-    assert widgets.__all__ == sorted(set(widgets.__all__))
-    assert dir(widgets) == list(widgets.__all__)
-    for name in widgets.__all__:
-        assert getattr(widgets, name).__name__ == name
-    with pytest.raises(AttributeError, match="has no attribute 'Nonsense'"):
-        _ = widgets.Nonsense

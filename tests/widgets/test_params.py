@@ -5,16 +5,14 @@ import json
 import math
 import re
 from fractions import Fraction
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
-from dlcourse_demo import Demo, DemoEngine
+from dlcourse_demo_engine import DemoEngine
 from dlcourse_node import NODE, evaluate
 
 from dlcourse import widgets
-from dlcourse.widgets.base import BaseWidget
 from dlcourse.widgets.params import LONGEST, Choice, Flag, Number, Param, Several, Whole, Widths
 
 NUMBER = Number(label="n", default=0.5, low=-1, high=2)
@@ -134,7 +132,6 @@ def test_each_parameter_makes_sense(engine, name):
     assert type(param.check(name, param.default)) is type(param.default), "else the first view is told of a change"
     assert param.label
     assert not param.help or param.help.endswith("."), "one sentence"
-    assert not hasattr(BaseWidget, name), "every widget has something of that name already"
     if isinstance(param, Number):
         assert param.low < param.high
         assert not param.log or param.low > 0, "no factor leads from 0 to anywhere"
@@ -177,14 +174,3 @@ def test_each_engine_can_do_what_it_lists(engine):
     assert engine.actions.isdisjoint({"restore", "state", "changed", "opened", "from_share", "snapshot"}), (
         "not for a view"
     )
-
-
-def test_a_parameter_may_not_take_the_name_of_something_else():
-    class Greedy(DemoEngine):
-        params: ClassVar = {**DemoEngine.params, "layout": FLAG, "step": WHOLE}
-
-    class GreedyDemo(Demo):
-        engine_class = Greedy
-
-    with pytest.raises(ValueError, match="may not be called layout, step"):
-        GreedyDemo()
