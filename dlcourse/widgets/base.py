@@ -13,8 +13,10 @@ Messages may be handled on the main thread or, while a cell runs, on another; th
 Every browser window hears every message; by the id each knows what answers its own question.
 """
 
+import difflib
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Self
@@ -24,7 +26,7 @@ import traitlets
 
 from dlcourse.plot.show import Picture
 from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.guard import Guard
+from dlcourse.widgets.guard import Guard, one_torch_thread
 from dlcourse.widgets.params import Param
 from dlcourse.widgets.runner import Runner, Tick
 from dlcourse.widgets.snapshot import pack
@@ -110,11 +112,16 @@ class BaseWidget(anywidget.AnyWidget):
 
     def step(self, n: int = 1) -> None:
         """Go on by n steps, and show where that leads. The view stays usable: other messages get in between."""
+        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
+            raise ValueError(f"n={n!r}: wanted a whole number of steps, 0 or more.")
         for _ in range(n):
             with self.guard:
                 if not self.engine.running:
                     break
                 self.engine.step()
+                if self.engine.pauses:
+                    break
+            time.sleep(0)
         self._change(lambda: None)
 
     def describe(self) -> str:
@@ -134,10 +141,19 @@ class BaseWidget(anywidget.AnyWidget):
 
     def load(self, text: str) -> None:
         """Take over what a share string holds, in place. ValueError leaves everything as it was."""
-        fresh = self.engine_class.from_share(text)
+        with one_torch_thread():
+            fresh = self.engine_class.from_share(text)
         with self.guard:
             self.engine = fresh
         self._change(lambda: None)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises AttributeError for a misspelt name, which Python would take for a new one."""
+        if not name.startswith("_") and name not in ("guard", "engine", "runner") and not hasattr(self, name):
+            near = difflib.get_close_matches(name, dir(self), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(f"{type(self).__name__} has nothing called {name!r} that could be set.{hint}")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         changed = (f"{name}={value!r}" for name, value in self._settings() if value != self.engine.params[name].default)
@@ -208,6 +224,10 @@ class BaseWidget(anywidget.AnyWidget):
         with self.guard:
             content, buffers = pack(self.engine.snapshot())
             self.send({"kind": "frame", "tick": tick, **content}, buffers)
+
+    def notify_change(self, change: Any) -> None:
+        with self.guard:  # a cell's change and a view's tick both fill the list of what is to be sent
+            super().notify_change(change)
 
     def open(self) -> None:
         super().open()

@@ -101,8 +101,9 @@ class Engine:
         version, _, packed = rest.partition(".")
         if name != cls.name or version != str(cls.version):
             raise ValueError(
-                f"this string begins with {text.strip()[:24]!r} and a {cls.name} of this edition begins "
-                f"'{cls.name}.{cls.version}.': it was shared from another widget or edition."
+                f"this string begins with {text.strip()[:24]!r}, and what this widget shares in this edition with "
+                f"'{cls.name}.{cls.version}.': it is no share string, or one of another widget or edition. "
+                "Copy the whole string from its Share box."
             )
         try:
             raw = base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4))

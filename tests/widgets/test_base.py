@@ -178,11 +178,23 @@ def test_play_stops_at_a_pause_and_at_the_end(made):
 def test_steps_from_a_cell_stop_at_the_end(made):
     widget, line = made(cls=EndingDemo)
     widget.step(10)
+    assert widget.engine.count == 2, "there is something to be looked at"
+    widget.step(10)
     assert widget.engine.count == 3
-    assert [frame["header"]["run"]["step"] for frame in line.of("frame")] == [3], "one frame, where it led"
-    widget.step(-1)
+    assert [frame["header"]["run"]["step"] for frame in line.of("frame")] == [2, 3], "one frame each, where it led"
     widget.step(0)
+    for wrong in (-1, 1.0, "a", True):
+        with pytest.raises(ValueError, match="wanted a whole number of steps"):
+            widget.step(wrong)
     assert widget.engine.count == 3
+
+
+def test_a_misspelt_name_is_not_set_in_silence(demo):
+    widget, _ = demo
+    with pytest.raises(AttributeError, match=r"Demo has nothing called 'levle' .* Did you mean 'level'\?"):
+        widget.levle = 0.3
+    widget.level = 0.3
+    assert widget.engine.values["level"] == 0.3
 
 
 def failing(method: str, error: BaseException):

@@ -153,7 +153,7 @@ def test_a_share_string_of_the_demo_holds_its_state_too():
     ],
 )
 def test_a_foreign_string_is_told_by_its_beginning(foreign):
-    with pytest.raises(ValueError, match=r"begins with .* begins 'small\.1\.'") as caught:
+    with pytest.raises(ValueError, match=r"begins with .* with 'small\.1\.'") as caught:
         Small.from_share(foreign)
     assert repr(foreign.strip()[:24]) in str(caught.value)
 

@@ -37,6 +37,29 @@ def test_another_thread_waits():
         assert not elsewhere(guard, wait=0.1)
 
 
+def test_two_widgets_in_two_threads_give_all_threads_back():
+    first, second = Guard(), Guard()
+    inside, out = threading.Event(), threading.Event()
+    seen = []
+
+    def other():
+        with second:
+            inside.set()
+            out.wait(5)
+        seen.append(torch.get_num_threads())
+
+    thread = threading.Thread(target=other)
+    with first:
+        thread.start()
+        assert inside.wait(5)
+    out.set()  # the second leaves after the first
+    thread.join()
+    later = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    later.start()
+    later.join()
+    assert (torch.get_num_threads(), seen) == (2, [2, 2])
+
+
 def elsewhere(guard, *, wait: float) -> bool:
     """Whether another thread gets the guard within that many seconds."""
     entered = threading.Event()

@@ -196,6 +196,21 @@ def test_own_models_and_points_stand_in_the_program_by_name(outputs, theirs):
     assert "# model" in source
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_an_own_optimiser_whose_rate_was_changed_before_the_first_step(training):
+    def made():
+        torch.manual_seed(5)
+        model = torch.nn.Sequential(torch.nn.Linear(2, 5), torch.nn.BatchNorm1d(5), torch.nn.Linear(5, 1))
+        return model.train(training), torch.optim.SGD(model.parameters(), lr=0.1)
+
+    model, optimizer = made()
+    engine = PlaygroundEngine(model=model, optimizer=optimizer)
+    engine.set(lr=1.0)
+    engine.step(20)
+    model, optimizer = made()
+    assert losses(engine.to_code(), model=model, optimizer=optimizer) == shown(engine)
+
+
 def test_own_points_with_the_playgrounds_network():
     x = torch.rand(30, 2, generator=torch.Generator().manual_seed(1))
     y = (x[:, 0] > x[:, 1]).long()

@@ -611,8 +611,60 @@ def test_a_question_hides_everything_until_it_is_answered():
     engine.guess(0)
     engine.step()
     assert engine.snapshot().header["prediction"] | {"accuracy": 1} == told | {
-        **{"asked_at": 44, "steps": 1, "target": 45, "guess": 0, "right": False, "accuracy": 1, "asked_count": 2}
+        **{"asked_at": 44, "steps": 1, "target": 45, "guess": 0, "right": False, "accuracy": 1, "asked_count": 2},
+        "answered_at": 45,
     }
+
+
+def test_a_run_that_ends_before_its_question_is_no_answer():
+    engine = PlaygroundEngine(optimizer="sgd", lr=10, regularisation="l2", strength=1)
+    engine.ask(300)
+    engine.guess(0)
+    engine.step(300)
+    assert engine.pauses
+    told = engine.snapshot().header["prediction"]
+    assert (told["state"], told["right"], told["asked_count"]) == ("revealed", None, 0)
+    assert told["answered_at"] == engine.run.at < told["target"]
+    assert "ended" in engine.describe()
+
+
+def test_while_a_question_is_open_no_copy_tells():
+    engine = PlaygroundEngine()
+    engine.ask(10)
+    for action in (engine.fork, engine.unfork):
+        with pytest.raises(ValueError, match="a question is open"):
+            action()
+    engine.guess(0)
+    engine.step(10)
+    engine.fork()
+    assert engine.kept is not None
+
+
+@pytest.mark.parametrize("change", ["undo", "clear"])
+def test_no_share_string_takes_back_what_was_not_drawn(change):
+    state = PlaygroundEngine().state()
+    state["run"] |= {"changes": [[0, [change]]]}
+    with pytest.raises(ValueError, match="takes points back"):
+        PlaygroundEngine().restore(state)
+
+
+class Side(torch.nn.Module):
+    """Linears that do not follow one another."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(2, 4), torch.nn.Linear(6, 1)
+
+    def forward(self, x):
+        return self.last(torch.cat([x, self.first(x).tanh()], 1))
+
+
+def test_layers_that_are_no_chain_are_not_drawn_as_one():
+    model = Side()
+    engine = PlaygroundEngine(model=model)
+    engine.step(3)
+    assert engine.snapshot().header["architecture"] == []
+    assert [layer["inputs"] for layer in engine.snapshot().header["layers"]] == [2, 6]
 
 
 def test_a_question_from_the_past_hides_the_future():

@@ -221,7 +221,9 @@ class DrawPadEngine(Engine):
         try:
             found, trouble = self.probabilities(), ""
         except Exception as error:
-            found, trouble = None, str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            wanted = "the network failed on an image of shape (1, 1, 8, 8)"
+            plain = isinstance(error, ValueError)
+            found, trouble = None, str(error) if plain else f"{wanted}: {type(error).__name__}: {error}"
             if trouble != self._logged:  # once, not with every stroke
                 log.error("DrawPad could not read the drawing: %s", trouble, exc_info=error)
         self._logged = trouble

@@ -16,11 +16,13 @@ from dlcourse.widgets.hinge_lab.hinges import (
     CHAPTER,
     DRAWN,
     MOST,
+    STEEPEST,
     TARGETS,
     Hinges,
     Moment,
     beginning,
     best_heights,
+    best_hinge,
     descend,
     hinges_of,
     knots,
@@ -45,7 +47,6 @@ from dlcourse.widgets.hinge_lab.plain import (
 from dlcourse.widgets.params import Choice, Number
 from dlcourse.widgets.snapshot import Snapshot
 
-STEEPEST = 6.0  # the largest bend that a hand may set; descent may go beyond
 HISTORY_KEPT = 3000  # steps that can be gone back to
 LAST = 20_000  # steps, then descent ends
 LOST = 1e4  # a root mean square error above this: the curve has left for good
@@ -185,13 +186,16 @@ class HingeLabEngine(Engine):
         weight[index], bias[index] = -weight[index], -bias[index]
         self._begin(hinges_of(weight, bias, out, offset))
 
-    def add(self, knot: float | None = None, bend: float = 1.0) -> int:
-        """One hinge more, open to the right: where it is asked for, else where f is furthest off. Its index."""
+    def add(self, knot: float | None = None, bend: float | None = None) -> int:
+        """One hinge more, open to the right: where it is asked for, else where one alone brings f closest to its
+        target. Its index. Raises ValueError for a seventh, or for what lies outside the picture."""
         weight, bias, out, offset = self._plain()
         if len(weight) == MOST:
             raise ValueError(f"there are {MOST} hinges already, the most that fit. Remove one first.")
         if knot is None:
-            knot = round(self.x[(self.hinges(self.x) - self.aim).abs().argmax()].item(), 1)
+            knot, best = best_hinge(self.hinges, self.x, self.aim)
+            bend = best if bend is None else bend
+        bend = 1.0 if bend is None else bend
         made = 1.0, 0.0 - within("knot", knot, LEFT, RIGHT), within("bend", bend, -STEEPEST, STEEPEST)
         for values, value in zip((weight, bias, out), made, strict=True):
             values.append(value)
@@ -346,7 +350,8 @@ class HingeLabEngine(Engine):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        theta, m, v, start = (tensor(reals(name, state.get(name))) for name in ("theta", "m", "v", "start"))
+        theta, start = (tensor(reals(name, state.get(name))) for name in ("theta", "start"))
+        m, v = (tensor(reals(name, state.get(name), 1e30)) for name in ("m", "v"))
         for name, row in (("theta", theta), ("start", start)):
             if len(row) % 3 != 1 or len(row) > 3 * MOST + 1:
                 raise ValueError(f"this share string is damaged (its {name!r} holds {len(row)} numbers).")

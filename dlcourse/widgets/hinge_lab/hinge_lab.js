@@ -2,10 +2,11 @@
 
 import { Canvas } from "../js/canvas.js";
 import { element, uniqueId } from "../js/dom.js";
+import { Latest } from "../js/latest.js";
 import { text } from "../js/scale.js";
 import { widget } from "../js/widget.js";
 import { BENDS, KNOTS, PER_PIXEL, apart, height, nearest, snapped } from "./geometry.js";
-import { Latest, Strokes } from "./latest.js";
+import { Strokes } from "./strokes.js";
 
 const WIDTH = 400, CURVE = 330, BEND = 156, ERRORS = 172;
 const RADIUS = 10; // of a handle
@@ -371,7 +372,7 @@ class Rows {
         this.list = element("div", { class: "hl-rows" });
         this.lift = this.range("constant c", -6, 6, BENDS, (value) => ({ action: "lift", args: { offset: value } }));
         const { view } = this;
-        this.add = view.button("+ Add a hinge", () => this.added(), { name: "add", title: "Where the curve is furthest from its target" });
+        this.add = view.button("+ Add a hinge", () => this.added(), { name: "add", title: "Where it brings the curve closest to its target; six at most" });
         const fit = view.button("Best heights", () => view.act("fit"), {
             name: "fit", title: "The heights a and the constant c of least squared error; the knots stay where they are",
         });

@@ -15,6 +15,7 @@ from dlcourse.types import Float, Tensor
 from dlcourse.widgets.hinge_lab.plain import real, reals, tensor
 
 MOST = 6  # hinges
+STEEPEST = 6.0  # the largest bend that a hand may set; descent may go beyond
 SAME = 1e-4  # knots closer than this are one knot, and a change of slope smaller than this is none
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8  # Adam's, as in torch
 
@@ -91,6 +92,20 @@ def hinges_of(weight: Any, bias: Any, out: Any, offset: Any = 0.0) -> Hinges:
         came = ", ".join(f"{name} holds {size}" for name, size in zip(plain, sizes, strict=True))
         raise ValueError(f"{came}: wanted equally many numbers in weight, bias and out, one for each of up to {MOST}.")
     return Hinges(*map(tensor, plain.values()), tensor(real("offset", offset)))
+
+
+def best_hinge(hinges: Hinges, x: Float[Tensor, " points"], target: Float[Tensor, " points"]) -> tuple[float, float]:
+    """Knot and bend of the one hinge, open to the right, that lowers the squared error most; the others stay.
+
+    With the residual r and the hinge h, the best bend is r.h / h.h and lowers the sum of squares by (r.h)^2 / h.h:
+    one step of matching pursuit (Mallat and Zhang 1993, IEEE Trans. Signal Processing 41(12)).
+    """
+    knots = x[:-2]  # further right no point would be left to tell the bend from
+    shapes = nn.relu(x - knots[:, None])  # (knots, points)
+    along, size = shapes @ (target - hinges(x)), shapes.square().sum(1)
+    best = int((along.square() / size).argmax())
+    bend = (along[best] / size[best]).clamp(-STEEPEST, STEEPEST)
+    return round(knots[best].item(), 1), round(bend.item(), 2)
 
 
 class Moment(NamedTuple):

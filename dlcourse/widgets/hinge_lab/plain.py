@@ -9,6 +9,7 @@ import torch
 from dlcourse.types import Tensor
 
 LEFT, RIGHT, BOTTOM, TOP = -3.0, 3.0, -2.0, 4.0  # of the picture
+LARGEST = 1e6  # no number is larger: float32 still tells the errors apart from infinity
 PLACES = 61  # where the target is known, 0.1 apart
 
 
@@ -75,12 +76,12 @@ def real(name: str, value: Any) -> float:
     return number
 
 
-def reals(name: str, values: Any) -> list[float]:
-    """A list, a tuple, a tensor or an array of numbers as a plain list."""
+def reals(name: str, values: Any, most: float = LARGEST) -> list[float]:
+    """A list, a tuple, a tensor or an array of numbers of this size at most as a plain list. Raises ValueError."""
     values = values.tolist() if hasattr(values, "tolist") else values
     if not isinstance(values, (list, tuple)):
         raise ValueError(f"{name}={values!r}: wanted a list of numbers.")
-    return [real(name, value) for value in values]
+    return [within(name, value, -most, most) for value in values]
 
 
 def within(name: str, value: Any, low: float, high: float) -> float:

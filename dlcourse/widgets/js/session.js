@@ -14,7 +14,7 @@ export const AHEAD = 2; // ticks on their way at once, at most
 export const PACE = 25; // milliseconds between two ticks at least: smooth to the eye, and the kernel keeps time for others
 const STEPWISE = 700; // the same for people who asked for less motion
 
-export const BUSY = "No answer from the kernel yet: it is busy with a cell. This widget goes on by itself afterwards.";
+export const BUSY = "No answer from the kernel yet: it is busy, with a cell or with what was asked last. This widget goes on by itself afterwards.";
 export const GONE = "The kernel was restarted or has stopped, so this widget is only a picture now. Run its cell again to bring it back.";
 export const IDLE = "Paused: nobody has touched this widget for a while. Press Play to go on.";
 
@@ -80,6 +80,7 @@ export class Session {
 
     play(on) {
         for (const view of this.views) view.forgive();
+        for (const id of on ? [...this.asked] : []) this.answered(id); // should an answer have been lost on its way
         if (!this.gone) this.note("");
         else if (on) return; // nobody would answer, and the note says so
         this.set("playing", on);
@@ -87,6 +88,7 @@ export class Session {
 
     act(name, args = {}, view = null) {
         this.touched();
+        if (this.gone) return Promise.reject(new Error(GONE)); // nobody would answer, and the note says so
         const id = this.fresh(name);
         return new Promise((resolve, reject) => {
             this.pending.set(id, { resolve, reject, view });
@@ -115,22 +117,32 @@ export class Session {
             return;
         }
         const id = this.fresh("tick");
+        this.send({ kind: "tick", id });
         this.asked.add(id);
         this.askedAt = this.clock.now();
         this.expect(id);
-        this.send({ kind: "tick", id });
         this.pump();
+    }
+
+    // A tick, and with it all before it: answers come in the order of the questions.
+    answered(id) {
+        if (!this.asked.has(id)) return false;
+        for (const earlier of [...this.asked]) {
+            this.asked.delete(earlier);
+            this.met(earlier);
+            if (earlier === id) break;
+        }
+        return true;
     }
 
     receive(content, buffers) {
         this.gone = false;
         this.met("hello");
-        const answered = content.kind === "frame" ? content.tick : content.id;
-        if (this.asked.delete(answered)) this.met(answered);
+        const ours = this.answered(content.kind === "frame" ? content.tick : content.id);
         if (this.notice === BUSY || this.notice === GONE) this.note("");
         if (content.kind === "frame") this.arrived(content, buffers);
         if (content.kind === "answer") this.settle(content.id, (waiting) => waiting.resolve(content.result));
-        if (content.kind === "error") this.failed(content);
+        if (content.kind === "error") this.failed(content, ours);
     }
 
     arrived(content, buffers) {
@@ -146,8 +158,10 @@ export class Session {
         this.pump();
     }
 
-    failed(content) {
+    // ours: of a tick of this browser window. What another window asked is shown there, and what nobody asked everywhere.
+    failed(content, ours) {
         const waiting = this.pending.get(content.id);
+        if (!waiting && !ours && content.id) return;
         for (const view of waiting?.view ? [waiting.view] : this.views) view.fail(content.message, content.detail);
         this.settle(content.id, () => waiting.reject(new Error(content.message)));
     }

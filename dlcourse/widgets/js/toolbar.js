@@ -1,6 +1,7 @@
 // Play, step, back, reset, the scrub bar and the speed, for engines that run; share and code, for those that can.
 
 import { element, uniqueId } from "./dom.js";
+import { Latest } from "./latest.js";
 
 const SPEEDS = [[1, "1 step a frame"], [5, "5 steps a frame"], [25, "25 steps a frame"], [1000, "as fast as it goes"]];
 
@@ -20,8 +21,9 @@ export class Toolbar {
             this.play.classList.add("dlc-play");
             view.bar.append(this.play);
             if (this.can.has("back")) view.bar.append(view.button("Back", () => view.act("back"), { name: "back", title: "One step back" }));
+            this.once = view.button("Step", () => view.act("step"), { name: "step", title: "One step" });
             view.bar.append(
-                view.button("Step", () => view.act("step"), { name: "step", title: "One step" }),
+                this.once,
                 view.button("Reset", () => view.act("reset"), { name: "reset", title: "Back to step 0, with the settings as they are" }),
             );
             if (this.can.has("scrub")) this.scrubBar();
@@ -38,28 +40,12 @@ export class Toolbar {
         const { view } = this;
         this.scrub = element("input", { type: "range", min: 0, max: 0, step: 1, "aria-label": "Go to step", title: "Go to a step of this run" });
         this.counter = element("output", { class: "dlc-counter", "aria-hidden": "true" });
+        this.moves = new Latest((args) => view.act("scrub", args));
         this.scrub.addEventListener("input", () => {
             if (view.session.playing) view.session.play(false);
-            this.wanted = Number(this.scrub.value);
-            if (!this.moving) this.move();
+            this.moves.want({ step: Number(this.scrub.value) });
         }, { signal: view.signal });
         view.bar.append(view.hideable("scrub", element("span", { class: "dlc-scrub" }, this.scrub, this.counter)));
-    }
-
-    // One request at a time; what the hand did meanwhile is asked for next, and the last wish wins.
-    async move() {
-        this.moving = true;
-        try {
-            while (this.wanted !== null) {
-                const step = this.wanted;
-                this.wanted = null;
-                await this.view.act("scrub", { step });
-            }
-        } catch {
-            this.wanted = null; // act() has shown the error
-        } finally {
-            this.moving = false;
-        }
     }
 
     speedMenu() {
@@ -76,9 +62,10 @@ export class Toolbar {
         if (!header.run || !this.play) return;
         const { step, first, last, running } = header.run;
         this.play.disabled = !running && !this.view.session.playing;
+        this.once.disabled = !running;
         if (this.scrub) {
             Object.assign(this.scrub, { min: first, max: last });
-            if (!this.moving) this.scrub.value = step;
+            if (!this.moves.busy) this.scrub.value = step;
             this.scrub.setAttribute("aria-valuetext", `step ${step} of ${last}`);
             this.counter.textContent = `step ${step}`;
         }
@@ -100,6 +87,7 @@ export class Toolbar {
         open?.remove();
         if (open?.dataset.action === action) return;
         const words = await view.act(action);
+        view.el.querySelector(".dlc-panel")?.remove(); // of a second click meanwhile
         const text = element("textarea", { rows: action === "share" ? 3 : 16, spellcheck: "false", "aria-label": title });
         text.value = words;
         text.readOnly = action !== "share";
@@ -107,8 +95,14 @@ export class Toolbar {
         const close = view.button("Close", () => box.remove());
         const copy = view.button("Copy", async () => {
             text.select();
-            await navigator.clipboard?.writeText(text.value);
-            view.say("Copied");
+            try {
+                await navigator.clipboard.writeText(text.value);
+                copy.textContent = "Copied";
+            } catch { // a browser keeps its clipboard from pages without https, and from those not allowed
+                copy.textContent = "Selected: press Ctrl+C";
+                text.focus();
+            }
+            view.say(copy.textContent);
         });
         const load = action === "share" ? [view.button("Load", () => view.act("load", { text: text.value }))] : [];
         box.append(element("div", { class: "dlc-row" }, copy, ...load, close));

@@ -143,7 +143,12 @@ export class View {
             if (this.signal.aborted) return;
             this.toolbar.paint(this.frame.header);
             this.showNote();
-            this.own.paint(this.frame);
+            try {
+                this.own.paint(this.frame);
+            } catch (error) { // shown once, not with every frame
+                if (this.broken !== error.message) this.fail(`The picture could not be drawn: ${error.message}`, error.stack);
+                this.broken = error.message;
+            }
             this.say(this.frame.header.say);
             this.el.dataset.frames = String(Number(this.el.dataset.frames ?? 0) + 1);
         });

@@ -244,6 +244,10 @@ class NeuronLabEngine(Engine):
                 return
             self._go(self.values["rule"])
 
+    def _done(self) -> str:
+        done = self.at > 0 and self.values["rule"] == "perceptron" and self.errors == 0
+        return " No mistake is left, so the rule has come to its end." if done else ""
+
     @property
     def running(self) -> bool:
         """False when the rule has come to its end, or this run to 5,000 steps."""
@@ -355,7 +359,7 @@ class NeuronLabEngine(Engine):
         header = {
             "run": {"step": self.at, "first": 0, "last": len(self.steps) - 1, "running": self.running},
             "say": self._say(),
-            "note": self.halt or self.now.note,
+            "note": self.halt or f"{self.now.note}{self._done()}",
             "errors": self.errors,
             "total": len(self.x),
             "best": self.best,
@@ -591,7 +595,8 @@ def _own_points(x: Any, y: Any) -> tuple[Tensor, Tensor] | None:
         raise ValueError(f"X and y should be tables of numbers ({error}).") from None
     came = f"X has the shape {tuple(x.shape)} and y {tuple(y.shape)}"
     if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
-        raise ValueError(f"{came}; wanted (points, 2) and (points,). Pick two columns, like X[:, [0, 1]].")
+        columns = " Pick two columns, like X[:, [0, 1]]." if x.ndim == 2 and x.shape[1] > 2 else ""
+        raise ValueError(f"{came}; wanted (points, 2) and (points,).{columns}")
     if not 1 <= len(x) <= MOST_POINTS:
         raise ValueError(f"{came}; wanted 1 to {MOST_POINTS} points. A part of them will do, like X[:{MOST_POINTS}].")
     if not bool((x.abs() <= LARGEST).all()):  # false for nan too

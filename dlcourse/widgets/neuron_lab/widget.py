@@ -55,3 +55,12 @@ class NeuronLab(BaseWidget):
         # Steps per frame mean nothing here: `pace` is in their place.
         hide = [hide] if isinstance(hide, str) else hide
         super().__init__(hide=["speed", *hide], runner=runner or Paced(), **given)
+
+    def load(self, text: str) -> None:
+        """Take over what a share string holds, in place. ValueError leaves everything as it was."""
+        if self.engine.own is not None:
+            raise ValueError(
+                "this lab holds points of your own, which would be lost. Load the string into another: "
+                "NeuronLab.from_share(text)."
+            )
+        super().load(text)

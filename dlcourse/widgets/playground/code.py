@@ -105,13 +105,14 @@ def train(steps):
 '''
 
 
-def program(run: Run, own_points: bool = False) -> str:
-    """The source of a program that computes `run` up to its present step."""
-    return _Writer(run, own_points).text()
+def program(run: Run, own_points: bool = False, own_lr: float | None = None) -> str:
+    """The source of a program that computes `run` up to its present step. own_lr: what an own optimiser came with."""
+    return _Writer(run, own_points, own_lr).text()
 
 
 class _Writer:
-    def __init__(self, run: Run, own_points: bool) -> None:
+    def __init__(self, run: Run, own_points: bool, own_lr: float | None) -> None:
+        self.own_lr = own_lr
         self.run, self.own_points, self.values = run, own_points, dict(run.history.values)
         self.changes = [
             (step, change) for step, made in sorted(run.history.changes.items()) for change in made if step <= run.at
@@ -135,7 +136,7 @@ class _Writer:
             *(["\n", self.features(), "\n"] if not run.own else []),
             f"inputs = {self.inputs('x')}\n",
             "# The network and how it is trained",
-            (self.own_model() if run.own else self.network()).strip("\n"),
+            (self.own_model() + "\n" if run.own else self.network()).lstrip("\n"),
             *([] if run.own_optimizer else [f"optimizer = {self.optimizer()}"]),
             "loss_of = torch.nn.functional.binary_cross_entropy_with_logits",
             f"batch_size = {values['batch_size']}",
@@ -157,7 +158,10 @@ class _Writer:
         facts = {"seed": 10_000 + values["seed"], "train": values["train"], "test": TEST, "edge": EDGE}
         blur = f"\n    x = x + {noise} * torch.randn(n, 2, generator=source)" if name == "xor" else ""
         moved = f"(x - torch.tensor({list(CENTRES[name])}))" if name in CENTRES else "x"
-        return POINTS.format(call=CALLS[name].format(noise=noise), blur=blur, scale=SCALES[name], moved=moved, **facts)
+        told = f"# noise {values['noise']:g} in the playground is {noise} before the points are scaled\n"
+        return told + POINTS.format(
+            call=CALLS[name].format(noise=noise), blur=blur, scale=SCALES[name], moved=moved, **facts
+        )
 
     def drawn(self, strokes: Batches) -> str:
         points = [point for stroke in strokes for point in stroke]
@@ -192,6 +196,10 @@ class _Writer:
     def story(self) -> Iterator[str]:
         """`train(50)`, a change, `train(70)`, ..."""
         at = 0
+        if self.run.own:
+            yield "model.train()"
+        if self.own_lr not in (None, self.values["lr"]):
+            yield self.other_lr()
         for step, change in self.changes:
             if step > at:
                 yield f"train({step - at})"
@@ -208,11 +216,14 @@ class _Writer:
         if "optimizer" in changed:
             yield f"optimizer = {self.optimizer()}"
         elif "lr" in changed:
-            yield f'for group in optimizer.param_groups:\n    group["lr"] = {changed["lr"]}'
+            yield self.other_lr()
         if "batch_size" in changed:
             yield f"batch_size = {changed['batch_size']}"
         if self.penalised and not changed.keys().isdisjoint(("regularisation", "strength")):
             yield self.penalty() + "\n"
+
+    def other_lr(self) -> str:
+        return f'for group in optimizer.param_groups:\n    group["lr"] = {self.values["lr"]}'
 
     def on_weight(self, layer: int, unit: int, source: int, value: float) -> Iterator[str]:
         yield f"{self.layer(layer)}.weight.data[{unit}, {source}] = {value}"

@@ -87,10 +87,6 @@ class PlaygroundEngine(Engine):
         if isinstance(optimizer, str):
             values, optimizer = values | {"optimizer": optimizer}, None
         super().__init__(**values)
-        if (X is None) != (y is None):
-            raise ValueError(
-                "points of your own need both: X of shape (n, 2), and y of shape (n,) with labels 0 and 1."
-            )
         self.own = Own.checked(model, optimizer, X, y)
         self.own.refuse(frozenset(values) - {"seed"})
         self.kept: Run | None = None
@@ -108,7 +104,7 @@ class PlaygroundEngine(Engine):
     def pauses(self) -> bool:
         """At the step where an answer is revealed."""
         question = self.question
-        return question is not None and question.state == "revealed" and question.target == self.run.at
+        return question is not None and question.answered_at == self.run.at
 
     def step(self, n: int = 1) -> None:
         """At most n steps: less when the run cannot go on, or when an answer is revealed on the way."""
@@ -137,11 +133,14 @@ class PlaygroundEngine(Engine):
         self._agree()
 
     def fork(self) -> None:
-        """Keep a copy of the run as it is (run A); what is changed from now on changes only the present one."""
+        """Keep a copy of the run as it is (run A); what is changed from now on changes only the present one.
+        Raises ValueError while a question is open: the copy would tell."""
+        self._no_secret()
         self.kept = self.run.copy()
 
     def unfork(self) -> None:
         """Drop the kept run."""
+        self._no_secret()
         self.kept = None
 
     # What the learner changes.
@@ -214,10 +213,11 @@ class PlaygroundEngine(Engine):
         header (a number that is absent or not finite is None):
             run          {"step", "first", "last", "running"}: first is 0, last the furthest step reached
             say          "Step 120, train loss 0.31, test loss 0.35"
-            notice       None, or one sentence: why the run does not go on
+            notice       None, or a sentence or two: why the run does not go on, or goes on in vain
             extent       [left, right, bottom, top] of the field
             features     ids of the inputs in use, such as ["x1", "x2", "sin(x1)"]
-            architecture [2, 4, 2, 1]: inputs, units of each hidden layer, output (own models: of each Linear)
+            architecture [2, 4, 2, 1]: inputs, units of each hidden layer, output (empty for an own model
+                         whose Linears are no chain)
             layers       one for each Linear, the output layer too: {"inputs": 2, "units": 4, "grad_norm": 0.12 or None,
                          "dead": 0 (None where it cannot be known), "dead_word": "dead" or "saturated"}
             maps         [2, 4, 2]: how many of `maps` belong to the inputs, then to each hidden layer, in order
@@ -227,7 +227,8 @@ class PlaygroundEngine(Engine):
             kept         None, or {"step", "train", "test", "settings"} of the run kept by `fork` (run A)
             prediction   None, or {"state": "asked" / "running" / "revealed", "asked_at", "steps", "target",
                          "of": "test" / "training", "options": [three texts], "guess": 0..2 or None, "answer": 0..2 or
-                         None, "accuracy": float or None, "right": bool or None, "asked_count", "right_count"}
+                         None, "accuracy": float or None, "right": bool or None (the run ended before the target),
+                         "answered_at": step or None, "asked_count", "right_count"}
 
         arrays:
             field        uint8 (100, 100): probability of class 1, 0..254 for 0..1, row 0 at the bottom
@@ -245,7 +246,7 @@ class PlaygroundEngine(Engine):
         """
         if self.question is not None and self.question.state != "revealed":
             frozen = self.question.frozen
-            open_ = {"run": self._where(), "say": self._waiting(), "notice": words.notice(self.run)}
+            open_ = {"run": self._where(), "say": self._waiting(), "notice": words.notice(self.run, told=False)}
             return Snapshot({**frozen.header, **open_, "prediction": self._prediction()}, frozen.arrays)
         measured = self.run.measured()
         self.run.note_tip(measured)
@@ -267,7 +268,8 @@ class PlaygroundEngine(Engine):
 
     def to_code(self) -> str:
         """A torch program that makes this run, changes by hand included, and prints the same losses."""
-        return program(self.run, own_points=self.own.points is not None)
+        own_lr = None if self.own.optimizer is None else self.own.lr
+        return program(self.run, own_points=self.own.points is not None, own_lr=own_lr)
 
     # To share a run.
 
@@ -324,10 +326,17 @@ class PlaygroundEngine(Engine):
         if self.run.at < question.target and self.run.running:
             return False
         measured = self.run.measured()
+        question.answered_at = self.run.at
         question.accuracy = measured.test_accuracy if question.of == "test" else measured.train_accuracy
-        self.asked_count += 1
-        self.right_count += question.right
+        if question.right is not None:
+            self.asked_count += 1
+            self.right_count += question.right
         return True
+
+    def _no_secret(self) -> None:
+        """What a question hides, a kept run would show."""
+        if self.question is not None and self.question.state != "revealed":
+            raise ValueError("a question is open: answer it or cancel it first.")
 
     def _where(self) -> dict[str, Any]:
         return {"step": self.run.at, "first": 0, "last": self.run.history.last, "running": self.running}

@@ -109,7 +109,7 @@ def layers(run: Run) -> list[dict[str, Any]]:
             "inputs": layer.in_features,
             "units": layer.out_features,
             "grad_norm": norm if norm is not None and math.isfinite(norm) else None,
-            "dead": count,
+            "dead": None if run.diverged is not None else count,
             "dead_word": word,
         }
         for layer, norm, (count, word) in zip(listed, norms, [*counts, (0, "dead")], strict=True)

@@ -5,12 +5,18 @@ import { text } from "../js/scale.js";
 
 const LOW = 1e-5, HIGH = 10; // of the bars, which are logarithmic
 
+const HEADS = [
+    ["Layer", ""],
+    ["Gradient norm", "How large the last step's gradient is in this layer"],
+    ["Silent units", "Units that no longer react to any training point: dead (slope 0 everywhere) or saturated (at the end of their range)"],
+];
+
 export class LayerTable {
     constructor(view) {
         this.rows = element("tbody");
         this.table = element(
             "table", { class: "pg-table" },
-            element("thead", {}, element("tr", {}, ...["Layer", "Gradient norm", "Silent units"].map((words) => element("th", { scope: "col" }, words)))),
+            element("thead", {}, element("tr", {}, ...HEADS.map(([words, title]) => element("th", { scope: "col", title }, words)))),
             this.rows,
         );
         this.el = view.hideable("layer_table", element("section", { class: "pg-section" }, element("h4", {}, "Layers"), this.table));

@@ -2,6 +2,7 @@
 
 import { Canvas } from "../js/canvas.js";
 import { element, uniqueId } from "../js/dom.js";
+import { Latest } from "../js/latest.js";
 import { text } from "../js/scale.js";
 
 const WIDTH = 380, ROOM = 38, SIDE = 28, TOP = 22;
@@ -30,6 +31,10 @@ export class Network {
         this.canvas.el.addEventListener("click", (event) => this.click(event), { signal: view.signal });
         this.el = element("div", {}, this.canvas.el, this.editor());
         this.listeners = [];
+        this.sliding = ""; // the weight that the slider shows
+        this.edits = new Latest(({ layer, unit, input, value }) => (input === "bias"
+            ? view.act("set_bias", { layer, unit, value })
+            : view.act("set_weight", { layer, unit, input, value })));
     }
 
     // A row to choose one weight and set it: with the keyboard too, and exactly.
@@ -46,36 +51,20 @@ export class Network {
         });
         this.slider = element("input", { type: "range", min: -10, max: 10, step: 0.05, "aria-label": "Value of the chosen weight" });
         this.value = element("output", { "aria-hidden": "true" });
-        this.slider.addEventListener("input", () => this.edit(Number(this.slider.value)), { signal: view.signal });
+        this.slider.addEventListener("input", () => {
+            this.edits.want({ ...this.chosen, value: Number(this.slider.value) });
+        }, { signal: view.signal });
         return view.hideable("weight", element(
             "div", { class: "pg-weight" },
             element("span", {}, "Set a weight:"), ...this.selects, this.slider, this.value,
         ));
     }
 
-    async edit(value) {
-        this.wanted = value;
-        if (this.moving) return;
-        this.moving = true;
-        try {
-            while (this.wanted !== null) {
-                const now = this.wanted;
-                this.wanted = null;
-                const { layer, unit, input } = this.chosen;
-                if (input === "bias") await this.view.act("set_bias", { layer, unit, value: now });
-                else await this.view.act("set_weight", { layer, unit, input, value: now });
-            }
-        } catch {
-            this.wanted = null; // act() has shown the error
-        } finally {
-            this.moving = false;
-        }
-    }
-
     paint(frame) {
         this.frame = frame;
         const { architecture, features } = frame.header;
-        const drawn = architecture.length > 1 && architecture.every((units) => units <= 8) && frame.arrays.weights.data.length > 0;
+        const drawn = architecture.length > 1 && architecture.every((units) => units <= 8)
+            && frame.header.maps.every((count, column) => count === architecture[column]) && frame.arrays.weights.data.length > 0;
         this.el.hidden = !drawn;
         this.el.parentElement.hidden = !drawn; // an own model of another kind, or a large one
         if (!drawn) return;
@@ -185,7 +174,9 @@ export class Network {
         const { weight, bias, inputs: fan } = this.layers[layer];
         const value = weights[input === "bias" ? bias + unit : weight + unit * fan + input];
         this.value.textContent = text(value, 3);
-        if (!this.moving) {
+        const chosen = `${layer} ${unit} ${input}`;
+        if (!this.edits.busy || this.sliding !== chosen) { // while a hand moves it, the slider leads
+            this.sliding = chosen;
             this.slider.value = value;
             this.slider.setAttribute("aria-valuetext", text(value, 3));
         }

@@ -59,6 +59,8 @@ class Fork {
 
     paint({ header }) {
         this.drop.hidden = !header.kept;
+        const secret = Boolean(header.prediction) && header.prediction.state !== "revealed"; // a copy would tell
+        this.keep.disabled = this.drop.disabled = secret;
         this.keep.textContent = header.kept ? "Keep the present run instead" : "Keep this run as A";
         this.text.textContent = header.kept ? `A: ${header.kept.settings}` : "";
     }

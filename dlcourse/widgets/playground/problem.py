@@ -112,7 +112,7 @@ def own_problem(x: Any, y: Any, seed: int) -> Problem:
     if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1] or not 1 <= len(x) <= MOST_OWN:
         raise ValueError(
             f"X is of shape {tuple(x.shape)} and y of shape {tuple(y.shape)}; wanted (n, 2) and (n,), with n from 1 to "
-            f"{MOST_OWN}. Pick two columns, like X[:, :2]."
+            f"{MOST_OWN}.{' Pick two columns, like X[:, :2].' if x.ndim == 2 and x.shape[1] > 2 else ''}"
         )
     if not x.isfinite().all():
         raise ValueError("X holds numbers that are not finite (nan or inf). Leave those rows out.")

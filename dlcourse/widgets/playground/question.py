@@ -17,7 +17,8 @@ class Question:
     of: str  # "test" or "training"
     frozen: Snapshot
     guess: int | None = None
-    accuracy: float | None = None  # once the answer is known
+    answered_at: int | None = None  # the target, or where the run ended before it
+    accuracy: float | None = None  # there
 
     @property
     def target(self) -> int:
@@ -25,7 +26,7 @@ class Question:
 
     @property
     def state(self) -> str:
-        if self.accuracy is not None:
+        if self.answered_at is not None:
             return "revealed"
         return "asked" if self.guess is None else "running"
 
@@ -33,7 +34,7 @@ class Question:
     def answer(self) -> int | None:
         """The index of the true option.
 
-        >>> Question(0, 9, "test", Snapshot({}), accuracy=0.7).answer
+        >>> Question(0, 9, "test", Snapshot({}), answered_at=9, accuracy=0.7).answer
         1
         """
         if self.accuracy is None:
@@ -42,12 +43,15 @@ class Question:
 
     @property
     def right(self) -> bool | None:
-        return None if self.answer is None else self.answer == self.guess
+        """None where there is nothing to be right about: the run ended before the target, or has no points."""
+        if self.answer is None or self.answered_at != self.target:
+            return None
+        return self.answer == self.guess
 
     @property
     def text(self) -> str:
         return f"After {self.steps} more steps, what share of the {self.of} points is right?"
 
     def header(self) -> dict[str, Any]:
-        names = ("state", "asked_at", "steps", "target", "of", "guess", "answer", "accuracy", "right")
+        names = ("state", "asked_at", "steps", "target", "of", "guess", "answer", "answered_at", "accuracy", "right")
         return {name: getattr(self, name) for name in names} | {"options": list(OPTIONS)}

@@ -255,6 +255,8 @@ def _scores(logits: Tensor, y: Tensor) -> tuple[float | None, float | None]:
     if len(y) == 0:
         return None, None
     loss = binary_cross_entropy_with_logits(logits, y).item()
+    if math.isnan(loss):
+        return None, None  # no logit, no answer: neither right nor wrong
     return (loss if math.isfinite(loss) else None), ((logits > 0) == (y > 0.5)).float().mean().item()
 
 

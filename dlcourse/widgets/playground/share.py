@@ -62,6 +62,7 @@ def _changes(
         _expect(isinstance(item, list) and len(item) == 2, "a change is no pair")
         before = whole("the step of a change", item[0], before, last)
         change = _change(item[1], values, params)
+        _expect(bool(strokes) or change[0] not in ("undo", "clear"), "it takes points back where none are drawn")
         strokes = after(strokes, change)
         changes[before] = (*changes.get(before, ()), change)
     return changes

@@ -18,6 +18,7 @@ class Playground(BaseWidget):
     Parameters, each also an attribute that a cell may set while it trains: data, noise, train, features, layers,
     activation, optimizer, lr, batch_size, regularisation, strength, seed (`PlaygroundEngine.params` has the ranges).
     Or your own: model (a `torch.nn.Module` from (n, 2) to one logit each), optimizer, X (n, 2) and y (n,) of 0 and 1.
+    Of an optimizer with several groups `lr` shows the first one's rate; setting it sets all.
     hide: controls, buttons and parts that are not shown: any parameter, "play", "step", "back", "reset", "scrub",
     "speed", "code", "share", "network", "weight", "draw", "curve", "layer_table", "fork", "predict".
 
@@ -37,6 +38,15 @@ class Playground(BaseWidget):
     def __init__(self, *, hide: Iterable[str] = (), **given: Any):
         super().__init__(hide=hide, **given)
         self.hide = [*self.hide, *(name for name in self.engine.own.fixed if name not in self.hide)]
+
+    def load(self, text: str) -> None:
+        """Take over what a share string holds, in place. ValueError leaves everything as it was."""
+        if self.engine.own:
+            raise ValueError(
+                "this playground holds a model or points of your own, which would be lost. Load the string into "
+                "another: Playground.from_share(text)."
+            )
+        super().load(text)
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the beginning."""

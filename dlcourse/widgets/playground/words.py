@@ -1,6 +1,7 @@
 """The present state in words: for the eyes that read, and for the ears that listen."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from dlcourse.widgets.playground.history import Measured
 from dlcourse.widgets.playground.network import linears
@@ -36,13 +37,21 @@ def say(run: Run, measured: Measured) -> str:
     return f"Step {run.at}, {losses(measured, len(run.y), len(run.problem.test_y))}"
 
 
-def notice(run: Run) -> str | None:
-    """Why the run does not go on, in one sentence."""
+def notice(run: Run, *, told: bool = True) -> str | None:
+    """Why the run does not go on, or goes on in vain. told: what the units do may be said (`run.measured()` before)."""
     if run.diverged is not None:
+        records = [record for record in run.history.records.values() if record.measured.train is not None]
+        still = max((it.step for it in records if it.measured.train <= records[0].measured.train), default=0)
         return (
-            f"At step {run.diverged} the loss or a weight stopped being a finite number: "
-            "step back and lower the learning rate, or reset."
+            f"At step {run.diverged} the loss or a weight stopped being a finite number. Go back to step {still}, from "
+            "where on the loss only grew, and lower the learning rate; or reset."
         )
+    for number, (count, word) in enumerate(idle(run) if told and run.at > 0 else [], start=1):
+        if word == "dead" and count == run.hidden[number - 1][0].shape[1]:
+            return (
+                f"All {count} units of hidden layer {number} are dead: their slope is 0 at every training point, so no "
+                "gradient gets past them. Go back and lower the learning rate, or reset."
+            )
     return None if len(run.y) else "There is no training point yet: draw some in the field, or choose a data set."
 
 
@@ -68,7 +77,9 @@ def describe(run: Run, measured: Measured, kept: Run | None, question: Question 
         sentences.append(f"Beside it, run A ({settings(kept)}) is at step {kept.at}: {theirs}.")
     if question is not None:
         verdict = "and so was guessed" if question.right else f"guessed was {OPTIONS[question.guess]}"
-        sentences.append(f"The answer to the question: {OPTIONS[question.answer]}, {verdict}.")
+        known = question.answered_at == question.target and question.answer is not None
+        ended = f"The run ended at step {question.answered_at}, before the question's step {question.target}."
+        sentences.append(f"The answer to the question: {OPTIONS[question.answer]}, {verdict}." if known else ended)
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -122,5 +133,8 @@ def idle(run: Run) -> list[tuple[int, str]]:
 
 
 def architecture(run: Run) -> list[int]:
+    """[2, 4, 2, 1]: inputs, units of each layer. Empty where the layers are not known to follow one another."""
     layers = linears(run.model)
-    return [layers[0].in_features, *(layer.out_features for layer in layers)] if layers else []
+    if len(layers) != len(run.hidden) + 1 or any(a.out_features != b.in_features for a, b in pairwise(layers)):
+        return []
+    return [layers[0].in_features, *(layer.out_features for layer in layers)]

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { apart, height, nearest, snapped } from "../../../dlcourse/widgets/hinge_lab/geometry.js";
-import { Latest, Strokes } from "../../../dlcourse/widgets/hinge_lab/latest.js";
+import { Strokes } from "../../../dlcourse/widgets/hinge_lab/strokes.js";
+import { Latest } from "../../../dlcourse/widgets/js/latest.js";
 
 test("what a hand sets falls on round numbers, within limits", () => {
     assert.equal(snapped(0.333, 0.05, -3, 3), 0.35);

@@ -505,6 +505,43 @@ test("a line that takes no message is no exception", () => {
     assert.equal(page.session.notice, GONE);
 });
 
+test("in a lost kernel every action is refused at once", async () => {
+    const page = opened();
+    page.model.trigger("comm_live_update");
+    await assert.rejects(page.session.act("scrub", { step: 1 }), new Error(GONE));
+});
+
+test("an answer that is lost on its way does not stop the others", () => {
+    const page = opened();
+    page.session.play(true);
+    page.clock.run(PACE);
+    assert.equal(page.model.ticks, AHEAD);
+    page.model.open.delete([...page.model.open][0]); // lost
+    assert.equal(play(page, 1000, 20).most, 1);
+    assert.ok(page.model.ticks > 20, "the answer to the second ends the waiting for both");
+    page.session.play(true);
+    page.clock.run(500);
+    page.model.open.clear(); // now all are lost
+    const before = page.model.ticks;
+    page.clock.run(500);
+    assert.equal(page.model.ticks, before);
+    page.session.play(false);
+    page.session.play(true);
+    assert.equal(page.model.ticks, before + 1);
+    assert.ok(play(page, 1000, 20).answered > 20);
+});
+
+test("what another window asked in vain is shown there alone", () => {
+    const { model, session, view } = opened();
+    session.play(true);
+    model.error("scrub-of-another-window", "no such step");
+    assert.deepEqual(view.errors, []);
+    model.error([...model.open][0], "bad step");
+    assert.deepEqual(view.errors, [["bad step", ""]]);
+    model.error(null, "of nobody's asking");
+    assert.equal(view.errors.length, 2);
+});
+
 test("a kernel that is back is asked for a frame, and play goes on", () => {
     const page = opened();
     page.session.play(true);

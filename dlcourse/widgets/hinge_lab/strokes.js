@@ -1,32 +1,8 @@
-// Requests to the kernel while a hand moves: one at a time. What came meanwhile is asked for next, and the last wish wins.
+// Strokes of the pen on their way to the kernel, one request at a time. No place may be lost: what came meanwhile is put
+// together.
 
 const MOST = 900; // places in one message
 
-export class Latest {
-    // ask(args): a promise.
-    constructor(ask) {
-        Object.assign(this, { ask, wanted: null, busy: false });
-    }
-
-    async want(args) {
-        this.wanted = args;
-        if (this.busy) return;
-        this.busy = true;
-        try {
-            while (this.wanted !== null) {
-                const next = this.wanted;
-                this.wanted = null;
-                await this.ask(next);
-            }
-        } catch {
-            this.wanted = null; // act() has shown the error
-        } finally {
-            this.busy = false;
-        }
-    }
-}
-
-// The same for strokes of the pen, of which no place may be lost: what came meanwhile is put together.
 export class Strokes {
     constructor(ask) {
         Object.assign(this, { ask, queue: [], busy: false });
