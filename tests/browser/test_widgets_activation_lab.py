@@ -22,15 +22,6 @@ def lab(book):
     return root
 
 
-def until(book, expression: str) -> None:
-    """Wait until something holds in the kernel."""
-    for _ in range(60):
-        if book.eval_in_kernel(expression) == "True":
-            return
-        book.page.wait_for_timeout(50)
-    raise AssertionError(f"{expression} does not come true: {book.eval_in_kernel('lab.describe()')}")
-
-
 @pytest.mark.parametrize("panel", [0, 1])
 def test_the_point_follows_the_mouse_in_both_panels(book, lab, panel):
     box = lab.locator("canvas").nth(panel).bounding_box()
@@ -41,10 +32,10 @@ def test_the_point_follows_the_mouse_in_both_panels(book, lab, panel):
     mouse.down()
     mouse.move(left + width / 4, box["y"] + box["height"] / 3, steps=6)
     mouse.up()
-    until(book, "abs(lab.x + 3) < 0.05")
+    book.until("abs(lab.x + 3) < 0.05")
     mouse.move(left + width * 0.9, box["y"] + 50)
     book.settle(4)
-    until(book, "abs(lab.x + 3) < 0.05")  # let go is let go
+    book.until("abs(lab.x + 3) < 0.05")  # let go is let go
     assert pixels(lab.locator("canvas").nth(panel)) != before
 
 
@@ -54,7 +45,7 @@ def test_the_point_follows_the_arrow_keys(book, lab):
     keys = {"ArrowRight": 1.1, "ArrowLeft": 1.0, "Shift+ArrowLeft": 0.99, "PageUp": 1.99, "Home": -6, "End": 6}
     for key, expected in keys.items():
         book.page.keyboard.press(key)
-        until(book, f"abs(lab.x - ({expected})) < 1e-9")
+        book.until(f"abs(lab.x - ({expected})) < 1e-9")
     lab.locator(".al-handle[aria-valuetext='6: value 0.998, slope 0.00247']").wait_for()
     assert len(book.cells()) == 1
 
@@ -65,7 +56,7 @@ def test_a_row_of_the_ranking_picks_its_bend(book, lab):
     assert rows.last.locator("button").inner_text() == "sigmoid"
     assert rows.last.locator(".al-left-over").inner_text() == "4.9 · 10⁻⁴"
     rows.filter(has_text="GELU").locator("button").click()
-    until(book, "lab.activation == 'gelu'")
+    book.until("lab.activation == 'gelu'")
     lab.locator(".al-digits").first.get_by_text("0.841").wait_for()
     assert rows.filter(has_text="GELU").locator("button").get_attribute("aria-pressed") == "true"
     assert lab.locator("select[name=activation]").input_value() == "gelu"

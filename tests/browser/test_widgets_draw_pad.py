@@ -36,15 +36,6 @@ def ask(book, expression: str):
     return json.loads(book.eval_in_kernel(f"import json; print(json.dumps({expression}))"))
 
 
-def until(book, expression: str) -> None:
-    """Wait until something holds in the kernel."""
-    for _ in range(60):
-        if book.eval_in_kernel(expression) == "True":
-            return
-        book.page.wait_for_timeout(50)
-    raise AssertionError(f"{expression} does not come true: {book.eval_in_kernel('pad.describe()')}")
-
-
 def place(pad, x: float, y: float) -> tuple[float, float]:
     box = pad.locator(".dp-pad canvas").bounding_box()
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
@@ -63,7 +54,7 @@ def test_the_mouse_draws_where_it_is_and_the_network_answers(book, pad):
     assert "Nothing drawn yet" in pad.locator(".dp-answer").inner_text()
     before = pixels(pad.locator(".dp-pad canvas"))
     stroke(book, pad, (0.2, 0.2), (0.8, 0.2), (0.4, 0.9))
-    until(book, "len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.89")
+    book.until("len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.89")
     points = ask(book, "pad.engine.drawing.strokes[0].points")
     assert points[0] == pytest.approx([0.2, 0.2], abs=0.01)
     assert points[-1] == pytest.approx([0.4, 0.9], abs=0.01)
@@ -92,31 +83,31 @@ def test_ink_is_there_before_the_kernel_answers(book, pad):
     stroke(book, pad, (0.7, 0.3), (0.7, 0.8))
     book.settle(2)
     assert len({empty, one, pixels(canvas)}) == 3
-    until(
-        book, "len(pad.engine.drawing.strokes) == 2 and all(s.points[-1][1] > 0.79 for s in pad.engine.drawing.strokes)"
+    book.until(
+        "len(pad.engine.drawing.strokes) == 2 and all(s.points[-1][1] > 0.79 for s in pad.engine.drawing.strokes)"
     )
     assert ask(book, "[s.points[0][0] < 0.5 for s in pad.engine.drawing.strokes]") == [True, False]
 
 
 def test_a_click_is_a_dot_and_the_buttons_do_what_they_say(book, pad):
     book.page.mouse.click(*place(pad, 0.5, 0.5))
-    until(book, "len(pad.engine.drawing.strokes) == 1")
+    book.until("len(pad.engine.drawing.strokes) == 1")
     pad.get_by_role("button", name="Example").click()
-    until(book, "pad.engine.last_example == 0")
+    book.until("pad.engine.last_example == 0")
     pad.get_by_role("button", name="Example").click()
-    until(book, "pad.engine.last_example == 1")
+    book.until("pad.engine.last_example == 1")
     pad.get_by_role("button", name="Clear").click()
-    until(book, "pad.engine.drawing.empty")
+    book.until("pad.engine.drawing.empty")
     assert pad.get_by_role("button", name="Clear").is_disabled()
     for _ in range(3):
         pad.get_by_role("button", name="Undo").click()
-    until(book, "[len(s.points) for s in pad.engine.drawing.strokes] == [1]")
+    book.until("[len(s.points) for s in pad.engine.drawing.strokes] == [1]")
 
 
 def test_a_drag_that_leaves_the_pad_ends_at_its_edge(book, pad):
     stroke(book, pad, (0.5, 0.5), (1.4, 0.5))
-    until(book, "pad.engine.drawing.strokes[0].points[-1][0] == 1")
-    until(book, "len(pad.engine.drawing.strokes) == 1")
+    book.until("pad.engine.drawing.strokes[0].points[-1][0] == 1")
+    book.until("len(pad.engine.drawing.strokes) == 1")
 
 
 def test_the_keyboard_draws_and_no_key_reaches_the_notebook(book, pad):
@@ -127,9 +118,9 @@ def test_the_keyboard_draws_and_no_key_reaches_the_notebook(book, pad):
     keys.press("ArrowRight")  # focus by script shows no square; a key does
     for key in ("ArrowUp", "Space", "ArrowDown", "Space", "ArrowDown", "Space", "b", "a", "d", "d"):
         keys.press(key)
-    until(book, "sorted(pad.engine.drawing.cells) == [(2, 4), (3, 4), (4, 4)]")
+    book.until("sorted(pad.engine.drawing.cells) == [(2, 4), (3, 4), (4, 4)]")
     keys.press("Space")
-    until(book, "sorted(pad.engine.drawing.cells) == [(2, 4), (3, 4)]")
+    book.until("sorted(pad.engine.drawing.cells) == [(2, 4), (3, 4)]")
     assert len(book.cells()) == cells
     square, canvas = pad.locator(".dp-cursor").bounding_box(), pad.locator(".dp-pad canvas").bounding_box()
     assert (square["x"] - canvas["x"]) / canvas["width"] == pytest.approx(4 / 8, abs=0.01)
@@ -150,7 +141,7 @@ def test_what_a_cell_draws_and_sets_is_seen(book, pad):
     small = pad.locator(".dp-sees canvas").first
     before = pixels(small)
     pad.get_by_label("Stretch and straighten").uncheck()
-    until(book, "pad.prepare is False")
+    book.until("pad.prepare is False")
     book.settle(4)
     assert pixels(small) != before
 
@@ -158,7 +149,7 @@ def test_what_a_cell_draws_and_sets_is_seen(book, pad):
 def test_two_displays_show_the_same_drawing(book, pad):
     book.run(1)
     stroke(book, pad, (0.2, 0.2), (0.8, 0.8))
-    until(book, "len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.79")
+    book.until("len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.79")
     second = book.widget(1)
     book.settle(4)
     assert second.locator(".dp-pad canvas").get_attribute("aria-label") == "The drawing: 1 stroke"
@@ -172,7 +163,7 @@ def test_a_reader_that_fails_says_so_in_the_widget_and_drawing_goes_on(book, pad
     trouble.wait_for()
     assert "wanted (1, 10), one score for each digit" in trouble.inner_text()
     stroke(book, pad, (0.2, 0.8), (0.8, 0.2))
-    until(book, "len(pad.engine.drawing.strokes) == 2 and pad.engine.drawing.strokes[1].points[-1][0] > 0.79")
+    book.until("len(pad.engine.drawing.strokes) == 2 and pad.engine.drawing.strokes[1].points[-1][0] > 0.79")
 
 
 def test_a_full_pad_says_so_and_keeps_what_it_has(book, pad):
@@ -182,7 +173,7 @@ def test_a_full_pad_says_so_and_keeps_what_it_has(book, pad):
     error.wait_for()
     assert "the pad is full" in error.inner_text()
     pad.get_by_role("button", name="Clear").click()
-    until(book, "pad.engine.drawing.empty")
+    book.until("pad.engine.drawing.empty")
 
 
 def test_a_finger_draws_too(book, pad):
@@ -193,7 +184,7 @@ def test_a_finger_draws_too(book, pad):
         x, y = place(pad, *point)
         wire.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     wire.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    until(book, "len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.69")
+    book.until("len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.69")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])

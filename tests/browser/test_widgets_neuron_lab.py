@@ -32,15 +32,6 @@ def neuron(book) -> list[float]:
     return ast.literal_eval(book.eval_in_kernel("[*lab.engine.weight.tolist(), lab.engine.bias.item()]"))
 
 
-def until(book, expression: str) -> None:
-    """Wait until something holds in the kernel."""
-    for _ in range(50):
-        if book.eval_in_kernel(expression) == "True":
-            return
-        book.page.wait_for_timeout(50)
-    raise AssertionError(f"{expression} does not come true: {book.eval_in_kernel('lab.engine.describe()')}")
-
-
 def on_screen(lab, x: float, y: float) -> tuple[float, float]:
     box = lab.locator(".nl-map canvas").bounding_box()
     zoom, low, high = box["width"] / WIDE, *MAP
@@ -48,20 +39,12 @@ def on_screen(lab, x: float, y: float) -> tuple[float, float]:
     return box["x"] + zoom * (46 + 344 * across), box["y"] + zoom * (10 + 344 * up)
 
 
-def drag(book, start: tuple[float, float], end: tuple[float, float]) -> None:
-    mouse = book.page.mouse
-    mouse.move(*start)
-    mouse.down()
-    mouse.move(*end, steps=8)
-    mouse.up()
-
-
 def test_dragging_the_tip_turns_and_stretches_and_keeps_the_foot(book, lab):
     """From (0.5, 0.5) the arrow is pulled to the right, four tenths of the map's half width: a weight of 2."""
     before = pixels(lab.locator("canvas"))
-    drag(book, on_screen(lab, 0.7, 0.7), on_screen(lab, 0.9, 0.5))
-    until(book, "lab.engine.weight[0].item() > 1.9")
-    until(book, "abs(lab.engine.weight[1].item()) < 0.1")
+    book.drag(on_screen(lab, 0.7, 0.7), on_screen(lab, 0.9, 0.5))
+    book.until("lab.engine.weight[0].item() > 1.9")
+    book.until("abs(lab.engine.weight[1].item()) < 0.1")
     w1, w2, b = neuron(book)
     assert w1 == pytest.approx(2, abs=0.05)
     assert 0.5 * w1 + 0.5 * w2 + b == pytest.approx(0, abs=0.02)
@@ -69,8 +52,8 @@ def test_dragging_the_tip_turns_and_stretches_and_keeps_the_foot(book, lab):
 
 
 def test_dragging_the_line_slides_the_bias_alone(book, lab):
-    drag(book, on_screen(lab, 1.2, -0.2), on_screen(lab, 1.45, 0.05))  # away from arrow and points, by (1/4, 1/4)
-    until(book, "lab.engine.bias.item() < -1.45")
+    book.drag(on_screen(lab, 1.2, -0.2), on_screen(lab, 1.45, 0.05))  # away from arrow and points, by (1/4, 1/4)
+    book.until("lab.engine.bias.item() < -1.45")
     w1, w2, b = neuron(book)
     assert (w1, w2) == (1, 1)
     assert b == pytest.approx(-1.5, abs=0.03)
@@ -79,7 +62,7 @@ def test_dragging_the_line_slides_the_bias_alone(book, lab):
 
 def test_a_click_on_a_point_writes_its_score_out(book, lab):
     book.page.mouse.click(*on_screen(lab, 1, 0))
-    until(book, "lab.engine.selected == 2")
+    book.until("lab.engine.selected == 2")
     book.settle()
     assert "Point 3 of 4 should be a no" in lab.locator(".nl-who").inner_text()
     assert neuron(book) == [1, 1, -1]
@@ -90,34 +73,34 @@ def test_the_keyboard_does_the_same(book, lab):
     lab.locator(".nl-line").focus()
     for _ in range(5):
         keyboard.press("ArrowLeft")
-    until(book, "abs(lab.bias + 1.5) < 1e-6")
+    book.until("abs(lab.bias + 1.5) < 1e-6")
     lab.locator(".nl-tip").focus()
     for _ in range(9):
         keyboard.press("ArrowLeft")  # counterclockwise, from 45 degrees to 90
-    until(book, "abs(lab.weight1) < 0.01 and abs(lab.weight2 - 2 ** 0.5) < 0.01")
+    book.until("abs(lab.weight1) < 0.01 and abs(lab.weight2 - 2 ** 0.5) < 0.01")
     keyboard.press("ArrowUp")
-    until(book, "abs(lab.weight2 - 1.1 * 2 ** 0.5) < 0.01")
+    book.until("abs(lab.weight2 - 1.1 * 2 ** 0.5) < 0.01")
     assert "direction 90 degrees" in lab.locator(".nl-tip").get_attribute("aria-valuetext")
     lab.locator(".nl-point").focus()
     for _ in range(3):
         keyboard.press("ArrowRight")
-    until(book, "lab.engine.selected == 3")
+    book.until("lab.engine.selected == 3")
     assert len(book.cells()) == 1
 
 
 def test_buttons_and_play(book, lab):
     lab.get_by_role("button", name="All zeros").click()
-    until(book, "lab.engine.errors == 4")
+    book.until("lab.engine.errors == 4")
     lab.get_by_role("button", name="Perceptron: one mistake").click()
-    until(book, "lab.engine.at == 1")
+    book.until("lab.engine.at == 1")
     assert "taken from the weights" in lab.locator(".nl-note").inner_text()
     lab.get_by_role("button", name="Descend: one step").click()
-    until(book, "lab.engine.at == 2")
+    book.until("lab.engine.at == 2")
     lab.get_by_role("button", name="Louder").click()
-    until(book, "lab.engine.at == 0")  # by hand: a new run
+    book.until("lab.engine.at == 0")  # by hand: a new run
     lab.get_by_role("combobox", name="pace").select_option("fast")
     lab.get_by_role("button", name="Play").click()
-    until(book, "lab.engine.errors == 0 and not lab.playing")
+    book.until("lab.engine.errors == 0 and not lab.playing")
     book.settle()
     assert lab.locator(".nl-errors").inner_text() == "0"
     assert lab.get_by_role("button", name="Play").is_disabled()
@@ -126,10 +109,10 @@ def test_buttons_and_play(book, lab):
 def test_taking_the_arrow_stops_play(book, lab):
     book.eval_in_kernel("lab.set(data='xor')")
     lab.get_by_role("button", name="Play").click()
-    until(book, "lab.engine.at > 0")
+    book.until("lab.engine.at > 0")
     lab.locator(".nl-tip").hover()
     book.page.mouse.down()
-    until(book, "not lab.playing")
+    book.until("not lab.playing")
     book.page.mouse.up()
 
 

@@ -258,6 +258,23 @@ class Book:
         )
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it covers the page while styles load
 
+    def until(self, expression: str, seconds: float = 3.0) -> None:
+        """Wait until something holds in the kernel. Raises AssertionError if it does not come true."""
+        for _ in range(round(20 * seconds)):
+            if (value := self.eval_in_kernel(expression)) == "True":
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"{expression} is {value} after more than {seconds} s")
+
+    def drag(self, *places: tuple[float, float]) -> None:
+        """With the mouse button down from place to place, in pixels of the page."""
+        mouse = self.page.mouse
+        mouse.move(*places[0])
+        mouse.down()
+        for place in places[1:]:
+            mouse.move(*place, steps=8)
+        mouse.up()
+
     def settle(self, frames: int = 2) -> None:
         """Wait for that many painted frames."""
         self.page.evaluate(
