@@ -196,6 +196,21 @@ class ActivationLabEngine(Engine):
         return f"{', '.join(some)} and {last} ({number(left)})" if some else f"{last} ({number(left)})"
 
     def snapshot(self) -> Snapshot:
+        """What a view draws.
+
+        header: the parameters, and
+            title, compare_title  as people write the two functions; the second is "" without one to compare
+            range                 [low, high] of x
+            value, slope          f(x) and f'(x) at the point
+            saturated             whether |f'(x)| is below the threshold
+            bands                 [[low, high], ...] where it is; share: of the range, in [0, 1]; where: in words
+            note                  what is special at this very x, or ""
+            factors               what is left of the slope after 1, 2, ... layers of it
+            ranking               [{"name", "title", "slope"}, ...]: what each function leaves at the end, largest first
+            say, description      the point, and everything, in words
+
+        arrays: value, slope float32 (points,) over the range; compare_value, compare_slope: of the function to compare.
+        """
         chosen, other = self.values["activation"], self.values["compare"]
         drawn = {"": chosen} if other == "none" else {"": chosen, "compare_": other}
         arrays = {}

@@ -238,6 +238,23 @@ class HingeLabEngine(Engine):
     # ------------------------------------------------------------------ for the view
 
     def snapshot(self) -> Snapshot:
+        """What a view draws.
+
+        header: the parameters, and
+            extent              [left, right, bottom, top] of the picture
+            steepest, most      the largest bend that a hand may set, and how many hinges fit
+            hinges              [{"weight", "bias", "out", "knot" (None where w = 0), "bend", "formula"}, ...]
+            offset              the constant c
+            knots, heights      [[place, change of slope], ...] of the sum, and f at each place
+            pieces, pieces_seen straight pieces of the sum, and those inside the picture
+            error, first_error  root mean square error now and at the start of the run
+            lost, warning       whether the last step led out of sight and was not taken, and what to do
+
+        arrays, float32:
+            x (points,), curve (points,), parts (hinges, points): the sum and the single hinges; the knots are among x
+            places, target (61,): what is aimed at
+            error_steps, errors (k,): the run so far
+        """
         hinges, bent = self.hinges, knots(self.hinges)
         inside = [place for place, _ in bent if LEFT < place < RIGHT]
         each = [hinges.knot(index) for index in range(len(hinges.out))]
