@@ -168,3 +168,11 @@ def test_without_a_view_there_is_a_picture_and_a_text():
     assert "of the points are wrong" in data["text/html"]
     assert lab.describe() in data["text/plain"]
     assert data["text/plain"].startswith("NeuronLab(data='xor')")
+
+
+def test_a_lab_with_points_of_its_own_does_not_give_them_away():
+    x, y = torch.randn(8, 2, generator=torch.Generator().manual_seed(0)), [0, 1] * 4
+    lab = NeuronLab(X=x, y=y)
+    with pytest.raises(ValueError, match=r"points of your own.*NeuronLab\.from_share"):
+        lab.load(NeuronLab(data="xor").share())
+    assert len(lab.engine.x) == 8

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -646,6 +647,31 @@ def test_no_share_string_takes_back_what_was_not_drawn(change):
     state["run"] |= {"changes": [[0, [change]]]}
     with pytest.raises(ValueError, match="takes points back"):
         PlaygroundEngine().restore(state)
+
+
+def test_a_run_that_blew_up_says_where_to_go_back_to():
+    engine = PlaygroundEngine(activation="linear", optimizer="sgd", lr=10)
+    engine.step(100)
+    assert engine.run.diverged
+    told = engine.snapshot().header
+    assert [layer["dead"] for layer in told["layers"]] == [None] * 3
+    step = int(re.search(r"Go back to step (\d+)", told["notice"]).group(1))
+    engine.scrub(step)
+    engine.set(lr=0.01)
+    engine.step(200)
+    assert engine.run.diverged is None
+
+
+def test_a_layer_without_a_living_unit_is_named():
+    engine = PlaygroundEngine(activation="relu", layers=(3, 2))
+    engine.step()
+    assert engine.snapshot().header["notice"] is None
+    for unit in range(2):
+        engine.set_bias(1, unit, -10)
+    assert "All 2 units of hidden layer 2 are dead" in engine.snapshot().header["notice"]
+    engine.ask(5)
+    engine.guess(0)
+    assert engine.snapshot().header["notice"] is None, "a question is open"
 
 
 class Side(torch.nn.Module):
