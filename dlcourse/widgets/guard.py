@@ -38,7 +38,6 @@ class Guard:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        self._alone = one_torch_thread()
 
     def __enter__(self) -> None:
         self._lock.acquire()

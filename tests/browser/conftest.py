@@ -103,6 +103,14 @@ def library(chromium, lab_server, request):
     context.close()
 
 
+@pytest.fixture(scope="module")
+def book(library, request):
+    """One notebook for a whole file, of the file's `CELLS`; the first of them has run."""
+    opened = library.open(request.module.CELLS)
+    opened.run(0)
+    return opened
+
+
 @pytest.fixture
 def notebook(library):
     """`notebook(cells)` writes a notebook of these code cells, opens it and waits for its kernel: a Book."""

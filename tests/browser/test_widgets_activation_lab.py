@@ -3,14 +3,7 @@
 import pytest
 from dlcourse_browser import axe, pixels
 
-CELL = "from dlcourse.widgets import ActivationLab\nlab = ActivationLab()\nlab"
-
-
-@pytest.fixture(scope="module")
-def book(library):
-    opened = library.open([CELL])
-    opened.run(0)
-    return opened
+CELLS = ["from dlcourse.widgets import ActivationLab\nlab = ActivationLab()\nlab"]
 
 
 @pytest.fixture

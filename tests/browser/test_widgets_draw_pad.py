@@ -6,21 +6,17 @@ import pytest
 from dlcourse_browser import axe, pixels
 
 # A reader without training: how much ink there is in each row of the image, the first eight digits.
-CELL = """import torch
+CELLS = [
+    """import torch
 from dlcourse.widgets import DrawPad
 
 def read(images):
     return torch.cat([images.sum((1, 3)), torch.zeros(1, 2)], dim=1)
 
 pad = DrawPad(read)
-pad"""
-
-
-@pytest.fixture(scope="module")
-def book(library):
-    opened = library.open([CELL, "pad"])
-    opened.run(0)
-    return opened
+pad""",
+    "pad",
+]
 
 
 @pytest.fixture

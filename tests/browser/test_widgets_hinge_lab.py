@@ -5,14 +5,7 @@ import ast
 import pytest
 from dlcourse_browser import axe, pixels
 
-CELL = "from dlcourse.widgets import HingeLab\nlab = HingeLab()\nlab"
-
-
-@pytest.fixture(scope="module")
-def book(library):
-    opened = library.open([CELL])
-    opened.run(0)
-    return opened
+CELLS = ["from dlcourse.widgets import HingeLab\nlab = HingeLab()\nlab"]
 
 
 @pytest.fixture

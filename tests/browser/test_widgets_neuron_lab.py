@@ -5,16 +5,11 @@ import ast
 import pytest
 from dlcourse_browser import axe, pixels
 
-CELL = "from dlcourse.widgets import NeuronLab\nlab = NeuronLab(data='and', weight1=1, weight2=1, bias=-1, seed=0)\nlab"
+CELLS = [
+    "from dlcourse.widgets import NeuronLab\nlab = NeuronLab(data='and', weight1=1, weight2=1, bias=-1, seed=0)\nlab"
+]
 WIDE = 400  # the canvas in its own pixels; its box begins at (46, 10) and is a square of 344
 MAP = (-0.5, 1.5)
-
-
-@pytest.fixture(scope="module")
-def book(library):
-    opened = library.open([CELL])
-    opened.run(0)
-    return opened
 
 
 @pytest.fixture

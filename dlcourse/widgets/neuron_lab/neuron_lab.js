@@ -2,6 +2,7 @@
 
 import { Canvas } from "../js/canvas.js";
 import { element } from "../js/dom.js";
+import { Latest } from "../js/latest.js";
 import { widget } from "../js/widget.js";
 import { arrow, distanceToLine, dragLine, dragTip, fixed, foot, lineEnds, middle, nearest, tidy, turnTip } from "./geometry.js";
 
@@ -146,7 +147,8 @@ class Chart {
         this.line = this.handle("nl-line", "Line: the arrow keys slide it, by the bias");
         this.point = this.handle("nl-point", "Selected point: the arrow keys choose another");
         this.el = element("div", { class: "nl-map" }, this.canvas.el, this.point, this.line, this.tip);
-        this.wanted = null; // the neuron that the hand wants, while the kernel answers an earlier wish
+        this.wish = null; // the neuron that the hand wants, while the kernel is on its way there
+        this.aims = new Latest((args) => view.act("aim", args));
         this.held = null; // what is being dragged
         this.listen();
     }
@@ -191,7 +193,7 @@ class Chart {
     // The neuron as it was last wished for, else as it is.
     get neuron() {
         const { weight, bias } = this.frame.header;
-        return this.wish ?? { weight, bias };
+        return this.aims.busy ? this.wish : { weight, bias };
     }
 
     grip() {
@@ -250,25 +252,10 @@ class Chart {
         if (this.frame) this.paint(this.frame);
     }
 
-    // One request at a time; what the hand did meanwhile is asked for next, and the last wish wins.
-    async want(neuron) {
+    want(neuron) {
         if (!neuron) return;
-        this.wanted = neuron;
         this.wish = { weight: [neuron.weight1, neuron.weight2], bias: neuron.bias };
-        if (this.asking) return;
-        this.asking = true;
-        try {
-            while (this.wanted) {
-                const args = this.wanted;
-                this.wanted = null;
-                await this.view.act("aim", args);
-            }
-        } catch {
-            this.wanted = null; // act() has shown the error
-        } finally {
-            this.asking = false;
-            this.wish = null;
-        }
+        this.aims.want(neuron);
     }
 
     paint(frame) {

@@ -71,7 +71,7 @@ class PlaygroundEngine(Engine):
     actions = frozenset(
         {
             *("back", "scrub", "add_points", "undo_points", "clear_points", "set_weight", "set_bias"),
-            *("fork", "unfork", "ask", "guess", "forget", "to_code", "share"),
+            *("fork", "unfork", "ask", "guess", "forget", "to_code"),
         }
     )
 
