@@ -1,7 +1,10 @@
 """The playground as a learner meets it: a real JupyterLab, a real browser, every outside request blocked."""
 
+import re
+
 import pytest
 from dlcourse_browser import axe, pixels
+from playwright.sync_api import expect
 
 MADE = "from dlcourse.widgets import Playground\nw = Playground(optimizer='adam')\nw"
 BUSY = """import time
@@ -101,8 +104,8 @@ def test_setting_a_parameter_in_a_cell_moves_its_control(book, root):
     book.page.wait_for_function(
         "root => root.querySelector('[name=lr]').getAttribute('aria-valuetext') === '0.5'", arg=root.element_handle()
     )
-    assert root.get_by_label("Activation").input_value() == "relu"
-    assert root.get_by_role("group", name="Hidden layers").get_by_text("1 hidden layer", exact=True).is_visible()
+    expect(root.get_by_label("Activation")).to_have_value("relu")
+    expect(root.get_by_role("group", name="Hidden layers").get_by_text("1 hidden layer", exact=True)).to_be_visible()
 
 
 def test_a_point_is_drawn_by_the_first_click_and_by_the_keyboard(book, root):
@@ -140,7 +143,7 @@ def test_scrub_returns_to_a_recorded_state_exactly(book, root):
     assert book.eval_in_kernel(LOOK) != then
     assert pixels(field) != seen
     scrub = root.get_by_role("slider", name="Go to step")
-    assert scrub.get_attribute("max") == "100"
+    expect(scrub).to_have_attribute("max", "100")
     scrub.evaluate("input => { input.value = 40; input.dispatchEvent(new Event('input')); }")
     book.page.wait_for_function(
         "root => root.querySelector('.dlc-counter').textContent === 'step 40'", arg=root.element_handle()
@@ -209,7 +212,7 @@ def test_two_runs_on_one_axis_and_back_to_one(book, root):
     kept = eval(book.eval_in_kernel("{k: v for k, v in w.engine.snapshot().header['kept'].items()}"))
     assert kept["step"] == 31
     assert "Adam" in kept["settings"]
-    assert root.get_by_role("img", name="Map of the answer of run A").is_visible()
+    expect(root.get_by_role("img", name="Map of the answer of run A")).to_be_visible()
     root.get_by_role("button", name="Drop A").click()
     root.get_by_role("button", name="Keep this run as A").wait_for()
 
@@ -218,7 +221,7 @@ def test_predict_hides_what_comes_until_the_step_and_then_says_it(book, root):
     root.get_by_label("the next").select_option("50")
     root.get_by_role("button", name="Predict").click()
     root.get_by_role("button", name="above 95 %").wait_for()
-    assert root.get_by_role("button", name="Play").is_disabled()
+    expect(root.get_by_role("button", name="Play")).to_be_disabled()
     curves = root.get_by_role("img", name="Loss curves")
     before = pixels(curves)
     root.get_by_role("button", name="above 95 %").click()
@@ -244,7 +247,7 @@ def test_code_and_share_give_what_the_widget_gives(book, root):
     root.get_by_role("button", name="Load").click()
     book.page.wait_for_timeout(400)
     assert book.eval_in_kernel(LOOK) == state
-    assert root.get_by_label("Data").input_value() == "moons"
+    expect(root.get_by_label("Data")).to_have_value("moons")
     box.fill("playground.1.rubbish")
     root.get_by_role("button", name="Load").click()
     root.get_by_role("alert").get_by_text("damaged").wait_for()
@@ -292,7 +295,7 @@ def test_people_who_cannot_see_or_point(book, root):
 
     book.eval_in_kernel("w.step(3)")
     book.page.wait_for_timeout(2300)
-    assert root.locator(".dlc-unseen[aria-live]").inner_text().startswith("Step 3, train loss")
+    expect(root.locator(".dlc-unseen[aria-live]")).to_have_text(re.compile("^Step 3, train loss"))
 
 
 def test_less_motion_means_few_steps_and_no_film(book, root):
@@ -310,8 +313,8 @@ def test_a_teacher_hides_controls(book):
     root = book.widget(0)
     book.settle(3)
     for name in ("Noise", "the next"):
-        assert not root.get_by_label(name).is_visible()
-    assert not root.get_by_role("button", name="Code").is_visible()
+        expect(root.get_by_label(name)).to_be_hidden()
+    expect(root.get_by_role("button", name="Code")).to_be_hidden()
     field = root.locator(".pg-field")
     field.click(position={"x": 30, "y": 40})
     book.page.wait_for_timeout(200)

@@ -2,6 +2,7 @@
 
 import pytest
 from dlcourse_browser import axe, pixels
+from playwright.sync_api import expect
 
 CELLS = ["from dlcourse.widgets import ActivationLab\nlab = ActivationLab()\nlab"]
 
@@ -51,8 +52,8 @@ def test_a_row_of_the_ranking_picks_its_bend(book, lab):
     rows.filter(has_text="GELU").locator("button").click()
     book.until("lab.activation == 'gelu'")
     lab.locator(".al-digits").first.get_by_text("0.841").wait_for()
-    assert rows.filter(has_text="GELU").locator("button").get_attribute("aria-pressed") == "true"
-    assert lab.locator("select[name=activation]").input_value() == "gelu"
+    expect(rows.filter(has_text="GELU").locator("button")).to_have_attribute("aria-pressed", "true")
+    expect(lab.locator("select[name=activation]")).to_have_value("gelu")
 
 
 def test_a_row_that_changes_its_place_keeps_the_focus(book, lab):
@@ -75,7 +76,7 @@ def test_words_for_those_who_do_not_see_it(book, lab):
 def test_what_a_teacher_hides_is_not_there(book, lab):
     book.eval_in_kernel("lab.hide = ['chain', 'compare']")
     lab.locator(".al-chain").wait_for(state="hidden")
-    assert not lab.locator("[data-param=compare]").is_visible()
+    expect(lab.locator("[data-param=compare]")).to_be_hidden()
     book.eval_in_kernel("lab.hide = []")
     lab.locator(".al-chain").wait_for(state="visible")
 

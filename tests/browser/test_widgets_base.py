@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from dlcourse_browser import axe, pixels
+from playwright.sync_api import expect
 
 SUPPORT = Path(__file__).parents[1] / "support"
 SETUP = f"""
@@ -163,7 +164,7 @@ def test_two_displays_stay_in_step(book, shown):
     # Playing with two displays is still one run: each tick is one frame in both.
     play(shown)
     paint_on(second)
-    assert second.locator(".dlc-play").get_attribute("aria-pressed") == "true"
+    expect(second.locator(".dlc-play")).to_have_attribute("aria-pressed", "true")
     second.locator(".dlc-play").click()
     until(shown, "root => root.querySelector('.dlc-play').ariaPressed === 'false'")
 
@@ -176,7 +177,7 @@ def test_a_cell_moves_the_controls(book, shown):
     assert pixels(shown.locator("canvas")) != before
     kernel(book, "w.set(shape='checked', grid=True, layers=(3, 3, 1))")
     until(shown, "root => root.querySelector('select[name=shape]').value === 'checked'")
-    assert shown.get_by_label("Grid", exact=True).is_checked()
+    expect(shown.get_by_label("Grid", exact=True)).to_be_checked()
 
 
 def test_a_reload_paints_the_same_step(book, shown):
@@ -364,7 +365,7 @@ def test_a_fault_of_the_engine_shows_in_the_widget_and_in_the_log(book, shown):
     assert kernel(book, "[r.levelname for r in records]") == "['ERROR']"
     assert kernel(book, "'in fail' in logging.Formatter().format(records[0])") == "True"
     shown.get_by_role("button", name="Close this message").click()
-    assert not shown.locator(".dlc-error").is_visible()
+    expect(shown.locator(".dlc-error")).to_be_hidden()
     button(shown, "Step").click()
     until(shown, "root => root.querySelector('.dlc-counter').textContent === 'step 1'")
 
@@ -380,7 +381,7 @@ def test_a_fault_while_it_plays_pauses_it(book, shown):
     kernel(book, "del w.engine.step")
     play(shown)
     paint_on(shown, 3)
-    assert not shown.locator(".dlc-error").is_visible()
+    expect(shown.locator(".dlc-error")).to_be_hidden()
 
 
 def test_a_restarted_kernel_leaves_a_readable_message(book, shown):
@@ -518,7 +519,7 @@ def test_the_last_value_wins(book, shown, playing):
     until(shown, "root => root.querySelector('canvas').ariaLabel.includes('level 0.37')")
     book.page.wait_for_timeout(200)
     assert kernel(book, "w.level") == "0.37"
-    assert shown.locator("input[name=level]").input_value() == "37"
+    expect(shown.locator("input[name=level]")).to_have_value("37")
     numbers = json.loads(kernel(book, "seen"))
     assert numbers[-1] == 0.37
     assert numbers[:-1] == sorted(numbers[:-1])

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from dlcourse_browser import axe, pixels
+from playwright.sync_api import expect
 
 # A reader without training: how much ink there is in each row of the image, the first eight digits.
 CELLS = [
@@ -58,10 +59,10 @@ def test_the_mouse_draws_where_it_is_and_the_network_answers(book, pad):
     assert pixels(pad.locator(".dp-pad canvas")) != before
     book.settle(3)
     digit = ask(book, "pad.digit")
-    assert pad.locator(".dp-digit").inner_text() == str(digit)
+    expect(pad.locator(".dp-digit")).to_have_text(str(digit))
     winner = pad.locator(".dp-winner")
-    assert winner.count() == 1
-    assert winner.locator(".dp-name").inner_text() == str(digit)
+    expect(winner).to_have_count(1)
+    expect(winner.locator(".dp-name")).to_have_text(str(digit))
 
 
 def test_ink_is_there_before_the_kernel_answers(book, pad):
@@ -94,7 +95,7 @@ def test_a_click_is_a_dot_and_the_buttons_do_what_they_say(book, pad):
     book.until("pad.engine.last_example == 1")
     pad.get_by_role("button", name="Clear").click()
     book.until("pad.engine.drawing.empty")
-    assert pad.get_by_role("button", name="Clear").is_disabled()
+    expect(pad.get_by_role("button", name="Clear")).to_be_disabled()
     for _ in range(3):
         pad.get_by_role("button", name="Undo").click()
     book.until("[len(s.points) for s in pad.engine.drawing.strokes] == [1]")
@@ -148,8 +149,8 @@ def test_two_displays_show_the_same_drawing(book, pad):
     book.until("len(pad.engine.drawing.strokes) == 1 and pad.engine.drawing.strokes[0].points[-1][1] > 0.79")
     second = book.widget(1)
     book.settle(4)
-    assert second.locator(".dp-pad canvas").get_attribute("aria-label") == "The drawing: 1 stroke"
-    assert second.locator(".dp-digit").inner_text() == str(ask(book, "pad.digit"))
+    expect(second.locator(".dp-pad canvas")).to_have_attribute("aria-label", "The drawing: 1 stroke")
+    expect(second.locator(".dp-digit")).to_have_text(str(ask(book, "pad.digit")))
 
 
 def test_a_reader_that_fails_says_so_in_the_widget_and_drawing_goes_on(book, pad):

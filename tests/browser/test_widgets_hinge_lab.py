@@ -4,6 +4,7 @@ import ast
 
 import pytest
 from dlcourse_browser import axe, pixels
+from playwright.sync_api import expect
 
 CELLS = ["from dlcourse.widgets import HingeLab\nlab = HingeLab()\nlab"]
 
@@ -106,7 +107,7 @@ def test_the_pen_follows_the_arrow_keys(book, lab):
         book.page.keyboard.press("ArrowUp")
     book.until("lab.target == 'drawn' and lab.engine.drawn[31] == 220")
     lab.get_by_role("button", name="Draw the target").click()
-    assert not pen.is_visible()
+    expect(pen).to_be_hidden()
 
 
 def test_descent_goes_down_and_back(book, lab):

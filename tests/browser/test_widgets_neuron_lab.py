@@ -1,9 +1,11 @@
 """The neuron lab in a real JupyterLab: whatever the mouse does to line, arrow and points, the keyboard does too."""
 
 import ast
+import re
 
 import pytest
 from dlcourse_browser import axe, pixels
+from playwright.sync_api import expect
 
 CELLS = [
     "from dlcourse.widgets import NeuronLab\nlab = NeuronLab(data='and', weight1=1, weight2=1, bias=-1, seed=0)\nlab"
@@ -52,14 +54,14 @@ def test_dragging_the_line_slides_the_bias_alone(book, lab):
     w1, w2, b = neuron(book)
     assert (w1, w2) == (1, 1)
     assert b == pytest.approx(-1.5, abs=0.03)
-    assert lab.locator(".nl-errors").inner_text() == "0"
+    expect(lab.locator(".nl-errors")).to_have_text("0")
 
 
 def test_a_click_on_a_point_writes_its_score_out(book, lab):
     book.page.mouse.click(*on_screen(lab, 1, 0))
     book.until("lab.engine.selected == 2")
     book.settle()
-    assert "Point 3 of 4 should be a no" in lab.locator(".nl-who").inner_text()
+    expect(lab.locator(".nl-who")).to_contain_text("Point 3 of 4 should be a no")
     assert neuron(book) == [1, 1, -1]
 
 
@@ -75,7 +77,7 @@ def test_the_keyboard_does_the_same(book, lab):
     book.until("abs(lab.weight1) < 0.01 and abs(lab.weight2 - 2 ** 0.5) < 0.01")
     keyboard.press("ArrowUp")
     book.until("abs(lab.weight2 - 1.1 * 2 ** 0.5) < 0.01")
-    assert "direction 90 degrees" in lab.locator(".nl-tip").get_attribute("aria-valuetext")
+    expect(lab.locator(".nl-tip")).to_have_attribute("aria-valuetext", re.compile("direction 90 degrees"))
     lab.locator(".nl-point").focus()
     for _ in range(3):
         keyboard.press("ArrowRight")
@@ -88,7 +90,7 @@ def test_buttons_and_play(book, lab):
     book.until("lab.engine.errors == 4")
     lab.get_by_role("button", name="Perceptron: one mistake").click()
     book.until("lab.engine.at == 1")
-    assert "taken from the weights" in lab.locator(".nl-note").inner_text()
+    expect(lab.locator(".nl-note")).to_contain_text("taken from the weights")
     lab.get_by_role("button", name="Descend: one step").click()
     book.until("lab.engine.at == 2")
     lab.get_by_role("button", name="Louder").click()
@@ -97,8 +99,8 @@ def test_buttons_and_play(book, lab):
     lab.get_by_role("button", name="Play").click()
     book.until("lab.engine.errors == 0 and not lab.playing")
     book.settle()
-    assert lab.locator(".nl-errors").inner_text() == "0"
-    assert lab.get_by_role("button", name="Play").is_disabled()
+    expect(lab.locator(".nl-errors")).to_have_text("0")
+    expect(lab.get_by_role("button", name="Play")).to_be_disabled()
 
 
 def test_taking_the_arrow_stops_play(book, lab):
