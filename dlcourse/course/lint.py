@@ -30,7 +30,7 @@ from dlcourse.learn.glossary import terms
 from dlcourse.learn.quiz import Question, questions
 
 # Headings of level two that every chapter has, in this order, by the beginning of their anchor; others may stand
-# between them. The start notebook and the deeper ones (01b) have their own form.
+# between them. The start notebook, the toolkit (00b) and the deeper ones (01b) have their own form.
 SKELETON = (
     "The-puzzle",
     "Stop-",
@@ -219,7 +219,9 @@ def links(notebook: Notebook) -> Iterator[tuple[int | None, str]]:
                 yield passage.cell, f"links to {target}, which is not there"
                 continue
             later = re.match(r"(\d\d)b?-", path.name)
-            if notebook.complete and later and int(later[1]) > int(notebook.chapter):
+            # Exercises link to their own chapter, and the start notebook is the door to all that there is.
+            bound = notebook.shelf == "chapters" and notebook.chapter != "00"
+            if bound and later and later[1] > notebook.chapter[:2]:
                 yield passage.cell, f"links to the later chapter {path.name}; coming chapters are named, not linked"
             if anchor and anchor not in _anchors(path):
                 yield passage.cell, f"links to {target}, and {path.name} has no heading #{anchor}"
@@ -289,8 +291,8 @@ def predictions(notebook: Notebook) -> Iterator[tuple[int | None, str]]:
 
 
 def quizzes(notebook: Notebook) -> Iterator[tuple[int | None, str]]:
-    """Every quiz call has its question, and every question of the chapter is asked."""
-    known = set(_questions(notebook))
+    """Every quiz call has its question, every question of the chapter is asked and sends to a section that exists."""
+    known = _questions(notebook)
     asked = set()
     for code, call in notebook.calls("quiz"):
         name = _first(call)
@@ -300,8 +302,11 @@ def quizzes(notebook: Notebook) -> Iterator[tuple[int | None, str]]:
         if not _open(call, "answer", 1):
             yield code.cell, f"answers the quiz {name!r} itself; leave ..."
     if notebook.shelf == "chapters":
-        for name in sorted(known - asked):
+        for name in sorted(known.keys() - asked):
             yield None, f"never asks the question {name!r} of {_quiz_file(notebook).name}"
+        for name, question in known.items():
+            if question.read and question.read not in notebook.headings:
+                yield None, f"its question {name!r} sends to {question.read!r}, and no heading reads so"
 
 
 def _quiz_file(notebook: Notebook) -> Path:

@@ -7,6 +7,7 @@ The questions of a chapter live beside it, in `chapters/01-neurons.quiz.toml`:
     kind = "choice"
     objectives = ["01-O1"]            # what it tests, from the chapter's header
     recall = "00"                     # optional: the earlier chapter it looks back to
+    read = "One neuron"               # optional, in a self-test: the heading of the section for who does not know
     text = "What does the bias of a neuron do? (mathematics as $w \\\\cdot x + b$)"
     answer = "b"                      # or a list, answer = ["a", "c"], when several are right
 
@@ -72,6 +73,7 @@ class Choice:
     text: str
     objectives: tuple[str, ...]
     recall: str
+    read: str
     options: tuple[Option, ...]
 
     @property
@@ -87,6 +89,7 @@ class Number:
     text: str
     objectives: tuple[str, ...]
     recall: str
+    read: str
     answer: float
     tolerance: float
     why: str
@@ -96,7 +99,9 @@ class Number:
 Question = Choice | Number
 _COMMON = {"id", "kind", "text", "objectives", "answer"}
 _KEYS = {"choice": {"option"}, "number": {"why"}}
-_OPTIONAL = {"choice": {"recall"}, "number": {"recall", "tolerance", "wrong"}}
+_OPTIONAL = {"choice": {"recall", "read"}, "number": {"recall", "read", "tolerance", "wrong"}}
+# Whether this session's first answer was right. It brings the explanation, so later ones do not tell what was known.
+_first: dict[str, bool] = {}
 
 
 def questions(path: Path) -> dict[str, Question]:
@@ -118,7 +123,7 @@ def _question(table: dict[str, Any], where: str) -> Question:
     if kind not in _KEYS:
         raise ValueError(f"{where}: kind is {kind!r} and must be 'choice' or 'number'.")
     _keys(table, _COMMON | _KEYS[kind], _OPTIONAL[kind], where)
-    common = (table["id"], table["text"], tuple(table["objectives"]), table.get("recall", ""))
+    common = (table["id"], table["text"], tuple(table["objectives"]), table.get("recall", ""), table.get("read", ""))
     if kind == "choice":
         return Choice(*common, _options(table, where))
     wrong = []
@@ -164,12 +169,47 @@ def quiz(id: str, answer: str | Sequence[str] | float | EllipsisType = ..., *, f
     judge = _judge_choice if isinstance(question, Choice) else _judge_number
     right, lines = judge(question, answer)
     note(id, "right" if right else "not yet")
+    _first.setdefault(id, right)
+    if question.read and not right:
+        lines.append(f"Read: {question.read}.")
     Card("Quiz answer", "\n".join(lines), "".join(map(paragraph, lines))).show()
 
 
+def to_read(chapter: str, *, folder: Path | None = None) -> None:
+    """After a self-test: the sections whose questions were not right at the first try of this session, and the others.
+
+    chapter: its number, "00b". Asks only about questions that have a `read`. Raises Slip when the chapter has none.
+    """
+    asked = [question for question in _known(chapter, folder or content_root() / "chapters").values() if question.read]
+    if not asked:
+        raise Slip(f"No question of the chapter {chapter!r} belongs to a self-test.")
+    shelves: dict[str, list[str]] = {"Read": [], "Not answered yet": [], "You know": []}
+    for question in asked:
+        known = _first.get(question.id)
+        shelf = "Not answered yet" if known is None else "You know" if known else "Read"
+        if question.read not in shelves[shelf]:
+            shelves[shelf].append(question.read)
+    filled = {shelf: sections for shelf, sections in shelves.items() if sections}
+    text = "\n".join(f"{shelf}: {', '.join(sections)}." for shelf, sections in filled.items())
+    html = "".join(
+        f'<p style="margin:0.3em 0"><strong>{shelf}.</strong> {", ".join(map(_link, sections))}</p>'
+        for shelf, sections in filled.items()
+    )
+    Card("What to read", text, html).show()
+
+
+def _link(heading: str) -> str:
+    """To the heading's place in the same notebook, by JupyterLab's anchor."""
+    return f'<a href="#{escape(heading.replace(" ", "-"))}">{escape(heading)}</a>'
+
+
+def _known(chapter: str, folder: Path) -> dict[str, Question]:
+    files = sorted(folder.glob(f"{chapter}-*.quiz.toml"))
+    return {name: question for path in files for name, question in questions(path).items()}
+
+
 def _find(id: str, folder: Path) -> Question:
-    files = sorted(folder.glob(f"{id.split('.')[0]}-*.quiz.toml"))
-    known = {name: question for path in files for name, question in questions(path).items()}
+    known = _known(id.split(".")[0], folder)
     if id not in known:
         raise Slip(f"No quiz question is called {id!r}; this chapter has {', '.join(known) or 'none'}.")
     return known[id]
@@ -229,6 +269,7 @@ def _ask(question: Question) -> Card:
         lines = [f"  {option.letter}. {option.text}" for option in question.options]
         lines += [f"Answer with {_wanted(question)}."]
     recall = [f"Looking back to chapter {question.recall}."] if question.recall else []
+    recall += [f"Not sure? Read: {question.read}."] if question.read else []
     text = [f"Quiz: {question.text}", *recall, *(lines or [how])]
     html = f'<p style="margin:0.3em 0"><strong>Quiz.</strong> {escape(question.text)}</p>'
     return Card(

@@ -1,6 +1,8 @@
+import sys
+
 import pytest
 
-from dlcourse.learn import quiz
+from dlcourse.learn import quiz, to_read
 from dlcourse.learn.content import content_root
 
 GOOD = """
@@ -183,6 +185,50 @@ def test_an_answer_may_be_zero(folder, shown):
     (folder / "01-neurons.quiz.toml").write_text(GOOD.replace("answer = 4", "answer = 0"), encoding="utf-8")
     quiz("01.pieces", 0, folder=folder)
     assert "0 is right" in shown[0][0]
+
+
+@pytest.fixture
+def self_test(tmp_path, monkeypatch):
+    """Three questions, of which two send to a section."""
+    monkeypatch.setattr(sys.modules[quiz.__module__], "_first", {})
+    text = GOOD.replace('recall = "00"', 'read = "What the bias does"')
+    text = text.replace("tolerance = 0.25", 'tolerance = 0.25\nread = "Hinges & knots"')
+    (tmp_path / "01-neurons.quiz.toml").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_question_of_a_self_test_names_its_section(self_test, shown):
+    quiz("01.bias", folder=self_test)
+    assert "Not sure? Read: What the bias does." in shown[0][0].splitlines()
+    assert "Not sure? Read: What the bias does." in shown[0][1].words
+    quiz("01.bias", "a", folder=self_test)
+    assert shown[1][0].splitlines()[-1] == "Read: What the bias does."
+    quiz("01.bias", "b", folder=self_test)
+    quiz("01.even", "b", folder=self_test)
+    assert not any("Read:" in text for text, _ in shown[2:])
+
+
+def test_to_read_goes_by_the_first_answer(self_test, shown):
+    to_read("01", folder=self_test)
+    quiz("01.pieces", 3, folder=self_test)
+    quiz("01.pieces", 4, folder=self_test)  # after the explanation
+    to_read("01", folder=self_test)
+    quiz("01.bias", "b", folder=self_test)
+    quiz("01.bias", "a", folder=self_test)  # out of curiosity
+    to_read("01", folder=self_test)
+    texts = [text for text, page in shown if page.html.startswith('<div role="group" aria-label="What to read"')]
+    assert texts == [
+        "Not answered yet: What the bias does, Hinges & knots.",
+        "Read: Hinges & knots.\nNot answered yet: What the bias does.",
+        "Read: Hinges & knots.\nYou know: What the bias does.",
+    ]
+    assert ("a", {"href": "#Hinges-&-knots"}) in shown[-1][1].tags
+
+
+@pytest.mark.parametrize("chapter", ["01", "02"])
+def test_to_read_needs_a_self_test(folder, chapter):
+    with pytest.raises(ValueError, match=f"No question of the chapter '{chapter}' belongs to a self-test"):
+        to_read(chapter, folder=folder)
 
 
 def test_every_quiz_file_of_the_course_loads():

@@ -117,6 +117,30 @@ def test_leftovers_are_found(course, edit, words):
     assert [line for line in found(course(edit=edit)) if line.startswith("clean: ") and words in line]
 
 
+def test_the_toolkit_has_its_own_form_and_links_to_no_later_chapter(course, tmp_path):
+    path = course("(#The-puzzle)", "(02-backprop.md)", name="00b-toolkit")
+    (tmp_path / "chapters/00b-toolkit.quiz.toml").write_text(
+        (tmp_path / "chapters/01-neurons.quiz.toml").read_text(encoding="utf-8").replace("01.", "00b."),
+        encoding="utf-8",
+    )
+    lines = found(path)
+    assert [line for line in lines if line.startswith("skeleton")] == []
+    assert [line for line in lines if "later chapter 02-backprop.md" in line]
+    (tmp_path / "chapters/00-start.md").write_text("# 0\n", encoding="utf-8")
+    lines = found(course("(#The-puzzle)", "(00-start.md)", name="00b-toolkit"))
+    assert not [line for line in lines if "00-start.md" in line]
+
+
+def test_a_self_test_sends_to_a_section_that_exists(course, tmp_path):
+    path = course()
+    quiz = tmp_path / "chapters/01-neurons.quiz.toml"
+    good = quiz.read_text(encoding="utf-8")
+    quiz.write_text(good + 'read = "Stop 1 · One neuron"\n', encoding="utf-8")
+    assert found(path) == []
+    quiz.write_text(good + 'read = "Stop 2"\n', encoding="utf-8")
+    assert found(path) == ["quizzes: its question '01.bias' sends to 'Stop 2', and no heading reads so"]
+
+
 LISTED = """
     [[number]]
     text = "99 times in 100"
