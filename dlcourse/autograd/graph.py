@@ -1,0 +1,194 @@
+"""The graph of what was computed: put it in order, walk it backwards, hand it to a picture.
+
+A node is a `Value` or a `Tensor`; both record the name of the operation that made them and its inputs. That record is
+all there is: no closures, so a graph can be drawn, stepped through and differentiated again.
+
+Backward visits every node once, users before inputs, because a node can pass its gradient on only when all its users
+have added their share. The order is a depth-first search with a stack of its own: Python's recursion ends after about
+a thousand nodes, a recurrent network does not. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def topological_order(root: Any) -> list[Any]:
+    """Every node that `root` was made from: inputs before users, each once, `root` last.
+
+    Raises ValueError for a circle. Operations cannot make one, since a result is newer than its inputs; a hand that
+    sets `inputs` can.
+
+    >>> from dlcourse.autograd import Value
+    >>> a = Value(2.0, "a")
+    >>> [node.op or node.label for node in topological_order(a * a + a)]
+    ['a', 'mul', 'add']
+    """
+    order: list[Any] = []
+    unfinished, finished = 1, 2
+    state: dict[int, int] = {}
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        if id(node) not in state:  # first visit: its inputs go first
+            state[id(node)] = unfinished
+            for parent in reversed(node.inputs):
+                if state.get(id(parent)) == unfinished:
+                    raise ValueError(
+                        f"the graph has a circle: {parent!r} was made from itself (by way of {node.op}). "
+                        "Results are newer than their inputs; do not set `inputs` by hand."
+                    )
+                if id(parent) not in state:
+                    stack.append(parent)
+        else:
+            stack.pop()
+            if state[id(node)] == unfinished:  # second visit: all its inputs are in the list
+                state[id(node)] = finished
+                order.append(node)
+    return order
+
+
+@dataclass(frozen=True)
+class BackwardStep:
+    """One node's turn: its gradient is complete, and it hands each input a share.
+
+    node: the Value or Tensor. op: what made it, None for a leaf. grad: d root / d node (a float or a Tensor).
+    contributions: pairs (input, share), in the order of the inputs; an input used twice appears twice. An input that
+    needs no gradient is left out. index, total: turn number `index`, from 0, of `total`.
+    """
+
+    node: Any
+    op: str | None
+    grad: Any
+    contributions: tuple[tuple[Any, Any], ...]
+    index: int
+    total: int
+
+
+def backward_steps(
+    root: Any, grad: Any = None, *, retain_graph: bool = False, create_graph: bool = False
+) -> Iterator[BackwardStep]:
+    """Backpropagation, a node at a time, from `root` to the leaves. `root.backward()` runs it to its end.
+
+    grad: the gradient to start from, shaped like `root`; 1 for a single number. retain_graph: keep the record, so that
+    the same graph can be walked again (tensors only; numbers always keep theirs). create_graph: record the backward
+    pass too, so that its results can be differentiated again. A leaf's `grad` grows when its turn comes.
+
+    Raises ValueError for a root that is not a single number and has no `grad`, for a graph that was freed, and for a
+    tensor that was changed in place after it was used.
+
+    >>> from dlcourse.autograd import Value
+    >>> a = Value(3.0, "a")
+    >>> for step in backward_steps(a * a):
+    ...     print(step.op, step.grad, [share for _, share in step.contributions])
+    mul 1.0 [3.0, 3.0]
+    None 6.0 []
+    """
+    for step in _sweep(root, grad, retain_graph, create_graph):
+        with root.recording(create_graph):
+            step.node.deposit(step.grad, create_graph)
+        yield step
+
+
+def _sweep(root: Any, grad: Any, retain_graph: bool, create_graph: bool) -> Iterator[BackwardStep]:
+    """The walk itself, which leaves every node's `grad` alone."""
+    order = topological_order(root)
+    for node in order:
+        node.check()  # all of them before the first gradient moves: an error leaves every `grad` as it was
+    gradients = {id(root): root.start(grad)}
+    order = [node for node in reversed(order) if node.requires_grad]
+    for index, node in enumerate(order):
+        gradient = gradients.pop(id(node))
+        with root.recording(create_graph):
+            shares = node.pull_back(gradient, create_graph)
+            for parent, share in shares:
+                known = gradients.get(id(parent))
+                gradients[id(parent)] = share if known is None else known + share  # shares add: never overwrite
+        yield BackwardStep(node, node.op, gradient, shares, index, len(order))
+        if not retain_graph:
+            node.free()
+
+
+def grad(
+    output: Any,
+    inputs: Sequence[Any],
+    grad_output: Any = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> tuple[Any, ...]:
+    """d output / d input for each of `inputs`, leaves or not, without touching anybody's `grad`.
+
+    An input that `output` does not depend on gets zeros (torch raises an error there). With create_graph the results
+    can be differentiated again, and the graph is kept. Errors are those of `backward_steps`.
+
+    >>> import torch
+    >>> from dlcourse.autograd import Tensor, grad
+    >>> x = Tensor(torch.tensor(2.0), requires_grad=True)
+    >>> (slope,) = grad(x**3, [x], create_graph=True)
+    >>> (curvature,) = grad(slope, [x])
+    >>> slope.item(), curvature.item()  # 3 x^2 and 6 x
+    (12.0, 12.0)
+    """
+    found = {id(node): None for node in inputs}
+    for step in _sweep(output, grad_output, retain_graph or create_graph, create_graph):
+        if id(step.node) in found:
+            found[id(step.node)] = step.grad
+    return tuple(node.zeros() if found[id(node)] is None else found[id(node)] for node in inputs)
+
+
+@dataclass(frozen=True)
+class GraphNode:
+    """One node of a picture: plain data. `inputs` are ids of other nodes; `value` and `grad` only of single numbers."""
+
+    id: int
+    op: str | None
+    inputs: tuple[int, ...]
+    label: str
+    shape: tuple[int, ...]
+    value: float | None
+    grad: float | None
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What `plot.graph` draws: the nodes, inputs before users, the root last."""
+
+    nodes: tuple[GraphNode, ...]
+
+
+def trace(root: Any, steps: Iterable[BackwardStep] = ()) -> Graph:
+    """A copy of the graph as data, for `plot.graph`. It stays as it is when the graph is freed or its numbers change.
+
+    steps: from `backward_steps`, to show the gradients of those nodes; without, a node shows the `grad` it holds.
+
+    >>> from dlcourse.autograd import Value
+    >>> [(node.id, node.op, node.inputs) for node in trace(Value(2.0) * 3).nodes]
+    [(0, None, ()), (1, None, ()), (2, 'mul', (0, 1))]
+    """
+    order = topological_order(root)
+    number = {id(node): i for i, node in enumerate(order)}
+    grads = {id(step.node): step.grad for step in steps}
+    return Graph(
+        tuple(
+            GraphNode(
+                number[id(node)],
+                node.op,
+                tuple(number[id(parent)] for parent in node.inputs),
+                node.label,
+                node.shape,
+                node.number(),
+                _number(grads.get(id(node), node.grad)),
+                dict(node.options),
+            )
+            for node in order
+        )
+    )
+
+
+def _number(grad: Any) -> float | None:
+    """A gradient as a number, if it is one."""
+    if grad is None or isinstance(grad, float):
+        return grad
+    return grad.number()
