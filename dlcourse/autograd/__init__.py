@@ -4,6 +4,7 @@ Read `scalar.py` first (the idea), then `graph.py` (the walk), `rules.py` (the t
 """
 
 from dlcourse.autograd.functions import concat, cross_entropy, pad, stack, where
+from dlcourse.autograd.gradcheck import GradcheckError, GradcheckReport, gradcheck, numerical_gradient
 from dlcourse.autograd.graph import BackwardStep, Graph, GraphNode, backward_steps, grad, topological_order, trace
 from dlcourse.autograd.rules import unbroadcast
 from dlcourse.autograd.scalar import Value
@@ -11,6 +12,8 @@ from dlcourse.autograd.tensor import Tensor, no_grad
 
 __all__ = [
     "BackwardStep",
+    "GradcheckError",
+    "GradcheckReport",
     "Graph",
     "GraphNode",
     "Tensor",
@@ -19,7 +22,9 @@ __all__ = [
     "concat",
     "cross_entropy",
     "grad",
+    "gradcheck",
     "no_grad",
+    "numerical_gradient",
     "pad",
     "stack",
     "topological_order",
