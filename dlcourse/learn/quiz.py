@@ -190,9 +190,9 @@ def to_read(chapter: str, *, folder: Path | None = None) -> None:
         if question.read not in shelves[shelf]:
             shelves[shelf].append(question.read)
     filled = {shelf: sections for shelf, sections in shelves.items() if sections}
-    text = "\n".join(f"{shelf}: {', '.join(sections)}." for shelf, sections in filled.items())
+    text = "\n".join(f"{shelf}: {'; '.join(sections)}." for shelf, sections in filled.items())
     html = "".join(
-        f'<p style="margin:0.3em 0"><strong>{shelf}.</strong> {", ".join(map(_link, sections))}</p>'
+        f'<p style="margin:0.3em 0"><strong>{shelf}.</strong> {"; ".join(map(_link, sections))}</p>'
         for shelf, sections in filled.items()
     )
     Card("What to read", text, html).show()

@@ -218,7 +218,7 @@ def test_to_read_goes_by_the_first_answer(self_test, shown):
     to_read("01", folder=self_test)
     texts = [text for text, page in shown if page.html.startswith('<div role="group" aria-label="What to read"')]
     assert texts == [
-        "Not answered yet: What the bias does, Hinges & knots.",
+        "Not answered yet: What the bias does; Hinges & knots.",
         "Read: Hinges & knots.\nNot answered yet: What the bias does.",
         "Read: Hinges & knots.\nYou know: What the bias does.",
     ]
