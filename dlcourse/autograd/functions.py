@@ -54,7 +54,7 @@ def pad(x: Tensor, *widths: tuple[int, int]) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, labels: torch.Tensor) -> Tensor:
-    """The mean over the batch of -log softmax(logits)[label], as logsumexp(logits) - logits[label].
+    """The mean over the batch of -log softmax(logits)[label].
 
     logits: (batch, classes). labels: plain integers in [0, classes), (batch,). Raises ValueError for other shapes or
     labels.
@@ -73,7 +73,7 @@ def cross_entropy(logits: Tensor, labels: torch.Tensor) -> Tensor:
             f"{logits.shape[1] - 1}."
         )
     rows = torch.arange(len(logits), device=labels.device)
-    return (logits.logsumexp(1) - logits[rows, labels]).mean()
+    return -logits.log_softmax(1)[rows, labels].mean()
 
 
 def _dim(dim: Any, ndim: int) -> int:

@@ -48,12 +48,11 @@ def unbroadcast(grad: "Tensor", shape: Sequence[int]) -> "Tensor":
     if tuple(grad.shape) == shape:
         return grad
     new = grad.ndim - len(shape)
-    stretched = [new + i for i, size in enumerate(shape) if size == 1 and grad.shape[new + i] != 1]
-    kept = tuple(1 if new + i in stretched else size for i, size in enumerate(grad.shape[max(new, 0) :]))
-    if new < 0 or kept != shape:
+    if new < 0 or any(size not in (1, came) for size, came in zip(shape, grad.shape[new:], strict=True)):
         raise ValueError(
             f"unbroadcast(grad, shape): a tensor of shape {shape} does not broadcast to {tuple(grad.shape)}."
         )
+    stretched = [new + i for i, size in enumerate(shape) if size == 1]
     return grad.sum((*range(new), *stretched)).reshape(*shape)
 
 

@@ -250,10 +250,13 @@ class Tensor:
         return apply("logsumexp", self, dim=_dims(dim, self.ndim), keepdim=keepdim)
 
     def log_softmax(self, dim: int) -> "Tensor":
-        return self - self.logsumexp(dim, keepdim=True)
+        """x - logsumexp(x), both moved by the largest number first: the result is the same, and keeps its digits."""
+        largest = self.data.amax(dim, keepdim=True) if self.data.numel() else 0.0  # a constant: it cancels
+        moved = self - largest
+        return moved - moved.logsumexp(dim, keepdim=True)
 
     def softmax(self, dim: int) -> "Tensor":
-        """exp(x) / sum(exp(x)) along `dim`, as exp(x - logsumexp(x)): no exponential overflows."""
+        """exp(x) / sum(exp(x)) along `dim`, as exp(log_softmax(x)): no exponential overflows."""
         return self.log_softmax(dim).exp()
 
     # ---- shape
