@@ -21,7 +21,7 @@ def named(path):
 
 
 def test_the_first_chapters_are_there():
-    assert {"00-start", "01-neurons"} <= set(CHAPTERS)
+    assert {"00-start", "00b-toolkit", "01-neurons"} <= set(CHAPTERS)
     assert "01-neurons" in EXERCISES
 
 
