@@ -73,7 +73,7 @@ def cross_entropy(logits: Tensor, labels: torch.Tensor) -> Tensor:
             f"{logits.shape[1] - 1}."
         )
     rows = torch.arange(len(logits), device=labels.device)
-    return -logits.log_softmax(1)[rows, labels].mean()
+    return -logits.log_softmax(1)[rows, labels.long()].mean()
 
 
 def _dim(dim: Any, ndim: int) -> int:

@@ -10,6 +10,7 @@ What no finite difference can tell: the slope at a corner (relu at 0, a tie at a
 function that was meant, and an error in an element whose true size is far below the others: for that, `per_element`.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -65,6 +66,8 @@ def gradcheck(
     Traceback (most recent call last):
     dlcourse.autograd.gradcheck.GradcheckError: gradcheck: ... The gradient is 0.5 times what it should be: ...
     """
+    if directions < 1:
+        raise ValueError(f"gradcheck(directions={directions}): at least one is wanted.")
     generator = generator or torch.Generator().manual_seed(0)
     if gradients is None:
         scalar, points, names, gradients = _with_engine(function, inputs, generator)
@@ -73,7 +76,7 @@ def gradcheck(
     if not sum(point.numel() for point in points):
         raise ValueError("gradcheck: the inputs hold no numbers, so there is nothing to check.")
     value = scalar(points)
-    if not torch.isfinite(torch.tensor(value)):
+    if not math.isfinite(value):
         raise ValueError(f"gradcheck: the function gives {value} here; a slope needs finite values.")
     if scalar(points) != value:
         raise ValueError("gradcheck: the function gave two values for one input. Fix its random numbers first.")
