@@ -1,7 +1,7 @@
 """A graph of operations as a picture: data and parameters on the left, the result on the right.
 
 It takes plain data, such as `dlcourse.autograd.trace` makes: `graph.nodes`, each with `id`, `op` (None for a leaf),
-`inputs` (ids), `label`, `shape`, `value`, `grad` and `options`. Nothing here differentiates.
+`inputs` (ids), `label`, `shape` (None while nothing is known), `value`, `grad`. Nothing here differentiates.
 """
 
 from collections import Counter
@@ -88,7 +88,8 @@ def graph_alt(graph: Any) -> str:
             return f"the constant {name}"
         if node.op:
             name += f", {node.op}" * bool(node.label) + f" of {_list([name_of[source] for source in node.inputs])}"
-        value = f" of shape {_shape(node.shape)}" if node.value is None else f" = {number(node.value)}"
+        value = "" if node.shape is None else f" of shape {_shape(node.shape)}"
+        value = value if node.value is None else f" = {number(node.value)}"
         return name + value + (f" (gradient {number(node.grad)})" if _shows_gradient(node, with_grads) else "")
 
     leaves = [node for node in nodes if node.op is None]
@@ -123,8 +124,8 @@ def node_names(nodes: Sequence[Any]) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Four digits that count, with a minus sign that is as wide as a plus."""
-    return f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+    """Four digits that count, with a minus sign that is as wide as a plus; no minus before a zero."""
+    return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _checked(graph: Any) -> list[Any]:
@@ -174,7 +175,8 @@ def _lines(node: Any, with_grads: bool) -> list[tuple[str, str]]:
     symbol = None if node.op is None else SYMBOLS.get(node.op, node.op)
     title = label if symbol is None else f"{symbol}  →  {label}" if label else symbol
     lines = [(title, "title")] if title else []
-    lines.append((number(node.value) if node.value is not None else _shape(node.shape), "value"))
+    if node.value is not None or node.shape is not None:
+        lines.append((number(node.value) if node.value is not None else _shape(node.shape), "value"))
     if _shows_gradient(node, with_grads):
         lines.append((f"grad {number(node.grad)}", "grad"))
     return lines

@@ -15,6 +15,8 @@ _HOMES = {
     "ActivationLabEngine": "dlcourse.widgets.activation_lab.engine",
     "HingeLab": "dlcourse.widgets.hinge_lab.widget",
     "HingeLabEngine": "dlcourse.widgets.hinge_lab.engine",
+    "BackpropStepper": "dlcourse.widgets.backprop_stepper.widget",
+    "BackpropStepperEngine": "dlcourse.widgets.backprop_stepper.engine",
     "DrawPad": "dlcourse.widgets.draw_pad.widget",
     "DrawPadEngine": "dlcourse.widgets.draw_pad.engine",
 }

@@ -1,0 +1,1 @@
+"""Backpropagation, one node at a time: an expression or a small net, forward, and backward. See `engine.py`."""

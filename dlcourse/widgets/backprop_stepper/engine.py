@@ -1,0 +1,512 @@
+"""Backpropagation, one node at a time: forward until the result is known, then backward until every gradient is.
+
+A run has one step for each operation on the way forward, one in which the result gets its gradient, 1, and one for
+each operation on the way back, in which it multiplies its own gradient by its local slopes and hands a share to each
+of its inputs. The shares of one input are added: where all have arrived, its gradient is complete.
+
+All numbers come from `dlcourse.autograd`. A run is computed at once and shown step by step, so going back is exact.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from dlcourse.autograd import Graph, GraphNode, Tensor
+from dlcourse.plot.graph import SYMBOLS, number
+from dlcourse.plot.layered import layered
+from dlcourse.widgets.backprop_stepper import guess as guessing
+from dlcourse.widgets.backprop_stepper import words
+from dlcourse.widgets.backprop_stepper.code import program
+from dlcourse.widgets.backprop_stepper.examples import EXAMPLES, ODD, OWN
+from dlcourse.widgets.backprop_stepper.expression import Expression
+from dlcourse.widgets.backprop_stepper.guess import Question
+from dlcourse.widgets.backprop_stepper.params import Formula, Numbers
+from dlcourse.widgets.backprop_stepper.walk import Share, Walk, walk_numbers, walk_tensors
+from dlcourse.widgets.engine import Engine
+from dlcourse.widgets.params import Choice, Flag, Number, Param, Whole, shown
+from dlcourse.widgets.snapshot import Snapshot
+
+GUESS = Number(label="guess", default=0.0, low=-guessing.LARGEST, high=guessing.LARGEST)
+MOST_TRIES = 1000
+
+
+class BackpropStepperEngine(Engine):
+    """A run forward and backward through an expression.
+
+    expression: text, such as "(a * b + c).tanh()" or several steps, "h = tanh(w * x); h * h + h", with + - * / **,
+    parentheses and exp, log, sqrt, tanh, sigmoid, relu, up to 40 nodes; or example: the name of one in the list.
+    The numbers of its variables by their names, `BackpropStepperEngine("a * b", a=2, b=3)`, or as `numbers={"a": 2}`;
+    a variable without one gets some odd number. guessing: ask for the next gradient before each step back.
+
+    Raises ValueError for an expression that cannot be read, an unknown name, or a number out of range.
+
+    >>> stepper = BackpropStepperEngine("a * b + a", a=2, b=-3)
+    >>> stepper.step(5)
+    >>> stepper.gradients
+    {'a': -2.0, 'b': 2.0}
+    """
+
+    name = "backprop-stepper"
+    params: ClassVar[Mapping[str, Param]] = {
+        "example": Choice(
+            label="example", help="An expression from the list.", default="neuron", options=(*EXAMPLES, OWN)
+        ),
+        "expression": Formula(
+            label="expression",
+            help="Names, numbers, + - * / **, parentheses and functions such as tanh(a); steps: h = a * b; h + 1.",
+            default=EXAMPLES["neuron"].text,
+        ),
+        "numbers": Numbers(label="numbers", help="What the variables are."),
+        "guessing": Flag(
+            label="guess the gradients", help="Asks for the next gradient before each step back.", default=False
+        ),
+        "pace": Choice(label="pace", help="How fast play goes.", default="slow", options=("slow", "fast")),
+    }
+    actions = frozenset({"write", "assign", "guess", "back", "scrub", "to_code"})
+
+    def __init__(self, expression: str | None = None, /, **values: Any) -> None:
+        given = dict(values) if expression is None else {"expression": expression, **values}
+        if expression is not None and "expression" in values:
+            raise ValueError("the expression was given twice.")
+        super().__init__()
+        self.expression: Expression | None = None
+        self._numbers: dict[str, Any] = {}
+        self.at, self.guesses, self.told = 0, {}, None
+        self.changed(frozenset({"example"}))
+        self._numbers = {}  # an expression that is given now does not take over those of the first example
+        self.set(**given)
+
+    # ---- what a learner sets
+
+    def set(self, /, **values: Any) -> None:
+        """Set parameters and numbers, all or none: `set(a=2, guessing=True)`. ValueError changes nothing."""
+        numbers = {name: value for name, value in values.items() if name not in self.params}
+        values = {name: value for name, value in values.items() if name in self.params}
+        if numbers:
+            values["numbers"] = {**values.get("numbers", {}), **numbers}
+        super().set(**values)
+
+    def changed(self, names: frozenset[str]) -> None:
+        expression, example = self.values["expression"], self.values["example"]
+        if "expression" not in names and "example" in names and example != OWN:
+            expression = EXAMPLES[example].text
+        example = next((name for name, each in EXAMPLES.items() if each.text == expression), OWN)
+        read = self.params["expression"].read(expression)
+        fresh = self.expression is None or read.text != self.expression.text
+        numbers = self._settled(read.variables, example, names, fresh)
+        tensors = example != OWN and EXAMPLES[example].tensors
+        walk = walk_tensors(read, EXAMPLES[example].numbers, EXAMPLES[example].data) if tensors else None
+        self.walk: Walk = walk or walk_numbers(read, numbers)
+        self.expression, self.tensors, self._numbers = read, tensors, numbers
+        self.values = self.values | {"expression": expression, "example": example, "numbers": numbers}
+        if names & {"expression", "example", "numbers"}:
+            self.guesses, self.told = {}, None
+            self.at = 0 if fresh else min(self.at, self.last)
+        self.names = words.names(self.walk)
+        self.layout = layered([node.inputs for node in self.walk.nodes])
+
+    def _settled(self, variables: tuple[str, ...], example: str, names: frozenset[str], fresh: bool) -> dict[str, Any]:
+        """A number for each variable: the one given, else the one it had, else the example's, else some odd one."""
+        given = self.values["numbers"] if "numbers" in names else {}
+        tensors = example != OWN and EXAMPLES[example].tensors
+        if tensors and given:
+            raise ValueError("the numbers of this example are tensors and stay as they are; take another, or type one.")
+        for name in given:
+            if name not in variables:
+                raise ValueError(
+                    f"there is no variable {shown(name)}: this expression has {', '.join(variables)}, and the settings "
+                    f"are {', '.join(self.params)}."
+                )
+        if tensors:
+            return {}
+        usual = EXAMPLES[example].numbers if example != OWN else {}
+        odd = (ODD[place % len(ODD)] for place in range(len(variables)))
+        defaults = dict(zip(variables, odd, strict=True)) | usual
+        kept = {} if fresh and example != OWN else self._numbers
+        return {name: float(given.get(name, kept.get(name, defaults[name]))) for name in variables}
+
+    def write(self, expression: str) -> None:
+        """Another expression. ValueError, with the place marked, leaves everything as it was."""
+        self.set(expression=expression)
+
+    def assign(self, name: str, value: float) -> None:
+        """Another number for one variable; the step stays. Raises ValueError for an unknown name or no number."""
+        self.set(numbers={name: value})
+
+    # ---- steps
+
+    @property
+    def turn(self) -> int:
+        """The step at which the result is known, before the gradients."""
+        return len(self.walk.forward)
+
+    @property
+    def last(self) -> int:
+        return self.turn + 1 + len(self.walk.backward) if self.walk.complete else self.turn
+
+    @property
+    def running(self) -> bool:
+        return self.at < self.last
+
+    @property
+    def pauses(self) -> bool:
+        """Where a gradient is asked for that nobody has guessed yet."""
+        return self.question is not None and self.at + 1 not in self.guesses
+
+    def step(self, n: int = 1) -> None:
+        """n steps, fewer at the end. A question that is open counts as skipped."""
+        for _ in range(n):
+            if self.running:
+                self.at, self.told = self.at + 1, None
+
+    def back(self, n: int = 1) -> None:
+        """n steps back, at most to the start."""
+        self.scrub(max(0, self.at - _whole("n", n, 1, 10_000)))
+
+    def scrub(self, step: int) -> None:
+        """To any step of this run. Raises ValueError when there is no such step."""
+        self.at, self.told = _whole("step", step, 0, self.last), None
+
+    def reset(self) -> None:
+        """Back to the start, with the expression and the numbers as they are; the guesses are forgotten."""
+        self.at, self.guesses, self.told = 0, {}, None
+
+    # ---- guesses
+
+    @property
+    def question(self) -> Question | None:
+        """What is asked before the next step back, with `guessing` on; only about single numbers."""
+        if not self.values["guessing"] or self.tensors or not self.turn <= self.at < self.last:
+            return None
+        turn = self.at - self.turn - 1
+        return guessing.question(self.walk, self.at + 1, turn, self.shares, self.names)
+
+    def guess(self, number: float) -> dict[str, Any]:
+        """Answer the question. A right guess takes the step; after a wrong one it can be tried again.
+
+        Returns {"right": bool, "text": what was said}. Raises ValueError where nothing is asked, or for no number.
+        """
+        asked = self.question
+        if asked is None:
+            raise ValueError("nothing is asked here. Switch on 'guess the gradients' and go to a step back.")
+        number = GUESS.check("guess", number)
+        right, text = guessing.judge(asked, number)
+        tries = self.guesses.get(asked.step, ())
+        if len(tries) < MOST_TRIES and not any(guessing.close(old, asked.expected) for old in tries):
+            self.guesses[asked.step] = (*tries, number)
+        if right:
+            self.at = asked.step
+        self.told = {"right": right, "text": text, "step": asked.step}
+        return {"right": right, "text": text}
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """(right at the first try, answered)."""
+        answers = [(tries[0], self._expected(step)) for step, tries in self.guesses.items()]
+        return sum(guessing.close(first, expected) for first, expected in answers), len(answers)
+
+    def _expected(self, step: int) -> float:
+        turn = step - self.turn - 2
+        earlier = [share for back in self.walk.backward[: max(turn, 0)] for share in back.shares]
+        return guessing.question(self.walk, step, turn, earlier, self.names).expected
+
+    # ---- what is known at the present step
+
+    @property
+    def shares(self) -> list[Share]:
+        """What has been handed back so far, in the order in which it was."""
+        turns = self.walk.backward[: max(0, self.at - self.turn - 1)]
+        return [share for back in turns for share in back.shares]
+
+    def known(self, node: int) -> bool:
+        """Whether the node's value has been computed."""
+        return self.walk.nodes[node].op is None or node in self.walk.forward[: self.at]
+
+    def gradient(self, node: int) -> Any:
+        """The sum of the shares that have arrived, a float or a Tensor; None before the first."""
+        if node == len(self.walk.nodes) - 1:
+            return (self.walk.backward[0].grad if self.walk.backward else 1.0) if self.at > self.turn else None
+        total = None
+        for share in self.shares:
+            if share.to == node:
+                total = share.amount if total is None else total + share.amount
+        return total
+
+    def complete(self, node: int) -> bool:
+        """Whether all shares of the gradient have arrived."""
+        if node == len(self.walk.nodes) - 1:
+            return self.at > self.turn
+        arrived = sum(share.to == node for share in self.shares)
+        return node in self.walk.differentiable and arrived == len(self.walk.users[node])
+
+    @property
+    def gradients(self) -> dict[str, Any]:
+        """Of the variables whose gradient is complete: floats, or plain torch tensors."""
+        found = {}
+        for index, node in enumerate(self.walk.nodes):
+            if node.op is None and node.number is None and self.complete(index):
+                gradient = self.gradient(index)
+                found[node.label] = gradient.data if isinstance(gradient, Tensor) else gradient
+        return found
+
+    @property
+    def phase(self) -> str:
+        if self.walk.failure and self.at == self.last:
+            return "halted"
+        if self.at == 0 and self.turn:
+            return "start"
+        return "forward" if self.at <= self.turn else "turn" if self.at == self.turn + 1 else "backward"
+
+    @property
+    def graph(self) -> Graph:
+        """The graph with what is known at this step, for `plot.graph`."""
+        nodes = []
+        for index, (node, value) in enumerate(zip(self.walk.nodes, self.walk.values, strict=True)):
+            known, gradient = self.known(index), self.gradient(index)
+            gradient = gradient.number() if isinstance(gradient, Tensor) else gradient
+            shape, single = (value.shape, value.number()) if known else (None, None)
+            nodes.append(GraphNode(index, node.op, node.inputs, node.label, shape, single, gradient, {}))
+        return Graph(tuple(nodes))
+
+    # ---- what is seen and said
+
+    def snapshot(self) -> Snapshot:
+        """What a view draws; there are no arrays, and all numbers that are shown are texts.
+
+        header:
+            run         {"step", "first", "last", "running"}; step `turn` is the one at which the result is known
+            turn, phase "start", "forward", "turn", "backward" or "halted"
+            say, notice a line for a screen reader; why the run ends early, or None
+            tensors     whether the nodes are tensors, whose shapes are shown
+            result      the name of the result
+            variables   [{"name", "value"}] in the order they appear; empty for tensors
+            nodes       [{"id", "name", "symbol", "labelled", "kind": "leaf" / "constant" / "operation",
+                        "column", "row", "value": text or "", "grad": text or "", "complete": bool,
+                        "state": "known" / "later" / "failed", "now": bool, "made": formula or "", "matrix",
+                        "gradMatrix": rows of texts or None, "shares": [{"from", "rule", "numbers", "amount"}]}]
+            wires       [{"source", "target", "slot", "count", "bends": [[column, row]], "share": text or "",
+                        "now": "" / "forward" / "backward"}]
+            now         {"title", "formula", "matrix", "lines": [{"to", "rule", "numbers", "amount", "sum", "note",
+                        "matrix"}]}
+            question    None, or {"context", "text", "step"}
+            verdict     None, or {"right", "text"}
+            score       {"right", "answered"}
+        """
+        right, answered = self.score
+        asked = self.question
+        header = {
+            "run": {"step": self.at, "first": 0, "last": self.last, "running": self.running},
+            "turn": self.turn,
+            "phase": self.phase,
+            "say": f"{self.told['text']} {self._say()}" if self.told else self._say(),
+            "notice": self._notice(),
+            "tensors": self.tensors,
+            "result": self.names[-1],
+            "variables": [{"name": name, "value": value} for name, value in self.values["numbers"].items()],
+            "nodes": [self._node(index) for index in range(len(self.walk.nodes))],
+            "wires": self._wires(),
+            "now": self._now(),
+            "question": None if asked is None else {"context": asked.context, "text": asked.text, "step": asked.step},
+            "verdict": self.told,
+            "score": {"right": right, "answered": answered},
+        }
+        return Snapshot(header)
+
+    def describe(self) -> str:
+        nodes = self.walk.nodes
+        operations = ", ".join(f"{self.names[i]} = {words.made(self.walk, i, self.names)}" for i in self.walk.forward)
+        text = " ".join(self.expression.text.replace("\n", "; ").split())
+        sentences = [f"Backpropagation through {text}. {self._say()}"]
+        if operations:
+            sentences.append(f"The operations: {operations}.")
+        known = [
+            f"{self.names[i]} = {words.shown(self.walk.values[i])}"
+            for i, node in enumerate(nodes)
+            if self.known(i) and node.number is None
+        ]
+        sentences.append(f"Values: {', '.join(known)}.")
+        grads = [
+            f"{self.names[i]} {words.shown(self.gradient(i))}{'' if self.complete(i) else ' so far'}"
+            for i in reversed(range(len(nodes)))
+            if self.gradient(i) is not None
+        ]
+        if grads:
+            sentences.append(f"Gradients: {', '.join(grads)}.")
+        if self.question is not None:
+            sentences.append(f"{self.question.context} {self.question.text}")
+        if self.told is not None:
+            sentences.append(self.told["text"])
+        if notice := self._notice():
+            sentences.append(notice)
+        return " ".join(sentences)
+
+    def to_code(self) -> str:
+        """A program on `dlcourse.autograd` that computes the same numbers."""
+        example = EXAMPLES.get(self.values["example"])
+        return program(self.expression, self.values["numbers"], example)
+
+    # ---- to share a run
+
+    def state(self) -> dict[str, Any]:
+        told = (
+            None if self.told is None else [self.told["step"], self.told["right"], self.guesses[self.told["step"]][-1]]
+        )
+        guesses = [[step, *tries] for step, tries in self.guesses.items()]
+        return {**super().state(), "at": self.at, "guesses": guesses, "told": told}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        super().restore(state)
+        for step, *tries in state["guesses"]:
+            step = _whole("the step of a guess", step, self.turn + 1, self.last)
+            if not tries or len(tries) > MOST_TRIES or self.tensors:
+                raise ValueError("this share string is damaged (its guesses).")
+            self.guesses[step] = tuple(GUESS.check("guess", each) for each in tries)
+        at = _whole("at", state["at"], 0, self.last)
+        if state["told"] is not None:
+            step, right, last = state["told"]
+            step = _whole("the step of a verdict", step, at if right else at + 1, at if right else at + 1)
+            self.at = step - 1
+            if self.question is None:
+                raise ValueError("this share string is damaged (its verdict).")
+            right, text = guessing.judge(self.question, GUESS.check("guess", last))
+            self.told = {"right": right, "text": text, "step": step}
+        self.at = at
+
+    # ---- inside
+
+    def _turn_back(self) -> Any:
+        """The turn of the way back that the present step shows, or None."""
+        turn = self.at - self.turn - 2
+        return self.walk.backward[turn] if turn >= 0 else None
+
+    def _say(self) -> str:
+        where = f"Step {self.at} of {self.last}"
+        if self.at == 0:
+            return f"{where}: the variables have their numbers."
+        if self.at <= self.turn:
+            index = self.walk.forward[self.at - 1]
+            return f"{where}, forward: {self.names[index]} = {words.shown(self.walk.values[index])}."
+        if (back := self._turn_back()) is None:
+            return f"{where}, the turn: d {self.names[-1]} / d {self.names[-1]} = 1."
+        handed = " and ".join(f"{words.shown(share.amount)} to {self.names[share.to]}" for share in back.shares)
+        return f"{where}, backward: {self.names[back.node]} hands {handed or 'nothing on'}."
+
+    def _notice(self) -> str | None:
+        if self.phase != "halted":
+            return None
+        index, reason = self.walk.failure
+        reason = reason.replace("-", words.MINUS)
+        return f"The run ends at {self.names[index]}: {reason} Change a number, and it goes on."
+
+    def _node(self, index: int) -> dict[str, Any]:
+        node, value, gradient = self.walk.nodes[index], self.walk.values[index], self.gradient(index)
+        known = self.known(index)
+        failed = self.phase == "halted" and self.walk.failure[0] == index
+        return {
+            "id": index,
+            "name": self.names[index],
+            "symbol": SYMBOLS.get(node.op, node.op if node.label else "") if node.op else "",
+            "kind": "operation" if node.op else "leaf" if node.number is None else "constant",
+            "labelled": bool(node.label),
+            "column": self.layout.columns[index],
+            "row": self.layout.rows[index],
+            "value": words.shown(value) if known else "",
+            "grad": words.shown(gradient) if gradient is not None else "",
+            "complete": self.complete(index),
+            "state": "failed" if failed else "known" if known else "later",
+            "now": self._is_now(index),
+            "made": words.made(self.walk, index, self.names) if node.op else "",
+            "matrix": words.rows(value) if known else None,
+            "gradMatrix": words.rows(gradient),
+            "shares": [self._share(share) for share in self.shares if share.to == index],
+        }
+
+    def _is_now(self, index: int) -> bool:
+        if 0 < self.at <= self.turn:
+            return self.walk.forward[self.at - 1] == index
+        back = self._turn_back()
+        return back.node == index if back is not None else self.at == self.turn + 1 and index == len(self.names) - 1
+
+    def _share(self, share: Share) -> dict[str, str]:
+        grad = next(back.grad for back in self.walk.backward if back.node == share.user)
+        return {
+            "from": self.names[share.user],
+            "rule": words.rule(self.walk, share, self.names),
+            "numbers": words.with_numbers(self.walk, share, grad),
+            "amount": words.shown(share.amount),
+        }
+
+    def _wires(self) -> list[dict[str, Any]]:
+        handed = {(share.user, share.slot): words.shown(share.amount) for share in self.shares}
+        back = self._turn_back()
+        wires = []
+        for wire in self.layout.wires:
+            now = ""
+            if 0 < self.at <= self.turn and self.walk.forward[self.at - 1] == wire.target:
+                now = "forward"
+            elif back is not None and any((each.user, each.slot) == (wire.target, wire.slot) for each in back.shares):
+                now = "backward"
+            wires.append(
+                {
+                    "source": wire.source,
+                    "target": wire.target,
+                    "slot": wire.slot,
+                    "count": len(self.walk.nodes[wire.target].inputs),
+                    "bends": [list(bend) for bend in wire.bends],
+                    "share": handed.get((wire.target, wire.slot), ""),
+                    "now": now,
+                }
+            )
+        return wires
+
+    def _now(self) -> dict[str, Any]:
+        """The present step, explained."""
+        if self.at == 0:
+            text = "The variables hold their numbers. Each step forward computes one operation from its inputs."
+            return {"title": "Before the first step", "formula": text, "lines": [], "matrix": None}
+        if self.at <= self.turn:
+            index = self.walk.forward[self.at - 1]
+            formula = words.forward_formula(self.walk, index, self.names)
+            matrix = words.rows(self.walk.values[index])
+            return {"title": f"Forward: {self.names[index]}", "formula": formula, "lines": [], "matrix": matrix}
+        back, result = self._turn_back(), self.names[-1]
+        if back is None:
+            text = f"d {result} / d {result} = 1. From here each operation multiplies what it gets by its local slopes."
+            return {"title": "The turn", "formula": text, "lines": [], "matrix": None}
+        totals: dict[int, list[Any]] = {}
+        turns = self.walk.backward[: self.at - self.turn - 2]
+        for share in [share for turn in turns for share in turn.shares]:
+            totals.setdefault(share.to, []).append(share.amount)
+        lines = []
+        for share in back.shares:
+            totals.setdefault(share.to, []).append(share.amount)
+            lines.append(
+                {
+                    "to": self.names[share.to],
+                    **self._share(share),
+                    "sum": self._sum(share.to, totals[share.to]),
+                    "note": words.broadcast(self.walk, share, self.names),
+                    "matrix": words.rows(share.amount),
+                }
+            )
+        value = words.shown(self.walk.values[back.node])
+        formula = f"{words.made(self.walk, back.node, self.names)} = {value}, with grad = {words.shown(back.grad)}"
+        title = f"Backward: {self.names[back.node]} hands its gradient on"
+        return {"title": title, "formula": formula, "lines": lines, "matrix": None}
+
+    def _sum(self, node: int, amounts: list[Any]) -> str:
+        """What the shares of a node that is used several times come to so far."""
+        paths = len(self.walk.users[node])
+        if paths == 1:
+            return ""
+        rest = paths - len(amounts)
+        more = "" if rest == 0 else f", and {rest} more path{'s' * (rest > 1)} to come"
+        if isinstance(amounts[0], Tensor):
+            return f"{len(amounts)} of {paths} shares added{more}"
+        total = number(sum(amounts))
+        if len(amounts) == 1:
+            return f"{total} so far{more}"
+        return f"{' + '.join(words.bracketed(number(amount)) for amount in amounts)} = {total}{more}"
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    return Whole(label=name, default=low, low=low, high=high).check(name, value)
