@@ -15,7 +15,11 @@ from typing import Any
 from dlcourse.checks.outcome import CheckFailed, NotStarted
 
 _GUIDE = ("hint", "solution", "progress", "continue_here")
-_CHECKS = ("accuracy", "sigmoid", "perceptron", "xor", "cross_entropy", "hinges", "debug_neuron")
+_CHECKS = (
+    *("accuracy", "sigmoid", "perceptron", "xor", "cross_entropy", "hinges", "debug_neuron"),
+    *("local_derivatives", "unbroadcast", "topological_order"),
+    *("debug_backward", "cross_entropy_backward", "batch_norm_backward"),
+)
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]
 

@@ -63,6 +63,8 @@ def matches(got: Any, wanted: Any) -> bool:
         return matches(*(torch.tensor(number, dtype=torch.float32, device="cpu") for number in (got, wanted)))
     if type(wanted) in (tuple, list):
         return len(got) == len(wanted) and all(map(matches, got, wanted))
+    if type(wanted) is dict:
+        return got.keys() == wanted.keys() and all(matches(got[name], wanted[name]) for name in wanted)
     return got == wanted
 
 
@@ -85,6 +87,7 @@ class Examiner:
     """One run of a check.
 
     exercise: its id. name: what the learner calls the answer. crashes: pairs (part of an exception's text, reason).
+    lines: of Python that the answer may run for one value; None is no limit.
     Counts its questions in `asked`; every method raises CheckFailed or NotStarted at the first difference.
     """
 
@@ -95,9 +98,10 @@ class Examiner:
         subject: Subject,
         suspects: Sequence[Suspect] = (),
         crashes: Sequence[tuple[str, str]] = (),
+        lines: int | None = None,
     ) -> None:
         self.exercise, self.name, self.subject = exercise, name, subject
-        self.suspects, self.crashes = suspects, crashes
+        self.suspects, self.crashes, self.lines = suspects, crashes, lines
         self.asked = 0
 
     def value(self, args: tuple[Any, ...], wanted: Any, *, generic: str, slack: float = 0.0, names: str = "") -> None:
@@ -106,7 +110,7 @@ class Examiner:
         generic: the reason when no suspect fits. slack: absolute error to allow, where the arithmetic cancels.
         """
         called = self.written(args)
-        got = self.ask(lambda: self.subject.call(*args), called=called, wanted=show(wanted))
+        got = self.ask(lambda: self.subject.call(*args, lines=self.lines), called=called, wanted=show(wanted))
         self.compare(got, wanted, args, called=called, generic=generic, slack=slack, names=names)
 
     def slope(
@@ -133,8 +137,13 @@ class Examiner:
             self.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=NO_SLOPE)
         self.compare(got, wanted, args, called=called, generic=generic, suspects=suspects, slack=slack)
 
-    def ask(self, question: Callable[[], Any], *, called: str, wanted: str) -> Any:
-        """The answer's value, or the diagnosis when it gave none."""
+    def ask(
+        self, question: Callable[[], Any], *, called: str, wanted: str, crashes: Sequence[tuple[str, str]] = ()
+    ) -> Any:
+        """The answer's value, or the diagnosis when it gave none.
+
+        crashes: of this question alone; they come before those of all questions.
+        """
         self.asked += 1
         try:
             return question()
@@ -149,10 +158,10 @@ class Examiner:
                 "signature": error.message,
                 "not-plain": error.message,
             }.get(error.kind, f"nothing: {error.message}")
-            self.fail(called=called, came_back=came_back, wanted=wanted, reason=self._reason_of(error))
+            self.fail(called=called, came_back=came_back, wanted=wanted, reason=self._reason_of(error, crashes))
 
-    def _reason_of(self, error: AnswerError) -> str:
-        for part, reason in self.crashes:
+    def _reason_of(self, error: AnswerError, crashes: Sequence[tuple[str, str]]) -> str:
+        for part, reason in (*crashes, *self.crashes):
             if part in str(error):
                 return reason
         return GENERIC[error.kind]
@@ -228,6 +237,13 @@ def unlike(got: Any, wanted: Any, *, on_the_way: bool = False, names: str = "") 
             parts = [unlike(*pair, on_the_way=on_the_way) for pair in zip(got, wanted, strict=True)]
             labels = [f"{name}: " for name in names[1:-1].split(", ")] if names else [""] * len(parts)
             return next((label + part for label, part in zip(labels, parts, strict=True) if part), "")
+        if type(wanted) is dict:
+            if lost := [name for name in wanted if name not in got]:
+                return f"{lost[0]!r} is missing from the dictionary."
+            if extra := [name for name in got if name not in wanted]:
+                return f"{extra[0]!r} does not belong into the dictionary."
+            parts = {name: unlike(got[name], wanted[name], on_the_way=on_the_way) for name in wanted}
+            return next((f"{name!r}: {part}" for name, part in parts.items() if part), "")
         return ""
     advice = {int: "int(...)", float: "float(...) or .item()", bool: "bool(...)"}.get(type(wanted))
     if advice and (isinstance(got, Tensor) or type(got) in (int, float, bool)):

@@ -53,7 +53,8 @@ def solution(id: str) -> Card:
 def progress() -> Card:
     """Every exercise, with what became of it. Kept on this machine only."""
     rows = [(exercise.id, exercise.title, _state(exercise)) for exercise in EXERCISES.values()]
-    text = "\n".join(f"{id:<18} {title:<28} {state}" for id, title, state in rows)
+    wide = max(len(id) for id, *_ in rows)
+    text = "\n".join(f"{id:<{wide}} {title:<28} {state}" for id, title, state in rows)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     head = "<tr>" + "".join(f'<th scope="col">{name}</th>' for name in ("exercise", "title", "progress")) + "</tr>"
     return Card("Your progress", text, f"<table><thead>{head}</thead><tbody>{body}</tbody></table>")

@@ -64,6 +64,7 @@ class AnswerError(Exception):
     """The answer gave no value. What it says comes from the learner's side, so nothing in it is trusted.
 
     kind: one of `KINDS`. error: the class name of the exception. message: its text. line: the learner's line of code.
+    bases: the names of the exception's class and of all that it is derived from.
     """
 
     KINDS = (
@@ -72,10 +73,12 @@ class AnswerError(Exception):
         "raised",  # it raised an exception
         "changed-argument",  # it changed a tensor that it was given
         "not-plain",  # it returned something outside the closed list of values
-        "silent",  # it did not answer in time
+        "silent",  # it did not answer in time, or within the lines of Python it was given
         "gone",  # its process ended, or what it sent cannot be read
     )
 
-    def __init__(self, kind: str, message: str, *, error: str = "", line: str = "") -> None:
+    def __init__(
+        self, kind: str, message: str, *, error: str = "", line: str = "", bases: tuple[str, ...] = ()
+    ) -> None:
         super().__init__(f"{error}: {message}" if error else message)
-        self.kind, self.message, self.error, self.line = kind, message, error, line
+        self.kind, self.message, self.error, self.line, self.bases = kind, message, error, line, bases

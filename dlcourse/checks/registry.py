@@ -5,11 +5,13 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from dlcourse.checks import ch00, ch01
+from dlcourse.checks import ch00, ch01, ch02
 from dlcourse.checks.exercise import Exercise, run
 from dlcourse.checks.outcome import UnknownExercise
 
-EXERCISES: dict[str, Exercise] = {exercise.id: exercise for exercise in (*ch00.EXERCISES, *ch01.EXERCISES)}
+EXERCISES: dict[str, Exercise] = {
+    exercise.id: exercise for chapter in (ch00, ch01, ch02) for exercise in chapter.EXERCISES
+}
 
 
 def find(id: str) -> Exercise:

@@ -75,7 +75,7 @@ def _show(value: Any, near: tuple[int, ...] | None, digits: int) -> str:
         inside += ", ..." if len(value) > FULL else ""
         return f"({inside}{',' if len(value) == 1 else ''})" if type(value) is tuple else f"[{inside}]"
     if type(value) is dict:
-        inside = ", ".join(f"{key}: {_show(item, None, digits)}" for key, item in list(value.items())[:FULL])
+        inside = ", ".join(f"{key!r}: {_show(item, None, digits)}" for key, item in list(value.items())[:FULL])
         return f"{{{inside}{', ...' if len(value) > FULL else ''}}}"
     return repr(value)
 

@@ -9,9 +9,11 @@ inputs, cannot hand out an object that lies about itself, and what passes in the
 
 import inspect
 import socket
+import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +38,13 @@ class Subject:
         self._exchange = exchange
         self.warned: list[str] = []
 
-    def call(self, *values: Any) -> Any:
-        """The function's value. A class is constructed with `values` instead and kept; its state comes back."""
-        return self._ask("call", values)
+    def call(self, *values: Any, lines: int | None = None) -> Any:
+        """The function's value. A class is constructed with `values` instead and kept; its state comes back.
+
+        lines: of Python that the answer may run, where a likely mistake never ends. Lines and not seconds, so that
+        the verdict is the same on every machine. AnswerError of kind "silent" beyond.
+        """
+        return self._ask("call", values, lines)
 
     def vjp(self, args: tuple[Any, ...], cotangent: Tensor) -> tuple[Tensor | None, ...]:
         """The slope of sum(cotangent * answer(*args)) for each argument; None where nothing flows.
@@ -63,17 +69,17 @@ class Subject:
             raise AnswerError("gone", "the state that came back is not a dict")
         return state
 
-    def _ask(self, question: str, values: tuple[Any, ...]) -> Any:
-        reply = self._reply(encode({"question": question, "values": values}))
+    def _ask(self, question: str, values: tuple[Any, ...], lines: int | None = None) -> Any:
+        reply = self._reply(encode({"question": question, "values": values, "lines": lines}))
         for text in _texts(reply.get("warned"))[:MAX_WARNINGS]:
             if text not in self.warned and len(self.warned) < MAX_WARNINGS:
                 self.warned.append(text)
         if "value" in reply:
             return reply["value"]
-        kind, message, error, line = [*_texts(reply.get("error")), "", "", "", ""][:4]
+        kind, message, error, line, bases = [*_texts(reply.get("error")), "", "", "", "", ""][:5]
         if kind not in AnswerError.KINDS:
             raise AnswerError("gone", "the reply cannot be read")
-        raise AnswerError(kind, message, error=error, line=line)
+        raise AnswerError(kind, message, error=error, line=line, bases=tuple(bases.split()))
 
     def _reply(self, request: bytes) -> dict[str, Any]:
         try:
@@ -143,16 +149,18 @@ class Answerer:
     def __init__(self, answer: Any) -> None:
         self._answer = answer
         self._object: Any = None
+        self._lines: int | None = None
 
     def reply(self, request: bytes | bytearray) -> bytes:
         asked = decode(request)
+        self._lines = asked["lines"]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             try:
                 outcome = {"value": getattr(self, "_" + asked["question"])(*asked["values"])}
                 message = encode(outcome)
             except AnswerError as error:
-                outcome = {"error": (error.kind, error.message, error.error, error.line)}
+                outcome = {"error": (error.kind, error.message, error.error, error.line, " ".join(error.bases))}
             except WireError as error:
                 outcome = {"error": ("not-plain", str(error))}
             else:
@@ -193,7 +201,10 @@ class Answerer:
         _bind(function, values)
         before = encode(values)
         try:
-            value = function(*values)
+            with _at_most(self._lines):
+                value = function(*values)
+        except _TooManyLines:
+            raise AnswerError("silent", f"no answer after {self._lines:,} lines of Python") from None
         except Exception as error:
             raise _described(error) from error
         except SystemExit as error:
@@ -201,6 +212,33 @@ class Answerer:
         if encode(values) != before:
             raise AnswerError("changed-argument", "an argument was changed in place")
         return value
+
+
+class _TooManyLines(BaseException):
+    """Not an Exception, so that `except Exception` in the learner's code lets it pass."""
+
+
+@contextmanager
+def _at_most(lines: int | None) -> Iterator[None]:
+    """Stops the code inside once it has run `lines` lines of Python. None: no limit, and no cost."""
+    if lines is None:
+        yield
+        return
+    left = lines
+
+    def count(frame: Any, event: str, arg: Any) -> Any:
+        nonlocal left
+        left -= event == "line"
+        if left < 0:
+            raise _TooManyLines
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def _slopes(value: Any, leaves: list[Tensor], cotangent: Tensor) -> tuple[Tensor | None, ...]:
@@ -241,7 +279,8 @@ def _described(error: Exception) -> AnswerError:
     # The first frame beyond this file is the learner's; deeper ones may be torch's, whose lines explain nothing.
     own = [frame for frame in frames if frame.filename == frames[0].filename]
     line = f"line {own[-1].lineno}: {own[-1].line}" if own else ""
-    return AnswerError("raised", _clean(str(error)), error=type(error).__name__, line=_clean(line))
+    bases = tuple(base.__name__ for base in type(error).__mro__)
+    return AnswerError("raised", _clean(str(error)), error=type(error).__name__, line=_clean(line), bases=bases)
 
 
 def _clean(text: str) -> str:

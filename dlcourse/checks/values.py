@@ -25,7 +25,7 @@ from torch import Tensor
 MAX_BYTES = 64 * 2**20  # of one message
 MAX_HEADER = 2**20  # bytes of JSON
 MAX_DEPTH = 16  # of nested containers
-MAX_ITEMS = 10_000  # values in one message
+MAX_ITEMS = 50_000  # values in one message
 MAX_DIMENSIONS = 8
 MAX_ELEMENTS = 2**24  # of all tensors in one message: a stride of 0 makes many elements from few bytes
 

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from dlcourse_answers import RIGHT, WRONG
 
 from dlcourse.checks.registry import EXERCISES
 from dlcourse.checks.subject import LocalSubject, RemoteSubject, serve
 
-_spec = importlib.util.spec_from_file_location("wrong_answers_ch01", Path(__file__).with_name("wrong_answers_ch01.py"))
-_answers = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_answers)
+for path in sorted(Path(__file__).parent.glob("wrong_answers_ch*.py")):  # each fills WRONG and RIGHT
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
 
 
 @contextmanager
@@ -41,21 +42,20 @@ def connect(request):
 
 @pytest.fixture
 def all_wrong():
-    return _answers.WRONG
+    return WRONG
 
 
 @pytest.fixture
 def all_right():
-    return _answers.RIGHT
+    return RIGHT
 
 
 def pytest_generate_tests(metafunc):
     if "wrong" in metafunc.fixturenames:
-        cases = _answers.WRONG
-        ids = [f"{exercise}-{name}" for exercise, name, *_ in cases]
-        metafunc.parametrize("wrong", [(EXERCISES[e], answer, phrase) for e, _, answer, phrase in cases], ids=ids)
+        ids = [f"{exercise}-{name}" for exercise, name, *_ in WRONG]
+        metafunc.parametrize("wrong", [(EXERCISES[e], answer, phrase) for e, _, answer, phrase in WRONG], ids=ids)
     if "right" in metafunc.fixturenames:
-        cases = [(id, "reference", exercise.reference) for id, exercise in EXERCISES.items()] + _answers.RIGHT
+        cases = [(id, "reference", exercise.reference) for id, exercise in EXERCISES.items()] + RIGHT
         ids = [f"{exercise}-{name}" for exercise, name, _ in cases]
         metafunc.parametrize("right", [(EXERCISES[e], answer) for e, _, answer in cases], ids=ids)
     if "exercise" in metafunc.fixturenames:

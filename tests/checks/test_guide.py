@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -80,7 +81,7 @@ def test_solution_is_closed_in_graded_work(monkeypatch, exercise):
 
 def test_worked_answer_is_complete(exercise):
     """What `solution` shows passes the check as it stands in a notebook."""
-    names = {"torch": torch}
+    names = {"math": math, "torch": torch}  # what the exercise notebooks import
     exec(inspect.getsource(exercise.reference), names)
     getattr(checks, exercise.name)(names[exercise.reference.__name__])
 

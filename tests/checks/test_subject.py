@@ -302,7 +302,8 @@ def served(**parts):
 
 
 def test_references_pass_from_another_process():
-    assert len([exercise.check(subject, 5) for exercise, subject in served(cheat="", answer="exercise.reference")]) == 7
+    proven = [exercise.check(subject, 5) for exercise, subject in served(cheat="", answer="exercise.reference")]
+    assert len(proven) == len(EXERCISES)
 
 
 def test_a_process_that_cheats_on_itself_passes_nothing():

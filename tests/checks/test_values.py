@@ -14,7 +14,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.checks.values import DTYPES, MAX_BYTES, MAX_DEPTH, Model, WireError, decode, encode, receive, send
+from dlcourse.checks.values import (
+    DTYPES,
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    Model,
+    WireError,
+    decode,
+    encode,
+    receive,
+    send,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | texts
@@ -122,7 +133,7 @@ def endless():
         ("\ud800", "Unicode"),
         ({"\ud800": 1}, "Unicode"),
         (endless(), "deep"),
-        ([0] * 20_000, "values in one message"),
+        ([0] * MAX_ITEMS, "values in one message"),
         ("x" * 2**21, "too large"),
         (torch.zeros(2**24 + 2)[-1:], "clone"),
     ],
@@ -159,7 +170,7 @@ HOSTILE = {
     "surrogate key": message(b'{"dict":{"\\ud800":1}}'),
     "nested without end": message(b"[" * 100_000),
     "nested too deep": message(b'{"list":[' * (MAX_DEPTH + 1) + b"1" + b"]}" * (MAX_DEPTH + 1)),
-    "too many values": message({"list": [0] * 20_000}),
+    "too many values": message({"list": [0] * MAX_ITEMS}),
     "unknown kind": message({"pickle": "gASVCg=="}),
     "two kinds": message({"list": [], "tuple": []}),
     "no kind": message({}),

@@ -1,6 +1,5 @@
 """Named wrong answers of chapters 00 and 01, each with the words that its diagnosis must hold; and right ones.
 
-The name of the function or class under `@wrong(exercise, phrase)` names the misconception.
 Every answer is written as a learner would write it, in another style than the references.
 """
 
@@ -8,27 +7,8 @@ import math
 from itertools import pairwise
 
 import torch
+from dlcourse_answers import right, wrong
 from torch.nn import functional
-
-WRONG = []  # (exercise, name, answer, phrase)
-RIGHT = []  # (exercise, name, answer)
-
-
-def wrong(exercise, phrase):
-    def add(answer):
-        WRONG.append((exercise, answer.__name__, answer, phrase))
-        return answer
-
-    return add
-
-
-def right(exercise):
-    def add(answer):
-        RIGHT.append((exercise, answer.__name__, answer))
-        return answer
-
-    return add
-
 
 # --- 00.accuracy ----------------------------------------------------------------------------------------------------
 
