@@ -84,14 +84,11 @@ def backward_steps(
     mul 1.0 [3.0, 3.0]
     None 6.0 []
     """
-    for step in _sweep(root, grad, retain_graph, create_graph):
-        with root.recording(create_graph):
-            step.node.deposit(step.grad, create_graph)
-        yield step
+    return _sweep(root, grad, retain_graph, create_graph, deposit=True)
 
 
-def _sweep(root: Any, grad: Any, retain_graph: bool, create_graph: bool) -> Iterator[BackwardStep]:
-    """The walk itself, which leaves every node's `grad` alone."""
+def _sweep(root: Any, grad: Any, retain_graph: bool, create_graph: bool, *, deposit: bool) -> Iterator[BackwardStep]:
+    """The walk itself; without `deposit` it leaves every node's `grad` alone."""
     order = topological_order(root)
     for node in order:
         node.check()  # all of them before the first gradient moves: an error leaves every `grad` as it was
@@ -104,6 +101,8 @@ def _sweep(root: Any, grad: Any, retain_graph: bool, create_graph: bool) -> Iter
             for parent, share in shares:
                 known = gradients.get(id(parent))
                 gradients[id(parent)] = share if known is None else known + share  # shares add: never overwrite
+            if deposit:
+                node.deposit(gradient, create_graph)
         yield BackwardStep(node, node.op, gradient, shares, index, len(order))
         if not retain_graph:
             node.free()
@@ -131,7 +130,7 @@ def grad(
     (12.0, 12.0)
     """
     found = {id(node): None for node in inputs}
-    for step in _sweep(output, grad_output, retain_graph or create_graph, create_graph):
+    for step in _sweep(output, grad_output, retain_graph or create_graph, create_graph, deposit=False):
         if id(step.node) in found:
             found[id(step.node)] = step.grad
     return tuple(node.zeros() if found[id(node)] is None else found[id(node)] for node in inputs)

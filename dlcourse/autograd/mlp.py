@@ -73,8 +73,9 @@ class SGD:
         """Move every parameter that has a gradient."""
         for parameter, velocity in zip(self.parameters, self.velocities, strict=True):
             if parameter.grad is not None:
-                velocity.mul_(self.momentum).add_(parameter.grad.data)
-                parameter.data.sub_(self.lr * velocity)
+                gradient = parameter.grad.data
+                step = velocity.mul_(self.momentum).add_(gradient) if self.momentum else gradient
+                parameter.data.sub_(step, alpha=self.lr)
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ def unbroadcast(grad: "Tensor", shape: Sequence[int]) -> "Tensor":
             f"unbroadcast(grad, shape): a tensor of shape {shape} does not broadcast to {tuple(grad.shape)}."
         )
     stretched = [new + i for i, size in enumerate(shape) if size == 1]
-    return grad.sum((*range(new), *stretched)).reshape(*shape)
+    summed = grad.sum((*range(new), *stretched))
+    return summed.reshape(*shape) if stretched else summed
 
 
 # ---- one number at a time, broadcast
@@ -74,7 +75,9 @@ def _pow_exponent(grad, out, a, b):
 
 def _kept(x: "Tensor", a: "Tensor", dim: tuple[int, ...], keepdim: bool) -> "Tensor":
     """`x`, a result of reducing `a`, with its lost dimensions back as size 1, so that it broadcasts against `a`."""
-    return x if keepdim else x.reshape(*(1 if i in dim else size for i, size in enumerate(a.shape)))
+    if keepdim or not x.ndim:  # a single number broadcasts as it is
+        return x
+    return x.reshape(*(1 if i in dim else size for i, size in enumerate(a.shape)))
 
 
 def _sum(a, dim, keepdim):
@@ -183,7 +186,9 @@ RULES: dict[str, Rule] = {
         torch.matmul,
         (
             lambda grad, out, a, b: unbroadcast(grad @ b.mT, a.shape),
-            lambda grad, out, a, b: unbroadcast(a.mT @ grad, b.shape),
+            lambda grad, out, a, b: unbroadcast(
+                (grad.mT @ a).mT, b.shape
+            ),  # a.mT @ grad, laid out as x @ W.mT needs it
         ),
         ("grad @ b.mT", "a.mT @ grad"),
     ),

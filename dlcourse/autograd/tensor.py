@@ -9,8 +9,10 @@ share the slope as in `torch.amax`, relu has slope 0 at 0. Three things are stri
 find: dtypes are not mixed, a tensor cannot be changed in place while a graph needs it, integers hold no gradient.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
+from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -62,18 +64,15 @@ class Tensor:
     tensor([[-4., -2.]])
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_freed",
-        "_versions",
-        "data",
-        "grad",
-        "inputs",
-        "label",
-        "op",
-        "options",
-        "requires_grad",
-    )
+    # A leaf's, until something else is set.
+    requires_grad = False
+    label = ""
+    grad: "Tensor | None" = None
+    op: str | None = None
+    inputs: "tuple[Tensor, ...]" = ()
+    options: Mapping[str, Any] = MappingProxyType({})
+    _versions: tuple[int, ...] = ()  # of the inputs' data and of its own, when they were used
+    _freed = False
     __array_ufunc__ = None  # numpy leaves `array * tensor` to us, which says what is wrong
 
     def __init__(self, data: "torch.Tensor | float | Sequence", requires_grad: bool = False, label: str = ""):
@@ -86,22 +85,11 @@ class Tensor:
                 f"Tensor(...) got {data.dtype}: only floating-point numbers have gradients. Convert with .float(), or "
                 "leave labels, masks and indices plain torch tensors."
             )
-        if data.requires_grad:
-            raise TypeError(
-                "Tensor(...) got data that torch differentiates (requires_grad=True). Only one engine can keep the "
-                "record: pass data.detach()."
-            )
         if data.is_inference():
             raise TypeError("Tensor(...) got data made under torch.inference_mode(): use data.clone() outside of it.")
-        self.data = data
+        self.data = _undifferentiated(data)
         self.requires_grad = bool(requires_grad)
         self.label = label
-        self.grad: Tensor | None = None
-        self.op: str | None = None
-        self.inputs: tuple[Tensor, ...] = ()
-        self.options: dict[str, Any] = {}
-        self._versions: tuple[int, ...] = ()
-        self._freed = False
 
     # ---- what it is
 
@@ -236,9 +224,7 @@ class Tensor:
         return apply("sum", self, dim=_dims(dim, self.ndim), keepdim=keepdim)
 
     def mean(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "Tensor":
-        count = 1
-        for axis in _dims(dim, self.ndim):
-            count *= self.shape[axis] if self.ndim else 1
+        count = prod(self.shape[axis] for axis in _dims(dim, self.ndim))
         return self.sum(dim, keepdim) / count if count else self.sum(dim, keepdim) * float("nan")
 
     def amax(self, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> "Tensor":
@@ -290,14 +276,14 @@ class Tensor:
     @property
     def mT(self) -> "Tensor":  # noqa: N802 - torch's name
         """Rows and columns exchanged, in the last two dimensions."""
-        return self.transpose(-1, -2)
+        return apply("permute", self, dims=(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2))
 
     @property
     def T(self) -> "Tensor":  # noqa: N802 - torch's name
         """Rows and columns of a matrix exchanged. Raises ValueError for other than two dimensions."""
         if self.ndim != 2:
             raise ValueError(f".T is for matrices, and this has shape {tuple(self.shape)}: use .mT or .permute(...).")
-        return self.permute(1, 0)
+        return apply("permute", self, dims=(1, 0))
 
     # ---- backward
 
@@ -349,11 +335,15 @@ class Tensor:
 
     def pull_back(self, grad: "Tensor", create_graph: bool) -> "tuple[tuple[Tensor, Tensor], ...]":
         """Each input that needs a gradient, with its share: the vector-Jacobian products of this operation."""
-        rule = RULES[self.op] if self.op else None
+        if self.op is None:
+            return ()
+        rule = RULES[self.op]
         return tuple(
-            (node, rule.vjp(i)(grad, self, *self.inputs, **self.options))
-            for i, node in enumerate(self.inputs)
-            if node.requires_grad
+            [
+                (node, rule.vjp(i)(grad, self, *self.inputs, **self.options))
+                for i, node in enumerate(self.inputs)
+                if node.requires_grad
+            ]
         )
 
     def deposit(self, grad: "Tensor", create_graph: bool) -> None:
@@ -362,7 +352,7 @@ class Tensor:
             if self.grad is not None:
                 self.grad = self.grad + grad
             else:  # a copy of its own: several leaves may have been handed the same tensor
-                self.grad = grad if create_graph else Tensor(grad.data.clone(memory_format=torch.contiguous_format))
+                self.grad = grad if create_graph else _holding(grad.data.clone(memory_format=torch.contiguous_format))
 
     def zeros(self) -> "Tensor":
         return Tensor(torch.zeros_like(self.data))
@@ -372,7 +362,7 @@ class Tensor:
 
     def free(self) -> None:
         if self.op is not None:
-            self.inputs, self.options, self._versions, self._freed = (), {}, (), True
+            self.inputs, self.options, self._versions, self._freed = (), Tensor.options, (), True
 
 
 # ---- making results
@@ -384,25 +374,38 @@ def apply(op: str, *operands: Any, **options: Any) -> Tensor:
     At least one operand is a Tensor; numbers and plain torch tensors become constants of its dtype. Raises ValueError
     for shapes that do not fit, IndexError for an index out of range, TypeError for dtypes that differ.
     """
-    like = next(operand for operand in operands if isinstance(operand, Tensor))
-    inputs = tuple(operand if isinstance(operand, Tensor) else _constant(operand, like, op) for operand in operands)
-    for node in inputs:
-        if node.data.dtype != like.data.dtype:
-            raise TypeError(
-                f"{op} of {' and '.join(str(node.dtype) for node in inputs)}: tensors of one dtype are wanted. Make "
-                "them alike before, as in Tensor(data.to(torch.float64))."
-            )
+    inputs = _tensors(op, operands)
     try:
         data = RULES[op].forward(*[node.data for node in inputs], **options)
     except (RuntimeError, IndexError) as cause:
         shapes = " and ".join(str(tuple(node.shape)) for node in inputs)
         kind = IndexError if isinstance(cause, IndexError) else ValueError
         raise kind(f"{op} of shape{'s' * (len(inputs) > 1)} {shapes}: {cause}") from cause
-    out = Tensor(data)
+    out = _holding(data)
     if _recording.get() and any(node.requires_grad for node in inputs):
         out.requires_grad, out.op, out.inputs, out.options = True, op, inputs, options
-        out._versions = (*(node.data._version for node in inputs), data._version)
+        out._versions = (*[node.data._version for node in inputs], data._version)
     return out
+
+
+def _holding(data: torch.Tensor) -> Tensor:
+    """A Tensor of a result. Its dtype and origin need no check: the inputs passed `__init__`."""
+    made = Tensor.__new__(Tensor)
+    made.data = _undifferentiated(data)
+    return made
+
+
+def _tensors(op: str, operands: tuple) -> tuple[Tensor, ...]:
+    """The operands as tensors of one dtype, numbers and plain torch tensors as constants."""
+    like = operands[0] if isinstance(operands[0], Tensor) else operands[1]
+    inputs = tuple([operand if isinstance(operand, Tensor) else _constant(operand, like, op) for operand in operands])
+    for node in inputs:
+        if node.data.dtype != like.data.dtype:
+            raise TypeError(
+                f"{op} of {' and '.join(str(node.dtype) for node in inputs)}: tensors of one dtype are wanted. Make "
+                "them alike before, as in Tensor(data.to(torch.float64))."
+            )
+    return inputs
 
 
 def _constant(value: Any, like: Tensor, op: str) -> Tensor:
@@ -410,11 +413,21 @@ def _constant(value: Any, like: Tensor, op: str) -> Tensor:
     if isinstance(value, torch.Tensor):
         return Tensor(value if value.dtype.is_floating_point else value.to(like.dtype))
     if isinstance(value, (int, float)):
-        return Tensor(torch.tensor(value, dtype=like.dtype, device=like.device))
+        return _holding(torch.full((), value, dtype=like.data.dtype, device=like.data.device))
     raise TypeError(
         f"{op} of a Tensor and {type(value).__name__}: a Tensor, a torch tensor or a number is wanted. "
         "An array of numpy goes in as Tensor(torch.from_numpy(array))."
     )
+
+
+def _undifferentiated(data: torch.Tensor) -> torch.Tensor:
+    """The same, if torch's own autograd keeps no record of it."""
+    if data.requires_grad:
+        raise TypeError(
+            "Tensor(...) got data that torch differentiates (requires_grad=True). Only one engine can keep the record: "
+            "pass data.detach()."
+        )
+    return data
 
 
 def _plain(value: Any) -> Any:
@@ -429,7 +442,9 @@ def _described(node: Tensor) -> str:
 
 def _dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """The dimensions counted from 0, in order. Raises IndexError for one that is not there."""
-    dims = range(ndim) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    if dim is None:
+        return tuple(range(ndim))
+    dims = (dim,) if isinstance(dim, int) else tuple(dim)
     if any(not -max(ndim, 1) <= each < max(ndim, 1) for each in dims):
         raise IndexError(
             f"dim={dim}: the tensor has {ndim} dimension{'s' * (ndim != 1)}, counted from 0, or -1 from the end."
@@ -444,8 +459,7 @@ def _sizes(sizes: tuple) -> tuple[int, ...]:
 
 def _matmul(a: Any, b: Any) -> Tensor:
     """`a @ b`, as in torch: a vector is a row on the left and a column on the right, and its dimension goes again."""
-    like = a if isinstance(a, Tensor) else b
-    a, b = (each if isinstance(each, Tensor) else _constant(each, like, "matmul") for each in (a, b))
+    a, b = _tensors("matmul", (a, b))
     row, column = a.ndim == 1, b.ndim == 1
     out = apply("matmul", a.reshape(1, -1) if row else a, b.reshape(-1, 1) if column else b)
     if row and column:

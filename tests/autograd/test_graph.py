@@ -188,6 +188,7 @@ def test_grad_leaves_every_grad_alone_and_knows_results_in_between():
 def test_grad_of_something_unused_is_zero():
     x, other = leaf(2.0), leaf(1.0, 1.0)
     assert grad(x * 3, [other])[0].data.tolist() == [0.0, 0.0]
+    assert grad(Value(2.0) * 3, [Value(1.0)]) == (0.0,)
 
 
 def test_the_third_derivative():
