@@ -20,7 +20,15 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 from jaxtyping import install_import_hook
 
 # Before the first import of these rooms: every call in the tests is checked against its annotated shapes.
-CHECKED = ["dlcourse.nn", "dlcourse.models", "dlcourse.data", "dlcourse.seeding", "dlcourse.steps", "dlcourse.device"]
+CHECKED = [
+    "dlcourse.nn",
+    "dlcourse.models",
+    "dlcourse.autograd.mlp",
+    "dlcourse.data",
+    "dlcourse.seeding",
+    "dlcourse.steps",
+    "dlcourse.device",
+]
 if already := [name for name in CHECKED if name in sys.modules]:
     raise RuntimeError(f"{', '.join(already)} imported before tests/conftest.py: their shapes would go unchecked.")
 install_import_hook(CHECKED, "beartype.beartype")

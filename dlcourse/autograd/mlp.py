@@ -16,6 +16,7 @@ import torch
 
 from dlcourse.autograd.functions import cross_entropy
 from dlcourse.autograd.tensor import Tensor, no_grad
+from dlcourse.types import Float, Int
 
 
 class MLP:
@@ -41,8 +42,8 @@ class MLP:
             self.parameters.append(Tensor(weight, requires_grad=True, label=f"W{i}"))
             self.parameters.append(Tensor(torch.zeros_like(weight[:, 0]), requires_grad=True, label=f"b{i}"))
 
-    def __call__(self, x: "Tensor | torch.Tensor") -> Tensor:
-        """Logits (batch, classes) of inputs (batch, features)."""
+    def __call__(self, x: Float[torch.Tensor, "batch features"] | Tensor) -> Tensor:
+        """Logits (batch, classes). `x` is plain data; a Tensor is accepted too, where its own gradient is wanted."""
         x = x if isinstance(x, Tensor) else Tensor(x)
         *hidden, (weight, bias) = zip(self.parameters[::2], self.parameters[1::2], strict=True)
         for layer_weight, layer_bias in hidden:
@@ -89,8 +90,8 @@ class TrainStep:
 
 def train_steps(
     mlp: MLP,
-    x: torch.Tensor,
-    labels: torch.Tensor,
+    x: Float[torch.Tensor, "batch features"],
+    labels: Int[torch.Tensor, " batch"],
     *,
     epochs: int = 20,
     size: int = 32,
@@ -122,7 +123,7 @@ def train_steps(
             index += 1
 
 
-def accuracy(mlp: MLP, x: torch.Tensor, labels: torch.Tensor) -> float:
+def accuracy(mlp: MLP, x: Float[torch.Tensor, "batch features"], labels: Int[torch.Tensor, " batch"]) -> float:
     """The share of examples whose largest logit is the label's, in [0, 1]."""
     with no_grad():
         return (mlp(x).data.argmax(1) == labels).double().mean().item()

@@ -11,21 +11,19 @@ again. What it needs from the values alone (a mask, a count, positions) is a con
 from collections.abc import Callable, Sequence
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
-if TYPE_CHECKING:  # a vjp is handed Tensors and only calls their methods
-    from dlcourse.autograd.tensor import Tensor
-
-Vjp = Callable[..., "Tensor"]  # (grad, out, *inputs, **options) -> the share of one input, shaped like it
+Tensor = Any  # the engine's: a vjp only calls its methods. tensor.py imports this file, so this one does not import it.
+Vjp = Callable[..., Tensor]  # (grad, out, *inputs, **options) -> the share of one input, shaped like it
 
 
 class Rule(NamedTuple):
     """One operation. `vjps` is a function for each input, or one `(i, grad, out, *inputs)` for any number of them."""
 
     forward: Callable[..., torch.Tensor]  # (*inputs, **options) -> out, on plain tensors
-    vjps: tuple[Vjp, ...] | Callable[..., "Tensor"]
+    vjps: tuple[Vjp, ...] | Callable[..., Tensor]
     texts: tuple[str, ...]
 
     def vjp(self, i: int) -> Vjp:
@@ -33,7 +31,7 @@ class Rule(NamedTuple):
         return self.vjps[i] if isinstance(self.vjps, tuple) else partial(self.vjps, i)
 
 
-def unbroadcast(grad: "Tensor", shape: Sequence[int]) -> "Tensor":
+def unbroadcast(grad: Tensor, shape: Sequence[int]) -> Tensor:
     """The gradient of what was broadcast, from the gradient of the broadcast result: sum over every copy.
 
     Broadcasting copied a number along new leading dimensions, and along dimensions where it had size 1. Each copy
@@ -73,7 +71,7 @@ def _pow_exponent(grad, out, a, b):
 # ---- along dimensions
 
 
-def _kept(x: "Tensor", a: "Tensor", dim: tuple[int, ...], keepdim: bool) -> "Tensor":
+def _kept(x: Tensor, a: Tensor, dim: tuple[int, ...], keepdim: bool) -> Tensor:
     """`x`, a result of reducing `a`, with its lost dimensions back as size 1, so that it broadcasts against `a`."""
     if keepdim or not x.ndim:  # a single number broadcasts as it is
         return x

@@ -114,7 +114,7 @@ def test_training_repeats_with_its_generator_and_hands_out_every_update():
 
 
 @pytest.mark.parametrize(("n", "m"), [(0, 0), (3, 2)])
-def test_training_refuses_examples_without_labels(n, m):
+def test_training_refuses_examples_without_labels(n, m, unchecked):
     mlp = MLP((3, 2), generator=source(0))
     with pytest.raises(ValueError, match=f"{n} examples and {m} labels"):
         next(train_steps(mlp, torch.ones(n, 3), torch.zeros(m, dtype=torch.long), generator=source(0)))
