@@ -5,7 +5,7 @@ import { Latest } from "../js/latest.js";
 import { widget } from "../js/widget.js";
 import { HEAD, sheet } from "./geometry.js";
 
-const LEAST = 0.8; // of its natural size: smaller the graph does not become, it scrolls
+const LEAST = 0.93; // of its natural size, so that no text is below 12 pixels: where that is too wide, it scrolls
 
 export default widget((view) => {
     const input = new Input(view);
@@ -15,7 +15,7 @@ export default widget((view) => {
     const table = new NodeTable();
     view.body.append(
         input.el,
-        view.hideable("graph", graph.el),
+        view.hideable("graph", element("div", { class: "bs-graph" }, graph.el, graph.legend)),
         element("div", { class: "bs-below" }, view.hideable("explanation", explanation.el), guess.el),
         view.hideable("table", table.el),
     );
@@ -95,6 +95,7 @@ class Graph {
         this.view = view;
         this.step = null;
         this.el = element("div", { class: "bs-scroll", tabindex: 0, role: "region", "aria-label": "Graph" });
+        this.legend = element("p", { class: "bs-hint" });
     }
 
     paint(header) {
@@ -111,15 +112,17 @@ class Graph {
         nodes.forEach((node, at) => svg.append(this.box(node, place.boxes[at], header.phase)));
         wires.forEach((wire, at) => svg.append(...this.share(wire, place.lines[at])));
         this.el.replaceChildren(svg);
+        this.legend.textContent = `In each box its ${header.tensors ? "shape" : "value"}, and after ∇ its gradient, d ${header.result} / d this. On the lines, the shares that come back.`;
         this.follow(nodes, place);
     }
 
-    line(wire, { d, head: [x, y] }, moved) {
+    line(wire, { d, head, tail }, moved) {
         const flow = wire.now ? ` bs-${wire.now}${moved && !this.view.reduced ? " bs-flow" : ""}` : "";
         const group = shape("g", { class: `bs-wire${flow}` });
         group.append(shape("path", { d, class: "bs-under" }));
         if (wire.now) group.append(shape("path", { d, class: "bs-over", pathLength: 1 }));
-        group.append(shape("path", { d: `M ${x} ${y} l ${-HEAD} ${-HEAD / 2.2} v ${HEAD / 1.1} Z`, class: "bs-head" }));
+        if (wire.now === "backward") group.append(shape("path", { d: arrow(...tail, 1), class: "bs-tail" }));
+        group.append(shape("path", { d: arrow(...head, -1), class: "bs-head" }));
         return group;
     }
 
@@ -175,10 +178,10 @@ class Explanation {
         this.matrix.replaceChildren(...matrix(now.matrix, "the result"));
         this.lines.hidden = now.lines.length === 0;
         this.lines.replaceChildren(...now.lines.map((line) => {
-            const formula = element("span", { class: "bs-mono" }, `${line.rule} = ${line.numbers}`);
-            const sum = line.rule === line.numbers || line.numbers === line.amount ? [] : [" = ", element("strong", { class: "bs-amount" }, line.amount)];
+            const parts = line.numbers === line.amount ? [line.rule] : [line.rule, line.numbers];
+            const formula = element("span", { class: "bs-mono" }, `${parts.join(" = ")} = `);
             return element("li", {},
-                element("span", { class: "bs-to" }, "to ", element("strong", {}, line.to)), " ", formula, ...sum,
+                element("span", { class: "bs-to" }, "to ", element("strong", {}, line.to)), " ", formula, element("strong", { class: "bs-amount" }, line.amount),
                 ...(line.sum ? [element("div", { class: "bs-sum" }, `All shares of ${line.to}: ${line.sum}`)] : []),
                 ...(line.note ? [element("div", { class: "bs-sum" }, line.note)] : []),
                 ...matrix(line.matrix, `the share of ${line.to}`),
@@ -265,8 +268,9 @@ class NodeTable {
     paint({ nodes }) {
         this.rows.replaceChildren(...nodes.map((node) => {
             const shares = node.shares.map((share) => element("div", {}, `from ${share.from}: ${share.rule} = ${share.numbers} = ${share.amount}`));
-            const kind = node.made || (node.kind === "constant" ? "a constant" : "a variable");
-            const grad = node.grad ? `${node.grad}${node.complete ? "" : " so far"}` : "–";
+            const kind = node.made || { constant: "a constant", leaf: "a variable", data: "data" }[node.kind];
+            const later = ["constant", "data"].includes(node.kind) ? "none wanted" : "not yet";
+            const grad = node.grad ? `${node.grad}${node.complete ? "" : " so far"}` : later;
             return element("tr", { class: node.now ? "bs-now" : "" },
                 element("th", { scope: "row" }, node.name),
                 element("td", {}, kind),
@@ -275,6 +279,11 @@ class NodeTable {
                 element("td", {}, ...shares));
         }));
     }
+}
+
+// A head whose tip is at a place; it lies to the left (-1) or to the right (1) of it.
+function arrow(x, y, side) {
+    return `M ${x} ${y} l ${side * HEAD} ${-HEAD / 2.2} v ${HEAD / 1.1} Z`;
 }
 
 function shape(tag, attributes = {}, ...children) {

@@ -98,6 +98,8 @@ class BackpropStepperEngine(Engine):
         self.walk: Walk = walk or walk_numbers(read, numbers)
         self.expression, self.tensors, self._numbers = read, tensors, numbers
         self.values = self.values | {"expression": expression, "example": example, "numbers": numbers}
+        if "guessing" in names:
+            self.told = None
         if names & {"expression", "example", "numbers"}:
             self.guesses, self.told = {}, None
             self.at = 0 if fresh else min(self.at, self.last)
@@ -195,7 +197,7 @@ class BackpropStepperEngine(Engine):
             self.guesses[asked.step] = (*tries, number)
         if right:
             self.at = asked.step
-        self.told = {"right": right, "text": text, "step": asked.step}
+        self.told = {"right": right, "text": text, "step": asked.step, "guess": number}
         return {"right": right, "text": text}
 
     @property
@@ -279,7 +281,7 @@ class BackpropStepperEngine(Engine):
             tensors     whether the nodes are tensors, whose shapes are shown
             result      the name of the result
             variables   [{"name", "value"}] in the order they appear; empty for tensors
-            nodes       [{"id", "name", "symbol", "labelled", "kind": "leaf" / "constant" / "operation",
+            nodes       [{"id", "name", "symbol", "labelled", "kind": "leaf" / "data" / "constant" / "operation",
                         "column", "row", "value": text or "", "grad": text or "", "complete": bool,
                         "state": "known" / "later" / "failed", "now": bool, "made": formula or "", "matrix",
                         "gradMatrix": rows of texts or None, "shares": [{"from", "rule", "numbers", "amount"}]}]
@@ -347,9 +349,7 @@ class BackpropStepperEngine(Engine):
     # ---- to share a run
 
     def state(self) -> dict[str, Any]:
-        told = (
-            None if self.told is None else [self.told["step"], self.told["right"], self.guesses[self.told["step"]][-1]]
-        )
+        told = None if self.told is None else [self.told["step"], self.told["guess"]]
         guesses = [[step, *tries] for step, tries in self.guesses.items()]
         return {**super().state(), "at": self.at, "guesses": guesses, "told": told}
 
@@ -362,13 +362,13 @@ class BackpropStepperEngine(Engine):
             self.guesses[step] = tuple(GUESS.check("guess", each) for each in tries)
         at = _whole("at", state["at"], 0, self.last)
         if state["told"] is not None:
-            step, right, last = state["told"]
-            step = _whole("the step of a verdict", step, at if right else at + 1, at if right else at + 1)
+            step, last = state["told"]
+            step, last = _whole("the step of a verdict", step, self.turn + 1, self.last), GUESS.check("guess", last)
             self.at = step - 1
-            if self.question is None:
+            right, text = guessing.judge(self.question, last) if self.question else (False, "")
+            if self.question is None or at != (step if right else step - 1):
                 raise ValueError("this share string is damaged (its verdict).")
-            right, text = guessing.judge(self.question, GUESS.check("guess", last))
-            self.told = {"right": right, "text": text, "step": step}
+            self.told = {"right": right, "text": text, "step": step, "guess": last}
         self.at = at
 
     # ---- inside
@@ -405,7 +405,7 @@ class BackpropStepperEngine(Engine):
             "id": index,
             "name": self.names[index],
             "symbol": SYMBOLS.get(node.op, node.op if node.label else "") if node.op else "",
-            "kind": "operation" if node.op else "leaf" if node.number is None else "constant",
+            "kind": self._kind(index),
             "labelled": bool(node.label),
             "column": self.layout.columns[index],
             "row": self.layout.rows[index],
@@ -419,6 +419,12 @@ class BackpropStepperEngine(Engine):
             "gradMatrix": words.rows(gradient),
             "shares": [self._share(share) for share in self.shares if share.to == index],
         }
+
+    def _kind(self, index: int) -> str:
+        node = self.walk.nodes[index]
+        if node.op:
+            return "operation"
+        return "constant" if node.number is not None else "leaf" if index in self.walk.differentiable else "data"
 
     def _is_now(self, index: int) -> bool:
         if 0 < self.at <= self.turn:

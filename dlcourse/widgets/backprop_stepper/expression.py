@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dlcourse.autograd.scalar import RULES
+from dlcourse.plot.graph import COLUMNS, NODES
 
-LONGEST, NODES, DEEPEST = 240, 40, 15  # characters, nodes, operations in a row
+LONGEST = 240  # characters
+DEEPEST = COLUMNS - 1  # operations that follow each other; and no more NODES than a picture can show
 LARGEST = 1e6  # of a number in the text
 FUNCTIONS = tuple(op for op, rule in RULES.items() if len(rule.locals) == 1 and op != "neg")
 REDUCTIONS = ("sum", "mean")  # of tensors only

@@ -2,12 +2,12 @@
 
 export const HEAD = 9; // an arrow's head
 const BOX = 60, CONSTANT = 30, ROW = 88, MARGIN = 10;
-const SMALL = 7.6, WIDE = { number: 88, tensor: 74 }, GAPS = { number: 66, tensor: 56 };
+const LETTER = 7.4, WIDE = { number: 86, tensor: 72 }, GAPS = { number: 60, tensor: 52 };
 
 // How wide a box is: by its title, and by what it may hold later, so that nothing moves when a number appears.
 export function boxWidth(node, tensors) {
-    if (node.kind === "constant") return Math.max(44, 24 + SMALL * node.name.length);
-    return Math.max(WIDE[tensors ? "tensor" : "number"], 26 + SMALL * title(node).length);
+    if (node.kind === "constant") return Math.max(44, 24 + LETTER * node.name.length);
+    return Math.max(WIDE[tensors ? "tensor" : "number"], 22 + LETTER * title(node).length);
 }
 
 // The words in the first line of a box, as one text.
@@ -16,7 +16,7 @@ export function title(node) {
     return `${node.symbol}${node.labelled ? " → " : " "}${node.name}`;
 }
 
-// {width, height, boxes: [{x, y, width, height}] (x, y: the middle), lines: [{d, reverse, label: {x, y}}]}
+// {width, height, boxes: [{x, y, width, height}] (x, y: the middle), lines: [{d, head, tail, label}]; head, tail: where it ends and begins}
 export function sheet(nodes, wires, tensors) {
     const gap = GAPS[tensors ? "tensor" : "number"];
     const widths = nodes.map((node) => boxWidth(node, tensors));
@@ -63,5 +63,5 @@ function line(wire, boxes, at, nodes, spans, shift) {
     }
     const tip = to.x - to.width / 2;
     path.push(`L ${tip - HEAD + 1} ${entry}`);
-    return { d: path.join(" "), head: [tip, entry], label: { x: column(wire.target)[0] - HEAD - 3, y: entry - 5 } };
+    return { d: path.join(" "), head: [tip, entry], tail: [from.x + from.width / 2, from.y], label: { x: column(wire.target)[0] - HEAD - 3, y: entry - 5 } };
 }

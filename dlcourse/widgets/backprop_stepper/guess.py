@@ -9,6 +9,7 @@ from dlcourse.widgets.backprop_stepper.walk import Share, Walk
 from dlcourse.widgets.backprop_stepper.words import made
 
 LARGEST = 1e9  # of a guess
+SELF = "Asked is how much the result changes when the result itself changes a little."
 
 
 class Question(NamedTuple):
@@ -20,6 +21,7 @@ class Question(NamedTuple):
     text: str
     expected: float
     traps: tuple[tuple[float, str], ...]
+    hint: str = "Not yet. Multiply the gradient of the operation by its local slope; shares of several paths are added."
 
 
 def question(walk: Walk, step: int, turn: int, earlier: list[Share], names: list[str]) -> Question:
@@ -31,11 +33,11 @@ def question(walk: Walk, step: int, turn: int, earlier: list[Share], names: list
     result = names[-1]
     if turn < 0:
         value = walk.values[-1].data
-        traps = ((0.0, "A small change of the result changes the result, and by how much is asked."),)
+        traps = ()
         if not close(value, 1.0):
-            traps = ((value, "That is the value of the result. Asked is how it changes with itself."), *traps)
+            traps = ((value, f"That is the value of {result}. {SELF}"),)
         context = f"The way back begins at {result}."
-        return Question(step, len(walk.nodes) - 1, context, _text(result, result), 1.0, traps)
+        return Question(step, len(walk.nodes) - 1, context, _text(result, result), 1.0, traps, f"Not yet. {SELF}")
     back = walk.backward[turn]
     sums = {share.to: [old.amount for old in (*earlier, *back.shares) if old.to == share.to] for share in back.shares}
     done = [share for share in back.shares if len(sums[share.to]) == len(walk.users[share.to])]
@@ -59,7 +61,7 @@ def judge(asked: Question, guess: float) -> tuple[bool, str]:
     for trap, said in asked.traps:
         if close(guess, trap) and not close(trap, asked.expected):
             return False, said
-    return False, "Not yet. Take the gradient of the operation and multiply it by its local slope."
+    return False, asked.hint
 
 
 def close(guess: float, truth: float) -> bool:

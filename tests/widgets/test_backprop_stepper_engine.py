@@ -1,0 +1,649 @@
+"""The stepper's engine: what it reads and refuses, its numbers against torch, its steps, its guesses, its program."""
+
+import builtins
+import contextlib
+import io
+import json
+import math
+import re
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from dlcourse.plot.show import Picture
+from dlcourse.widgets.backprop_stepper import guess as guessing
+from dlcourse.widgets.backprop_stepper.engine import BackpropStepperEngine
+from dlcourse.widgets.backprop_stepper.examples import EXAMPLES
+from dlcourse.widgets.backprop_stepper.expression import DEEPEST, NODES, parse
+from dlcourse.widgets.backprop_stepper.picture import picture
+from dlcourse.widgets.snapshot import pack
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def finished(*given, **values) -> BackpropStepperEngine:
+    stepper = BackpropStepperEngine(*given, **values)
+    stepper.step(stepper.last)
+    return stepper
+
+
+# ---- against torch
+
+
+def torch_says(text: str, numbers: dict[str, float]) -> tuple[float, dict[str, float]]:
+    """The same text, run by Python on torch's tensors: value and gradients."""
+    leaves = {name: torch.tensor(number, dtype=torch.float64, requires_grad=True) for name, number in numbers.items()}
+    functions = {name: function(name) for name in ("exp", "log", "sqrt", "tanh", "sigmoid", "relu")}
+    *lines, last = re.split(r"[;\n]", text)
+    names = {**functions, **leaves}
+    exec("\n".join(line.strip() for line in lines), names)
+    root = eval(last.split("=")[-1].strip(), names)
+    grads = torch.autograd.grad(root, list(leaves.values()), allow_unused=True)
+    return root.item(), {name: 0.0 if grad is None else grad.item() for name, grad in zip(leaves, grads, strict=True)}
+
+
+def function(name: str):
+    return lambda x: getattr(torch, name)(torch.as_tensor(x, dtype=torch.float64))
+
+
+CASES = [
+    ("(a * b + c).tanh()", {"a": 2.0, "b": -3.0, "c": 6.5}),
+    ("tanh(a*b + c)", {"a": 2.0, "b": -3.0, "c": 6.5}),
+    ("(x*w + b - y)**2", {"x": 2.0, "w": -0.5, "b": 1.0, "y": 1.5}),
+    ("h = tanh(w * x); h * h + h", {"w": 0.5, "x": 1.2}),
+    ("a ** b / c", {"a": 2.0, "b": 3.0, "c": -4.0}),
+    ("-a ** 2 - (b - (c - a))", {"a": 2.0, "b": 3.0, "c": -4.0}),
+    ("2 ** a", {"a": 1.5}),
+    ("a - a", {"a": 1.5}),
+    ("relu(a) * sigmoid(b) + sqrt(c).log()", {"a": 0.5, "b": -1.0, "c": 3.0}),
+    ("(1 + 1) * a / 2 ** -1 + b * -0.5", {"a": 0.3, "b": 2.0}),
+]
+
+
+@pytest.mark.parametrize(("text", "numbers"), CASES, ids=[text for text, _ in CASES])
+def test_values_and_gradients_are_those_of_torch(text, numbers):
+    stepper = finished(text, **numbers)
+    value, grads = torch_says(text, numbers)
+    assert stepper.walk.values[-1].data == pytest.approx(value, rel=1e-12)
+    assert stepper.gradients == pytest.approx(grads, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if not example.tensors])
+def test_the_examples_too(name):
+    example = EXAMPLES[name]
+    stepper = finished(example=name)
+    assert stepper.values["numbers"] == example.numbers
+    assert stepper.gradients == pytest.approx(torch_says(example.text, example.numbers)[1])
+
+
+def test_the_example_of_tensors():
+    stepper = finished(example="tensors")
+    numbers = {name: torch.tensor(value) for name, value in EXAMPLES["tensors"].numbers.items()}
+    for name in "Wbv":
+        numbers[name].requires_grad_()
+    h = torch.relu(numbers["x"] @ numbers["W"] + numbers["b"])
+    ((h @ numbers["v"] - numbers["y"]) ** 2).mean().backward()
+    assert set(stepper.gradients) == {"W", "b", "v"}, "the data want no gradient"
+    for name, gradient in stepper.gradients.items():
+        torch.testing.assert_close(gradient, numbers[name].grad)
+
+
+def test_softmax_cross_entropy_is_softmax_minus_one_hot():
+    p = torch.softmax(torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64), 0).tolist()
+    assert finished(example="softmax_cross_entropy").gradients == pytest.approx(
+        {"z1": p[0], "z2": p[1] - 1, "z3": p[2]}
+    )
+
+
+def texts():
+    leaves = st.sampled_from(["a", "b", "c", "a", "b", "2", "0.5", "3"])
+
+    def larger(inner):
+        pairs = st.tuples(inner, st.sampled_from([" + ", " - ", " * ", "/"]), inner).map("".join)
+        return st.one_of(
+            pairs.map("({})".format),
+            pairs.map("-({})".format),
+            inner.map("({})**2".format),
+            st.tuples(st.sampled_from(["tanh", "sigmoid", "relu", "exp"]), inner).map(
+                lambda each: f"{each[0]}({each[1]})"
+            ),
+            inner.map("(a + {}).tanh()".format),
+        )
+
+    return st.recursive(leaves, larger, max_leaves=8)
+
+
+@given(texts(), st.tuples(*[st.floats(-3, 3).map(lambda number: round(number, 2)) for _ in "abc"]))
+@settings(max_examples=100, deadline=None)
+def test_any_expression(text, triple):
+    try:
+        used = parse(text).variables
+    except ValueError as error:
+        assert re.search("no variable|no finite|more than|a function", str(error))  # noqa: PT017
+        return
+    numbers = {name: number for name, number in zip("abc", triple, strict=True) if name in used}
+    stepper = finished(text, **numbers)
+    if stepper.phase == "halted":
+        assert stepper.describe().count("The run ends at") == 1
+        return
+    value, grads = torch_says(text, numbers)
+    assume(math.isfinite(value))
+    assert stepper.walk.values[-1].data == pytest.approx(value, rel=1e-9, abs=1e-9)
+    assert stepper.gradients == pytest.approx(grads, rel=1e-9, abs=1e-9)
+    again = parse("\n".join(stepper.expression.code) or stepper.expression.text)
+    assert [node._replace(label="") for node in again.nodes] == [
+        node._replace(label="") for node in stepper.expression.nodes
+    ], "the program's lines say the same"
+
+
+# ---- what is read, and what is refused
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("a +", r"missing or too much. At character 4: a \+«here»"),
+        ("a * (b", r"never closed. At character 5: a \* «\(»b"),
+        ("a)", "closed that was never opened"),
+        ("tan(a)", "no function tan; there are exp, log, sqrt, tanh, sigmoid, relu. At character 1: «tan\\(a\\)»"),
+        ("a + tanh", r"tanh is a function: write tanh\(...\). At character 5: a \+ «tanh»"),
+        ("a.real", "wants parentheses"),
+        ("exp(a, b)", "takes one thing"),
+        ("a @ b", "for matrices"),
+        ("a ^ 2", r"A power is written \*\*. At character 3: a «\^» 2"),
+        ("2x + 1", r"write 2 \* x. At character 1: «2x» \+ 1"),
+        ("2(a)", "takes one thing"),
+        ("__import__('os')", "no meaning here"),
+        ("a.__class__()", "no function __class__"),
+        ("().__class__", "wants parentheses"),
+        ("a if b else c", "no meaning here"),
+        ("a < b", "no meaning here"),
+        ("a == b", "no meaning here"),
+        ("+a", "no meaning here"),
+        ("a, b", "no meaning here"),
+        ("lambda", "not a complete expression"),
+        ("import os", "only formulas"),
+        ("2 * 3", "no variable"),
+        ("a * 1e9", "too large; at most 1,000,000"),
+        ("a + 1 / 0", "no finite number.*«1 / 0»"),
+        ("a + 9 ** 9 ** 9", "no finite number"),
+        ("a; b", "all but the last line need a name"),
+        ("h = a", "only another name"),
+        ("h = a * b; a", "h is made and never used"),
+        ("h = a * h; h", "made from itself"),
+        ("h = a * b; h = h + 1", "has a meaning already"),
+        ("a.b = 2", "only formulas"),
+        ("exp = a * b", "is a function"),
+        ("print * 2", "cannot be called print"),
+        ("abcdefghijklm + 1", "at most 11 more"),
+        ("a\u00b2 + 1", "no meaning here"),
+        ("a\x00", "no meaning here"),
+        ("x" * 241, "241 characters; at most 240"),
+        ("-" * (DEEPEST + 1) + "a", f"more than {DEEPEST} operations follow each other"),
+        (" + ".join(f"a{i}*a{i + 1}" for i in range(14)), f"the graph has more than {NODES} nodes"),
+        ("sum(a)", "no function sum"),
+    ],
+)
+def test_what_cannot_be_read(text, reason):
+    with pytest.raises(ValueError, match=reason):
+        parse(text)
+    stepper = BackpropStepperEngine("a * b", a=2, b=3)
+    before = stepper.state()
+    with pytest.raises(ValueError, match=reason):
+        stepper.write(text)
+    assert stepper.state() == before, "nothing is lost"
+
+
+ALPHABET = [
+    *"ab12.+-*/()=;@,^'\"[]{}: \n_\\",
+    "tanh",
+    "exp",
+    "lambda",
+    "import",
+    "__class__",
+    "if",
+    "not",
+    "9**9",
+]
+
+
+@given(st.one_of(st.lists(st.sampled_from(ALPHABET), max_size=40).map("".join), st.text(max_size=60)))
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_read_or_refused(text):
+    """Never another error, never anything run, never a graph beyond the limits."""
+    try:
+        expression = parse(text)
+    except ValueError as error:
+        assert len(str(error)) < 600  # noqa: PT017
+        return
+    assert 1 <= len(expression.nodes) <= NODES
+    for index, node in enumerate(expression.nodes):
+        assert all(source < index for source in node.inputs)
+
+
+def test_nothing_is_run(monkeypatch):
+    def never(*args, **kwargs):
+        raise AssertionError("the text was run")
+
+    for name in ("eval", "exec"):
+        monkeypatch.setattr(builtins, name, never)
+    assert BackpropStepperEngine("(a * b).tanh()").walk.complete
+
+
+@pytest.mark.parametrize("brackets", [100, 119])
+def test_deep_brackets_are_read_or_refused(brackets):
+    with contextlib.suppress(ValueError):
+        assert parse("(" * brackets + "a" + ")" * brackets).variables == ("a",)
+
+
+def test_names_of_results():
+    assert parse("a * b").name == "result"
+    assert parse("result * b").name == "outcome"
+    assert parse("loss = a * b").code == ("loss = a * b",)
+    assert parse("h = a * b; h").code == ("h = a * b",)
+    assert parse("a").code == ()
+
+
+def test_two_spellings_are_one():
+    assert parse("tanh(a*b)").nodes == parse("(a * b).tanh()").nodes
+
+
+# ---- numbers
+
+
+def test_numbers_that_were_not_given():
+    stepper = BackpropStepperEngine("p * q + r", q=7)
+    assert stepper.values["numbers"] == {"p": 2.0, "q": 7.0, "r": 1.5}
+    stepper.write("q * s")
+    assert stepper.values["numbers"]["q"] == 7.0, "a name keeps its number"
+    stepper.set(s=-1)
+    assert stepper.values["numbers"] == {"q": 7.0, "s": -1.0}
+
+
+def test_all_ways_to_set_numbers():
+    one = BackpropStepperEngine("a * b", a=2, b=3)
+    two = BackpropStepperEngine(expression="a * b", numbers={"a": 2, "b": 3})
+    three = BackpropStepperEngine("a * b")
+    three.set(a=2)
+    three.assign("b", torch.tensor(3.0))
+    assert one.state() == two.state() == three.state()
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"q": 2}, "no variable 'q': this expression has a, b, and the settings are example, expression"),
+        ({"a": float("nan")}, "a=nan"),
+        ({"a": 1001}, "out of range"),
+        ({"a": "2"}, "a='2'"),
+        ({"numbers": [2, 3]}, "numbers by name"),
+        ({"numbers": {2: 3}}, "numbers by name"),
+        ({"expression": 7}, "wanted an expression"),
+        ({"example": "nothing"}, "'nothing' is not known"),
+        ({"guessing": "yes"}, "wanted True or False"),
+        ({"a": 5, "expression": "c * d"}, "no variable 'a'"),
+        ({"example": "tensors", "b": 3}, "are tensors"),
+    ],
+)
+def test_bad_settings_change_nothing(values, reason):
+    stepper = BackpropStepperEngine("a * b", a=2, b=3)
+    before = stepper.state()
+    with pytest.raises(ValueError, match=reason):
+        stepper.set(**values)
+    assert stepper.state() == before
+    with pytest.raises(ValueError, match="given twice"):
+        BackpropStepperEngine("a * b", expression="a")
+
+
+def test_example_and_expression_agree():
+    stepper = BackpropStepperEngine()
+    assert (stepper.values["example"], stepper.values["expression"]) == ("neuron", EXAMPLES["neuron"].text)
+    stepper.set(expression="a * b")
+    assert stepper.values["example"] == "own"
+    stepper.set(expression=EXAMPLES["diamond"].text)
+    assert stepper.values["example"] == "diamond"
+    stepper.set(example="own")
+    assert stepper.values["example"] == "diamond", "it is still that one"
+    stepper.set(example="tensors")
+    assert stepper.values["numbers"] == {}
+    stepper.write("x * w")
+    assert (stepper.values["example"], stepper.tensors) == ("own", False)
+
+
+def test_a_changed_number_keeps_the_step():
+    stepper = BackpropStepperEngine("a * b + a", a=2, b=-3)
+    stepper.step(4)
+    stepper.assign("b", 5)
+    assert stepper.at == 4
+    stepper.write("a * b")
+    assert stepper.at == 0
+
+
+# ---- steps
+
+
+def test_the_steps_of_a_small_run():
+    stepper = BackpropStepperEngine("a * b + a", a=2, b=-3)
+    assert (stepper.turn, stepper.last) == (2, 5)
+    said = [stepper.snapshot().header["say"]]
+    while stepper.running:
+        stepper.step()
+        said.append(stepper.snapshot().header["say"].replace(MINUS, "-"))
+    assert said == [
+        "Step 0 of 5: the variables have their numbers.",
+        "Step 1 of 5, forward: mul1 = -6.",
+        "Step 2 of 5, forward: result = -4.",
+        "Step 3 of 5, the turn: d result / d result = 1.",
+        "Step 4 of 5, backward: result hands 1 to mul1 and 1 to a.",
+        "Step 5 of 5, backward: mul1 hands -3 to a and 2 to b.",
+    ]
+    stepper.step()
+    assert stepper.at == 5
+
+
+def test_shares_add_up_where_they_arrive():
+    stepper = BackpropStepperEngine("a * b + a", a=2, b=-3)
+    stepper.step(4)
+    node = {node["name"]: node for node in stepper.snapshot().header["nodes"]}
+    assert (node["a"]["grad"], node["a"]["complete"]) == ("1", False)
+    assert (node["b"]["grad"], node["b"]["complete"]) == ("", False)
+    assert stepper.gradients == {}
+    stepper.step()
+    node = {node["name"]: node for node in stepper.snapshot().header["nodes"]}
+    assert (node["a"]["grad"], node["a"]["complete"]) == (f"{MINUS}2", True)
+    assert [share["amount"] for share in node["a"]["shares"]] == ["1", f"{MINUS}3"]
+    (to_a, to_b) = stepper.snapshot().header["now"]["lines"]
+    assert (to_a["rule"], to_a["numbers"], to_a["amount"]) == ("grad * b", f"1 * ({MINUS}3)", f"{MINUS}3")
+    assert to_a["sum"] == f"1 + ({MINUS}3) = {MINUS}2"
+    assert to_b["sum"] == ""
+
+
+def test_rules_with_the_numbers_put_in():
+    stepper = finished("tanh(x)", x=0.5)
+    (line,) = stepper.snapshot().header["now"]["lines"]
+    assert line["rule"] == f"grad * (1 {MINUS} result ** 2)"
+    assert line["numbers"] == f"1 * (1 {MINUS} 0.4621 ** 2)"
+    assert line["amount"] == "0.7864"
+    (line,) = finished("relu(x)", x=-2).snapshot().header["now"]["lines"]
+    assert line["numbers"] == f"1 * (1 if ({MINUS}2) > 0 else 0)"
+
+
+def test_a_broadcast_bias_gets_the_sum_of_its_copies():
+    stepper = BackpropStepperEngine(example="tensors")
+    stepper.step(stepper.last - 1)
+    to_b = stepper.snapshot().header["now"]["lines"][1]
+    assert to_b["to"] == "b"
+    assert to_b["note"] == "b was broadcast from (2,) to (4, 2): the shares of its copies are summed, back to (2,)."
+    assert to_b["matrix"] == [["0.25", "2"]]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_back_and_scrub_are_exact(name):
+    stepper = BackpropStepperEngine(example=name)
+    seen = [stepper.snapshot()]
+    while stepper.running:
+        stepper.step()
+        seen.append(stepper.snapshot())
+    assert len(seen) == stepper.last + 1
+    for at in reversed(range(stepper.last)):
+        stepper.back()
+        assert stepper.snapshot() == seen[at]
+    for at in (stepper.last, 0, stepper.turn):
+        stepper.scrub(at)
+        assert stepper.snapshot() == seen[at]
+    stepper.back(1000)
+    assert stepper.at == 0
+    for wrong in (-1, stepper.last + 1, 0.5, "2", None):
+        with pytest.raises(ValueError, match="whole number from 0"):
+            stepper.scrub(wrong)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_snapshot_is_small_and_json(name):
+    stepper = BackpropStepperEngine(example=name, guessing=True)
+    while True:
+        content, buffers = pack(stepper.snapshot())
+        assert buffers == []
+        assert len(json.dumps(content, allow_nan=False)) < 20_000
+        if not stepper.running:
+            break
+        stepper.step()
+
+
+# ---- what has no finite value
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "said", "at"),
+    [
+        ("log(a) * b", {"a": -1, "b": 2}, "log1: log of -1 is no finite number", 0),
+        ("b + a / b", {"a": 1, "b": 0}, "div1: div of 1, 0 is no finite number", 0),
+        ("h = a * b; sqrt(h)", {"a": 1, "b": -1}, "result: sqrt of -1 is no finite number", 1),
+        ("sqrt(a) + b", {"a": 0, "b": 2}, "sqrt1: sqrt of 0 has no finite slope", 4),
+        ("a ** b", {"a": -2, "b": 2}, "result: pow of -2 and 2 has no finite slope", 2),
+        ("exp(exp(a))", {"a": 900}, "exp1: exp of 900 is no finite number", 0),
+        ("((a*a)*(a*a))**60*a", {"a": 1000}, "is no finite number", 3),
+    ],
+)
+def test_no_finite_number(text, numbers, said, at):
+    stepper = finished(text, **numbers)
+    assert stepper.phase == "halted"
+    assert (stepper.at, stepper.running) == (at, False)
+    notice = stepper.snapshot().header["notice"].replace(MINUS, "-")
+    assert said in notice
+    assert notice.endswith("Change a number, and it goes on.")
+    assert notice in stepper.describe().replace(MINUS, "-")
+    assert isinstance(picture(stepper), Picture)
+    assert BackpropStepperEngine.from_share(stepper.share()).snapshot() == stepper.snapshot()
+    for name in numbers:
+        stepper.assign(name, 1.25)
+    stepper.step(100)
+    assert stepper.phase == "backward"
+    assert set(stepper.gradients) == set(numbers)
+
+
+# ---- guesses
+
+
+def asking(text="a * b + a * c", **numbers) -> BackpropStepperEngine:
+    stepper = BackpropStepperEngine(text, guessing=True, **(numbers or {"a": 2, "b": -3, "c": 5}))
+    stepper.step(stepper.turn)
+    return stepper
+
+
+def test_a_run_of_right_guesses():
+    stepper = asking()
+    answers = {
+        "d result / d result = ?": 1,
+        "d result / d mul1 = ?": 1,
+        "d result / d c = ?": 2,
+        "d result / d a = ?": 2,
+    }
+    while stepper.question is not None:
+        at = stepper.at
+        assert stepper.pauses
+        assert stepper.guess(answers.pop(stepper.question.text))["right"]
+        assert stepper.at == at + 1, "a right guess takes the step"
+    assert answers == {}
+    assert stepper.score == (4, 4)
+    assert stepper.running is False
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "turns", "guess", "said"),
+    [
+        ("a * b + a * c", {"a": 2, "b": -3, "c": 5}, 3, -3, "one share only. a is used twice"),
+        ("a * b + a * c", {"a": 2, "b": -3, "c": 5}, 3, 5, "one share only. a is used twice"),
+        ("a * b + a * c", {"a": 2, "b": -3, "c": 5}, 3, -15, "added, not multiplied"),
+        ("a * b + a * c", {"a": 2, "b": -3, "c": 5}, 3, -2, "look at the sign"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 2, -3, f"local slope of mul1 alone.*has come back to mul1, {MINUS}12"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 2, -36, "look at the sign"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 2, -24, "what the other input of mul1 gets"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 2, -12, "gradient of mul1, handed on as it is"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 2, 2, "the value of a"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 2, 777, "Not yet"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 0, 36, "value of result. Asked is how much the result changes"),
+        ("(a * b) ** 2", {"a": 2, "b": -3}, 0, 7, "Not yet. Asked is how much"),
+        ("tanh(a * b) / c", {"a": 0.5, "b": 2, "c": 4}, 2, 0.42, "local slope of tanh2 alone"),
+    ],
+)
+def test_what_a_wrong_guess_gives_away(text, numbers, turns, guess, said):
+    stepper = asking(text, **numbers)
+    stepper.step(turns)
+    at = stepper.at
+    answer = stepper.guess(guess)
+    assert not answer["right"]
+    assert re.search(said, answer["text"]), answer["text"]
+    assert stepper.at == at, "it can be tried again"
+    assert stepper.guess(stepper.question.expected)["right"]
+    assert stepper.score == (0, 1), "the first try counts"
+
+
+@pytest.mark.parametrize("name", [name for name, example in EXAMPLES.items() if not example.tensors])
+def test_the_expected_gradient_is_the_one_that_comes(name):
+    stepper = BackpropStepperEngine(example=name, guessing=True)
+    stepper.step(stepper.turn)
+    while (asked := stepper.question) is not None:
+        stepper.step()
+        if asked.text.startswith("d "):
+            assert stepper.complete(asked.to)
+            assert stepper.gradient(asked.to) == pytest.approx(asked.expected)
+        else:
+            assert "Another path" in asked.text
+            assert asked.expected in [share.amount for share in stepper.shares if share.to == asked.to]
+
+
+def test_a_question_does_not_tell():
+    stepper = asking("(a * b) ** 2", a=2.37, b=-3.1)
+    stepper.step(2)
+    header = stepper.snapshot().header
+    words = json.dumps({**header, "question": {**header["question"]}}, ensure_ascii=False) + stepper.describe()
+    assert guessing.number(stepper.question.expected) not in words
+
+
+def test_where_nothing_is_asked():
+    stepper = BackpropStepperEngine(guessing=True)
+    assert stepper.question is None, "not on the way forward"
+    with pytest.raises(ValueError, match="nothing is asked here"):
+        stepper.guess(1)
+    stepper.set(example="tensors")
+    stepper.step(stepper.turn)
+    assert stepper.question is None
+    stepper = asking()
+    for wrong in ("1", None, math.nan, 1e10):
+        with pytest.raises(ValueError, match="guess="):
+            stepper.guess(wrong)
+    assert stepper.guesses == {}
+    stepper.set(guessing=False)
+    assert stepper.question is None
+    assert not stepper.pauses
+
+
+def test_reset_and_new_numbers_forget_the_guesses():
+    stepper = asking()
+    stepper.guess(3)
+    stepper.reset()
+    assert (stepper.at, stepper.score) == (0, (0, 0))
+    stepper.step(stepper.turn)
+    stepper.guess(1)
+    stepper.assign("a", 4)
+    assert stepper.score == (0, 0)
+
+
+# ---- share, code, words
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_share_string_replays_exactly(steps):
+    stepper = asking()
+    stepper.guess(5)
+    stepper.guess(1)
+    stepper.scrub(min(steps, stepper.last))
+    again = BackpropStepperEngine.from_share(stepper.share())
+    assert again.snapshot() == stepper.snapshot()
+    assert again.state() == stepper.state()
+
+
+@pytest.mark.parametrize("guesses", [[5], [1], [5, 1], [1, 0.3]])
+def test_a_share_string_holds_the_verdict(guesses):
+    stepper = asking()
+    for guess in guesses:
+        stepper.guess(guess)
+    again = BackpropStepperEngine.from_share(stepper.share())
+    assert again.snapshot() == stepper.snapshot()
+    stepper.set(guessing=False)
+    assert BackpropStepperEngine.from_share(stepper.share()).snapshot() == stepper.snapshot()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"at": 99},
+        {"at": None},
+        {"guesses": [[0, 1.0]]},
+        {"guesses": [[4]]},
+        {"guesses": 3},
+        {"guesses": [[4, "x"]]},
+        {"told": [5, 1.0]},
+        {"told": 3},
+        {"params": {"expression": "__import__('os')"}},
+        {"params": {"numbers": {"zz": 1}}},
+        {"params": {"expression": "(" * 200}},
+    ],
+)
+def test_strange_share_strings(change):
+    stepper = asking()
+    state = stepper.state() | change
+    stepper.state = lambda: state
+    with pytest.raises(ValueError, match=r"\w"):
+        BackpropStepperEngine.from_share(stepper.share())
+
+
+@pytest.mark.parametrize("case", [*CASES, *[(None, name) for name in EXAMPLES]], ids=str)
+def test_the_program_gives_the_same_numbers(case):
+    text, rest = case
+    stepper = finished(example=rest) if text is None else finished(text, **rest)
+    printed = io.StringIO()
+    names: dict = {}
+    with contextlib.redirect_stdout(printed):
+        exec(stepper.to_code(), names)
+    lines = printed.getvalue().splitlines()
+    root = stepper.walk.values[-1]
+    assert float(lines[0].split(" = ")[1]) == root.data
+    assert len(lines) == 1 + len(stepper.gradients)
+    for name, gradient in stepper.gradients.items():
+        mine = names[name].grad
+        assert mine == gradient if isinstance(gradient, float) else torch.equal(mine.data, gradient)
+
+
+def test_words_say_what_the_picture_shows():
+    stepper = BackpropStepperEngine("a * b + a", a=2, b=-3)
+    stepper.step(4)
+    words = stepper.describe().replace(MINUS, "-")
+    assert words == (
+        "Backpropagation through a * b + a. Step 4 of 5, backward: result hands 1 to mul1 and 1 to a. The operations: "
+        "mul1 = a * b, result = mul1 + a. Values: a = 2, b = -3, mul1 = -6, result = -4. Gradients: result 1, mul1 1, "
+        "a 1 so far."
+    )
+    still = picture(stepper)
+    assert still.caption == stepper.describe()
+    assert "a = 2 (gradient 1)" in still.alt
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("share", [0, 0.4, 1])
+def test_a_picture_at_any_step(name, share):
+    stepper = BackpropStepperEngine(example=name)
+    stepper.step(round(share * stepper.last))
+    assert picture(stepper).png.startswith(b"\x89PNG")
+
+
+def test_one_variable_is_a_run_too():
+    stepper = finished("a", a=3)
+    assert stepper.gradients == {"a": 1.0}
+    assert stepper.describe().endswith("Gradients: a 1.")
+    assert picture(stepper).alt
