@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dlcourse.checks import CheckFailed, NotStarted
+from dlcourse.checks.ch02.batch_norm import directional, oracle
 from dlcourse.checks.registry import find
 from dlcourse.checks.subject import Answerer, LocalSubject, Subject
 
@@ -106,6 +107,28 @@ def test_only_the_very_exception_of_the_stub_is_not_started(exercise, connect):
 
     with connect(answer) as subject, pytest.raises(CheckFailed, match="Forged"):
         exercise.check(subject, None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_oracle_of_batch_norm_agrees_with_a_directional_difference(seed):
+    """In all three arguments, with a constant column: torch's gradient is not taken on trust."""
+    generator = torch.Generator().manual_seed(seed)
+    batch, features = 2 + seed % 8, 1 + seed % 6
+    grad, x, along = torch.randn(3, batch, features, generator=generator, dtype=torch.float64)
+    weight, bias, along_weight, along_bias = torch.randn(4, features, generator=generator, dtype=torch.float64)
+    x[:, 0] = x[0, 0]
+    eps, h = 0.1, 1e-5
+
+    def loss(step):
+        moved = x + step * along
+        normal = (moved - moved.mean(0)) / (moved.var(0, correction=0) + eps).sqrt()
+        return (grad * ((weight + step * along_weight) * normal + bias + step * along_bias)).sum()
+
+    slopes = oracle(grad, x, weight, eps)
+    claimed = sum((slope * d).sum() for slope, d in zip(slopes, (along, along_weight, along_bias), strict=True))
+    torch.testing.assert_close((loss(h) - loss(-h)) / (2 * h), claimed, rtol=1e-7, atol=1e-8)
+    expected = pytest.approx((slopes[0] * along).sum().item(), rel=1e-7, abs=1e-8)
+    assert directional(grad, x, weight, eps, along) == expected
 
 
 @pytest.mark.parametrize("error", [1e-4, -1e-4])

@@ -9,6 +9,7 @@ import torch
 
 from dlcourse import checks
 from dlcourse.checks import CheckFailed, NotStarted
+from dlcourse.checks.examiner import matches, unlike
 from dlcourse.checks.show import apart, paste, show
 
 
@@ -181,6 +182,18 @@ def test_dtypes_tell_apart_what_holds_the_same_numbers():
         checks.perceptron(Whole)
     assert failure.value.came_back == "(weight, bias) = (torch.tensor([0., 0.]), torch.tensor(0))"
     assert failure.value.wanted == "(weight, bias) = (torch.tensor([0., 0.]), torch.tensor(0.))"
+
+
+def test_dictionaries_are_written_as_code_and_compared_entry_by_entry():
+    wanted = {"x": 0.5, "y": torch.tensor([1.0, 2.0])}
+    assert paste({"x": [0.5], "loss": []}) == "{'x': [0.5], 'loss': []}"
+    assert matches({"x": 0.5 + 1e-9, "y": torch.tensor([1.0, 2.0])}, wanted)
+    assert not matches({"x": 0.5, "y": torch.tensor([1.0, 3.0])}, wanted)
+    assert not matches({"x": 0.5}, wanted)
+    assert unlike({"x": 0.5}, wanted) == "'y' is missing from the dictionary."
+    assert unlike({**wanted, "z": 1.0}, wanted) == "'z' does not belong into the dictionary."
+    assert unlike({**wanted, "x": torch.tensor(0.5)}, wanted).startswith("'x': This is a float32 tensor")
+    assert unlike({**wanted, "x": 0.7}, wanted) == ""
 
 
 def test_long_things_are_cut():

@@ -183,6 +183,50 @@ def test_warnings_are_kept_for_the_reader_and_fail_nothing(connect):
     assert subject.warned == ["DeprecationWarning: old ways[31m"]
 
 
+@pytest.mark.parametrize("loops", [10, 10_000])
+def test_lines_of_python_are_limited_where_the_check_says_so(connect, loops):
+    def answer(count):
+        done = 0
+        while done < count:
+            done += 1
+        return done
+
+    before = sys.gettrace()
+    with connect(answer) as subject:
+        assert subject.call(loops) == loops
+        assert subject.call(loops, lines=3 * loops) == loops
+        with pytest.raises(AnswerError, match=f"no answer after {loops:,} lines of Python") as error:
+            subject.call(loops, lines=loops)
+        assert error.value.kind == "silent"
+        assert subject.call(loops) == loops  # the limit is that question's alone
+    assert sys.gettrace() is before
+
+
+def test_an_endless_loop_that_catches_exceptions_ends_too(connect):
+    def answer():
+        while True:
+            try:
+                1 / 0  # noqa: B018
+            except Exception:
+                continue
+
+    with connect(answer) as subject, pytest.raises(AnswerError) as error:
+        subject.call(lines=1_000)
+    assert error.value.kind == "silent"
+
+
+def test_an_exception_names_what_it_is_derived_from(connect):
+    class CycleError(ValueError):
+        pass
+
+    def answer():
+        raise CycleError("round and round")
+
+    error = refused(connect, answer, lambda s: s.call())
+    assert error.error == "CycleError"
+    assert error.bases[:2] == ("CycleError", "ValueError")
+
+
 def test_messages_are_cut_and_cleaned(connect):
     def answer():
         raise ValueError("\x1b[2J\ud800" + "x" * 100_000)

@@ -1,5 +1,6 @@
 """Plain nbgrader, as an instructor runs it, on every exercise notebook: the solution earns all, the untouched exercise
-nothing. It runs in processes of its own, from an empty folder with the course's nbgrader_config.py."""
+nothing. It runs in processes of its own, from an empty folder with the course's nbgrader_config.py, for 20 s a chapter:
+so every chapter after the first is slow."""
 
 import json
 import os
@@ -45,7 +46,10 @@ def run(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module", params=ASSIGNMENTS)
+@pytest.fixture(
+    scope="module",
+    params=[ASSIGNMENTS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in ASSIGNMENTS[1:])],
+)
 def graded(request, tmp_path_factory):
     """(folder, assignment) after generate_assignment and one autograde of two submissions, `solved` and `untouched`."""
     assignment, folder = request.param, tmp_path_factory.mktemp("course")
