@@ -123,9 +123,9 @@ def node_names(nodes: Sequence[Any]) -> list[str]:
     return names
 
 
-def number(value: float) -> str:
-    """Four digits that count, with a minus sign that is as wide as a plus; no minus before a zero."""
-    return f"{value + 0.0:.4g}".replace("-", "\N{MINUS SIGN}")
+def number(value: float, digits: int = 4) -> str:
+    """The digits that count, with a minus sign that is as wide as a plus; no minus before a zero."""
+    return f"{value + 0.0:.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _checked(graph: Any) -> list[Any]:

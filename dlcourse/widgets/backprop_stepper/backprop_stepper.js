@@ -80,7 +80,7 @@ class Input {
             const field = element("input", { type: "number", step: 0.1, name, "aria-label": `${name} =` });
             const latest = new Latest((args) => this.view.act("assign", args));
             field.addEventListener("input", () => {
-                if (field.value !== "" && Number.isFinite(Number(field.value))) latest.want({ name, value: Number(field.value) });
+                if (field.value !== "" && Number.isFinite(Number(field.value))) latest.want({ variable: name, value: Number(field.value) });
             }, { signal: this.view.signal });
             field.addEventListener("blur", () => this.view.repaint(), { signal: this.view.signal });
             this.fields.set(name, field);
@@ -148,7 +148,7 @@ class Graph {
         heading.append(shape("tspan", { class: node.symbol && !node.labelled ? "bs-name" : "" }, node.name));
         group.append(heading);
         group.append(shape("text", { y: 5, class: "bs-value" }, node.state === "failed" ? "no value" : node.value));
-        if (node.grad) group.append(shape("text", { y: 22, class: "bs-grad" }, `∇ ${node.grad}${node.complete ? "" : " …"}`));
+        if (node.grad) group.append(shape("text", { y: 22, class: "bs-grad" }, `∇ ${node.short}${node.complete ? "" : " …"}`));
         return group;
     }
 

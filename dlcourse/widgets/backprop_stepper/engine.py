@@ -130,9 +130,9 @@ class BackpropStepperEngine(Engine):
         """Another expression. ValueError, with the place marked, leaves everything as it was."""
         self.set(expression=expression)
 
-    def assign(self, name: str, value: float) -> None:
+    def assign(self, variable: str, value: float) -> None:
         """Another number for one variable; the step stays. Raises ValueError for an unknown name or no number."""
-        self.set(numbers={name: value})
+        self.set(numbers={variable: value})
 
     # ---- steps
 
@@ -282,9 +282,10 @@ class BackpropStepperEngine(Engine):
             result      the name of the result
             variables   [{"name", "value"}] in the order they appear; empty for tensors
             nodes       [{"id", "name", "symbol", "labelled", "kind": "leaf" / "data" / "constant" / "operation",
-                        "column", "row", "value": text or "", "grad": text or "", "complete": bool,
-                        "state": "known" / "later" / "failed", "now": bool, "made": formula or "", "matrix",
-                        "gradMatrix": rows of texts or None, "shares": [{"from", "rule", "numbers", "amount"}]}]
+                        "column", "row", "value": text or "", "grad": text or "", "short": the same in fewer digits,
+                        "complete": bool, "state": "known" / "later" / "failed", "now": bool, "made": formula or "",
+                        "matrix", "gradMatrix": rows of texts or None,
+                        "shares": [{"from", "rule", "numbers", "amount"}]}]
             wires       [{"source", "target", "slot", "count", "bends": [[column, row]], "share": text or "",
                         "now": "" / "forward" / "backward"}]
             now         {"title", "formula", "matrix", "lines": [{"to", "rule", "numbers", "amount", "sum", "note",
@@ -411,6 +412,7 @@ class BackpropStepperEngine(Engine):
             "row": self.layout.rows[index],
             "value": words.shown(value) if known else "",
             "grad": words.shown(gradient) if gradient is not None else "",
+            "short": words.shown(gradient, 3) if gradient is not None else "",
             "complete": self.complete(index),
             "state": "failed" if failed else "known" if known else "later",
             "now": self._is_now(index),
@@ -442,7 +444,7 @@ class BackpropStepperEngine(Engine):
         }
 
     def _wires(self) -> list[dict[str, Any]]:
-        handed = {(share.user, share.slot): words.shown(share.amount) for share in self.shares}
+        handed = {(share.user, share.slot): words.shown(share.amount, 3) for share in self.shares}
         back = self._turn_back()
         wires = []
         for wire in self.layout.wires:

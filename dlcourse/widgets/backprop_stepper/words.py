@@ -26,11 +26,11 @@ def names(walk: Walk) -> list[str]:
     ]
 
 
-def shown(value: Any) -> str:
+def shown(value: Any, digits: int = 4) -> str:
     """A number; of a tensor its shape, or its number if it is a single one."""
     if isinstance(value, Tensor):
-        return str(tuple(value.shape)) if value.number() is None else number(value.number())
-    return number(value if isinstance(value, float) else value.data)
+        return str(tuple(value.shape)) if value.number() is None else number(value.number(), digits)
+    return number(value if isinstance(value, float) else value.data, digits)
 
 
 def rows(value: Any) -> list[list[str]] | None:
