@@ -170,6 +170,16 @@ def test_outside_their_range_operations_give_what_torch_gives(function, values, 
         torch.testing.assert_close(came, wanted, equal_nan=True, rtol=1e-12, atol=0)
 
 
+@pytest.mark.parametrize("base", [0.0, -2.0, 0.5])
+@pytest.mark.parametrize("exponent", [-1.0, 0.0, 0.5, 1.0, 2.0])
+def test_powers_at_zero_and_below_give_what_torch_gives(base, exponent, device):
+    """The slope in the exponent too, where the exponent is a tensor: 0 at 0**b, except for b below 0."""
+    data = [torch.tensor([number], dtype=torch.float64, device=device) for number in (base, exponent)]
+    mine, theirs = (side(lambda lib, a, b: a**b, data, [0, 1])[:3] for side in (with_engine, with_torch))
+    for came, wanted in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(came, wanted, equal_nan=True)
+
+
 @pytest.mark.parametrize("scale", [1000.0, 1e300])
 def test_logsumexp_and_softmax_do_not_overflow(scale, device):
     x = torch.tensor([[scale, -scale, 0.0], [scale, scale, scale]], dtype=torch.float64, device=device)
