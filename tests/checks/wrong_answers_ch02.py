@@ -96,6 +96,14 @@ def multiplies_over_paths(op, names, values, grad, grads, n=None):
     return new
 
 
+@wrong("02.local-derivatives", "this share was dropped")
+def keeps_the_first_share(op, names, values, grad, grads, n=None):
+    new = dict(grads)
+    for name, share in zip(names, shares_of(op, values, grad, n), strict=True):
+        new.setdefault(name, share)
+    return new
+
+
 @wrong("02.local-derivatives", "partners of the product are swapped")
 def own_factor(op, names, values, grad, grads, n=None):
     shares = [value * grad for value in values] if op == "mul" else shares_of(op, values, grad, n)
@@ -348,6 +356,14 @@ def hands_on(grad, shape):
 @wrong("02.unbroadcast", "needs `return`")
 def no_return(grad, shape):
     without_new_axes(grad, shape)
+
+
+@wrong("02.unbroadcast", "the sum over nothing is 0")
+def longer_than_one(grad, shape):
+    grad = without_new_axes(grad, shape)
+    for axis in size_one_axes(grad, shape):
+        grad = grad.sum(axis, keepdim=True) if grad.shape[axis] > 1 else grad
+    return grad
 
 
 @wrong("02.unbroadcast", "a loop that never ends")
@@ -682,7 +698,7 @@ def a_set(inputs_of, root):
     return set(iterators_on_the_stack(inputs_of, root))
 
 
-@wrong("02.topological-order", "Collect the names in a list")
+@wrong("02.topological-order", "collect them with order.append(name)")
 def a_dictionary(inputs_of, root):
     return dict.fromkeys(iterators_on_the_stack(inputs_of, root), True)
 
@@ -800,6 +816,24 @@ def still_overwritten(tape):
     for name, inputs, slopes in reversed(tape):
         for source, slope in zip(inputs, slopes, strict=True):
             grads[source] = slope * grads[name]
+    return grads
+
+
+@wrong("02.debug", "The first share to come was kept")
+def first_share_kept(tape):
+    grads = {tape[-1][0]: 1.0}
+    for name, inputs, slopes in reversed(tape):
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads.setdefault(source, slope * grads[name])
+    return grads
+
+
+@wrong("02.debug", "The gradient of the step's name is missing")
+def slopes_alone(tape):
+    grads = {tape[-1][0]: 1.0}
+    for _, inputs, slopes in reversed(tape):
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope
     return grads
 
 
@@ -936,6 +970,24 @@ def minus_one_hot_only(logits, labels):
 @wrong("02.softmax-cross-entropy", "the softmax is missing")
 def logits_minus_one_hot(logits, labels):
     return (logits - functional.one_hot(labels, logits.shape[1])) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "The sum of exp runs over the whole batch")
+def one_sum_for_all_rows(logits, labels):
+    exp = torch.exp(logits - logits.amax(1, keepdim=True))
+    return (exp / exp.sum() - functional.one_hot(labels, logits.shape[1])) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "log-probabilities")
+def log_probabilities(logits, labels):
+    return (torch.log_softmax(logits, 1) - functional.one_hot(labels, logits.shape[1])) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "replaced by -1")
+def minus_one_in_place_of_minus_equals(logits, labels):
+    p = torch.softmax(logits, 1)
+    p[torch.arange(len(labels)), labels] = -1
+    return p / len(labels)
 
 
 @wrong("02.softmax-cross-entropy", "applied twice")

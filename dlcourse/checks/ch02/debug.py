@@ -30,15 +30,18 @@ def _sweep(
     *,
     forward: bool = False,
     overwrite: bool = False,
+    keep_first: bool = False,
     slope: bool = True,
-    last: Any = -1,
-    start: float = 1.0,
+    arrived: bool = True,
+    result: int = -1,
 ) -> Grads:
     """A sweep with some of the faults."""
-    collected = {tape[last][0]: start}
+    collected = {tape[result][0]: 1.0}
     for name, sources, slopes in tape if forward else reversed(tape):
         for source, local in zip(sources, slopes, strict=True):
-            share = (local if slope else 1.0) * collected.get(name, 0.0)
+            if keep_first and source in collected:
+                continue
+            share = (local if slope else 1.0) * (collected.get(name, 0.0) if arrived else 1.0)
             collected[source] = share if overwrite else collected.get(source, 0.0) + share
     return collected
 
@@ -69,12 +72,21 @@ SUSPECTS = (
         _sweeps(overwrite=True),
     ),
     Suspect(
+        "The first share to come was kept, and the later ones were dropped: a name that several steps use gets a share "
+        "from each. Add to what is there.",
+        _sweeps(keep_first=True),
+    ),
+    Suspect(
+        "The gradient of the step's name is missing: a share is slope times what has arrived at the name.",
+        _sweeps(arrived=False),
+    ),
+    Suspect(
         "Every gradient is 0: nothing starts the sweep. The gradient of the last name with respect to itself is 1.",
         lambda got, wanted, tape: type(got) is dict and bool(got) and not any(map(number, got.values())),
     ),
     Suspect(
         "The sweep began at the first step's name: the result, whose gradient is 1, is the name of the *last* step.",
-        lambda got, wanted, tape: len(tape) > 1 and _sweeps(last=0)(got, wanted, tape),
+        lambda got, wanted, tape: len(tape) > 1 and _sweeps(result=0)(got, wanted, tape),
     ),
     Suspect(
         "The local derivatives are missing: a share is slope times the gradient of the step's name.",

@@ -114,6 +114,13 @@ SUSPECTS = (
         ),
     ),
     Suspect(
+        "The name had a gradient already, and kept it: this share was dropped. Shares add up: old + share.",
+        lambda got, wanted, *args: (
+            any(name in args[4] for name in args[1])
+            and _with(into=lambda old, share: old if old else share)(got, wanted, *args)
+        ),
+    ),
+    Suspect(
         "The partners of the product are swapped: d(x * y)/dx is y, the *other* one.",
         _with("mul", lambda v, grad, n: [grad * v[0], grad * v[1]]),
     ),

@@ -41,6 +41,12 @@ def _one_of(*others: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., bool]:
     return fits
 
 
+def _one_sum(logits: Tensor, labels: Tensor) -> Tensor:
+    """A sum of exp over the whole batch in place of one for each row."""
+    exp = torch.exp(logits - logits.amax(1, keepdim=True))
+    return exp / exp.sum() - _one_hot(logits, labels)
+
+
 def _columns(logits: Tensor, labels: Tensor) -> Tensor:
     """One taken from whole columns, in every row."""
     p = torch.softmax(logits, 1)
@@ -95,6 +101,18 @@ SUSPECTS = (
     Suspect(
         "Here logits, not probabilities, meet the one-hot rows: the softmax is missing.",
         _one_of(lambda z, t: z - _one_hot(z, t)),
+    ),
+    Suspect(
+        "The sum of exp runs over the whole batch: sum over dim=1 with keepdim=True, so that each row has its own.",
+        _one_of(_one_sum, lambda z, t: torch.softmax(z.flatten(), 0).view_as(z) - _one_hot(z, t)),
+    ),
+    Suspect(
+        "Here log-probabilities meet the one-hot rows: softmax, and not log_softmax.",
+        _one_of(lambda z, t: torch.log_softmax(z, 1) - _one_hot(z, t)),
+    ),
+    Suspect(
+        "The true class's entry was replaced by -1 (divided or not): 1 is taken *from* its probability, with -= 1.",
+        _one_of(lambda z, t: torch.softmax(z, 1).scatter(1, t[:, None], -1.0)),
     ),
     Suspect(
         "The softmax was applied twice: once makes probabilities.",

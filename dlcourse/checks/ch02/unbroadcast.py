@@ -126,6 +126,11 @@ SUSPECTS = (
         gives(lambda grad, shape: grad.sum().expand(shape)),
     ),
     Suspect(
+        "grad has an axis of size 0 where `shape` has 1: no copies at all. It is summed like the others, and the sum "
+        "over nothing is 0. A test such as `> 1` leaves it out: ask whether `shape` is 1, or whether the sizes differ.",
+        lambda got, wanted, grad, shape: isinstance(got, Tensor) and got.numel() == 0 < wanted.numel(),
+    ),
+    Suspect(
         "Some copied axis is left: the result is larger than the operand was. Every axis that is 1 in `shape`, and "
         "every new one in front, is summed.",
         lambda got, wanted, *args: isinstance(got, Tensor) and got.numel() > wanted.numel() > 0,
