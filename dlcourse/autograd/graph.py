@@ -16,7 +16,7 @@ from typing import Any
 def topological_order(root: Any) -> list[Any]:
     """Every node that `root` was made from: inputs before users, each once, `root` last.
 
-    Raises ValueError for a circle. Operations cannot make one, since a result is newer than its inputs; a hand that
+    Raises ValueError for a cycle. Operations cannot make one, since a result is newer than its inputs; a hand that
     sets `inputs` can.
 
     >>> from dlcourse.autograd import Value
@@ -35,8 +35,8 @@ def topological_order(root: Any) -> list[Any]:
             for parent in reversed(node.inputs):
                 if state.get(id(parent)) == unfinished:
                     raise ValueError(
-                        f"the graph has a circle: {parent!r} was made from itself (by way of {node.op}). "
-                        "Results are newer than their inputs; do not set `inputs` by hand."
+                        f"the graph has a cycle: {_name(node)} was made from {_name(parent)}, and {_name(parent)} from "
+                        f"{_name(node)}. Results are newer than their inputs; do not set `inputs` by hand."
                     )
                 if id(parent) not in state:
                     stack.append(parent)
@@ -46,6 +46,11 @@ def topological_order(root: Any) -> list[Any]:
                 state[id(node)] = finished
                 order.append(node)
     return order
+
+
+def _name(node: Any) -> str:
+    """For the message: its label, else its operation."""
+    return repr(node.label or node.op or "a leaf")
 
 
 @dataclass(frozen=True)

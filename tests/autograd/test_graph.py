@@ -1,4 +1,4 @@
-"""The walk: order, long chains, circles, accumulation, freeing, what changes behind its back, and drawing."""
+"""The walk: order, long chains, cycles, accumulation, freeing, what changes behind its back, and drawing."""
 
 import gc
 
@@ -70,22 +70,22 @@ def test_stacked_diamonds_are_visited_once_each():
 
 @pytest.mark.parametrize("make", [lambda: Value(1.0, "x"), lambda: leaf(1.0, label="x")], ids=["Value", "Tensor"])
 @pytest.mark.parametrize("length", [0, 1, 5])
-def test_a_circle_made_by_hand_raises(make, length):
+def test_a_cycle_made_by_hand_raises(make, length):
     x = make()
     first = node = x * 2
     for _ in range(length):
         node = node + 1
     first.inputs = (node, x)
-    with pytest.raises(ValueError, match="the graph has a circle"):
+    with pytest.raises(ValueError, match=r"the graph has a cycle: 'mul' was made from '(mul|add)'"):
         topological_order(node)
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         node.backward()
-    with pytest.raises(ValueError, match="circle"):
+    with pytest.raises(ValueError, match="cycle"):
         trace(node)
     assert not x.grad
 
 
-def test_a_diamond_is_no_circle():
+def test_a_diamond_is_no_cycle():
     x = Value(3.0)
     y = x * x
     assert len(topological_order(y + y * x)) == 4
