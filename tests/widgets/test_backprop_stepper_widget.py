@@ -129,7 +129,7 @@ def test_share_load_code_and_repr():
     w.expression = "c / d"
     w.load(again.share())
     assert (w.expression, w.numbers, w.engine.at) == ("a * b", {"a": 2.0, "b": 5.0}, 2)
-    assert "a = Value(2.0, 'a')" in w.to_code()
+    assert 'a = Value(2.0, "a")' in w.to_code()
     with pytest.raises(ValueError, match="damaged"):
         w.load("backprop-stepper.1.zzz")
 

@@ -109,7 +109,7 @@ class Graph {
         svg.style.maxWidth = `${place.width}px`;
         svg.style.minWidth = `${Math.round(place.width * LEAST)}px`;
         wires.forEach((wire, at) => svg.append(this.line(wire, place.lines[at], moved)));
-        nodes.forEach((node, at) => svg.append(this.box(node, place.boxes[at], header.phase)));
+        nodes.forEach((node, at) => svg.append(this.box(node, place.boxes[at], header.run.step <= header.turn)));
         wires.forEach((wire, at) => svg.append(...this.share(wire, place.lines[at])));
         this.el.replaceChildren(svg);
         this.legend.textContent = `In each box its ${header.tensors ? "shape" : "value"}, and after ∇ its gradient, d ${header.result} / d this. On the lines, the shares that come back.`;
@@ -132,13 +132,13 @@ class Graph {
         return [shape("text", { x, y, class: `bs-share${wire.now === "backward" ? " bs-now" : ""}` }, wire.share)];
     }
 
-    box(node, { x, y, width, height }, phase) {
+    box(node, { x, y, width, height }, forward) {
         const classes = ["bs-node", `bs-${node.kind}`, `bs-${node.state}`];
-        if (node.now) classes.push(phase === "forward" ? "bs-now-forward" : "bs-now-backward");
+        if (node.now) classes.push(forward ? "bs-now-forward" : "bs-now-backward");
         if (node.complete) classes.push("bs-complete");
         const group = shape("g", { class: classes.join(" "), transform: `translate(${x} ${y})` });
         const radius = node.kind === "operation" ? 7 : height / 2;
-        group.append(shape("rect", { x: -width / 2, y: -height / 2, width, height, rx: Math.min(radius, 20), class: "bs-box" }));
+        group.append(shape("rect", { x: -width / 2, y: -height / 2, width, height, rx: Math.min(radius, 15), class: "bs-box" }));
         if (node.kind === "constant") {
             group.append(shape("text", { y: 5, class: "bs-title" }, node.name));
             return group;

@@ -14,9 +14,9 @@ def program(expression: Expression, numbers: Mapping[str, float], example: Examp
     for name in expression.variables:
         if tensors:
             wanted = "" if name in example.data else ", requires_grad=True"
-            lines.append(f"{name} = Tensor({example.numbers[name]}{wanted}, label={name!r})")
+            lines.append(f'{name} = Tensor({example.numbers[name]}{wanted}, label="{name}")')
         else:
-            lines.append(f"{name} = Value({numbers[name]!r}, {name!r})")
+            lines.append(f'{name} = Value({numbers[name]!r}, "{name}")')
     asked = [name for name in expression.variables if not tensors or name not in example.data]
     result = expression.name
     of_each = ", ".join(asked) + "," * (len(asked) == 1)
