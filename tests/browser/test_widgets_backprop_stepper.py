@@ -92,6 +92,17 @@ def test_what_cannot_be_read_is_kept_to_be_mended(book, stepper):
     expect(field).to_have_value("a * (b - 1)")
 
 
+def test_own_is_typed(book, stepper):
+    stepper.get_by_role("combobox", name="example").select_option("diamond")
+    expect(stepper.locator(".bs-field")).to_have_value("a * b + a * c")
+    stepper.get_by_role("combobox", name="example").select_option("own")
+    expect(stepper.locator(".bs-field")).to_be_focused()
+    book.page.keyboard.type("a / b")
+    book.page.keyboard.press("Enter")
+    expect(stepper.locator(".bs-node")).to_have_count(3)
+    assert book.eval_in_kernel("w.example, w.expression") == "('own', 'a / b')"
+
+
 def test_no_finite_value_is_a_sentence(book, stepper):
     book.eval_in_kernel("w.set(expression='log(a) * b', a=-1)")
     expect(stepper.get_by_role("status")).to_contain_text(f"log of {MINUS}1 is no finite number")

@@ -39,11 +39,15 @@ class Input {
         this.field.addEventListener("keydown", (event) => {
             if (event.key === "Escape") this.restore();
         }, { signal: view.signal });
+        const examples = view.control("example");
+        examples.addEventListener("change", (event) => {
+            if (event.target.value === "own") this.field.select(); // it is the learner's turn to type
+        }, { signal: view.signal });
         const hint = element("p", { class: "bs-hint" }, "Enter draws it. + − * / **, parentheses, exp, log, sqrt, tanh, sigmoid, relu; steps with names: h = a * b; h + 1");
         const expression = element("div", { class: "bs-expression" }, this.field, hint);
         this.numbers = element("div", { class: "bs-numbers", role: "group", "aria-label": "numbers of the variables" });
         this.fields = new Map();
-        const choices = element("div", { class: "bs-choices" }, view.control("example"), view.control("guessing"), view.control("pace"));
+        const choices = element("div", { class: "bs-choices" }, examples, view.control("guessing"), view.control("pace"));
         this.el = element("div", { class: "bs-input" },
             choices, view.hideable("expression", expression), view.hideable("numbers", this.numbers));
     }

@@ -11,16 +11,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from dlcourse.autograd import Graph, GraphNode, Tensor
-from dlcourse.plot.graph import SYMBOLS, number
 from dlcourse.plot.layered import layered
+from dlcourse.widgets.backprop_stepper import frame, words
 from dlcourse.widgets.backprop_stepper import guess as guessing
-from dlcourse.widgets.backprop_stepper import words
 from dlcourse.widgets.backprop_stepper.code import program
 from dlcourse.widgets.backprop_stepper.examples import EXAMPLES, ODD, OWN
 from dlcourse.widgets.backprop_stepper.expression import Expression
 from dlcourse.widgets.backprop_stepper.guess import Question
 from dlcourse.widgets.backprop_stepper.params import Formula, Numbers
-from dlcourse.widgets.backprop_stepper.walk import Share, Walk, walk_numbers, walk_tensors
+from dlcourse.widgets.backprop_stepper.walk import Back, Share, Walk, walk_numbers, walk_tensors
 from dlcourse.widgets.engine import Engine
 from dlcourse.widgets.params import Choice, Flag, Number, Param, Whole, shown
 from dlcourse.widgets.snapshot import Snapshot
@@ -172,6 +171,12 @@ class BackpropStepperEngine(Engine):
         """Back to the start, with the expression and the numbers as they are; the guesses are forgotten."""
         self.at, self.guesses, self.told = 0, {}, None
 
+    @property
+    def turn_back(self) -> Back | None:
+        """The turn of the way back that the present step shows, or None."""
+        turn = self.at - self.turn - 2
+        return self.walk.backward[turn] if turn >= 0 else None
+
     # ---- guesses
 
     @property
@@ -294,53 +299,10 @@ class BackpropStepperEngine(Engine):
             verdict     None, or {"right", "text"}
             score       {"right", "answered"}
         """
-        right, answered = self.score
-        asked = self.question
-        header = {
-            "run": {"step": self.at, "first": 0, "last": self.last, "running": self.running},
-            "turn": self.turn,
-            "phase": self.phase,
-            "say": f"{self.told['text']} {self._say()}" if self.told else self._say(),
-            "notice": self._notice(),
-            "tensors": self.tensors,
-            "result": self.names[-1],
-            "variables": [{"name": name, "value": value} for name, value in self.values["numbers"].items()],
-            "nodes": [self._node(index) for index in range(len(self.walk.nodes))],
-            "wires": self._wires(),
-            "now": self._now(),
-            "question": None if asked is None else {"context": asked.context, "text": asked.text, "step": asked.step},
-            "verdict": self.told,
-            "score": {"right": right, "answered": answered},
-        }
-        return Snapshot(header)
+        return Snapshot(frame.header(self))
 
     def describe(self) -> str:
-        nodes = self.walk.nodes
-        operations = ", ".join(f"{self.names[i]} = {words.made(self.walk, i, self.names)}" for i in self.walk.forward)
-        text = " ".join(self.expression.text.replace("\n", "; ").split())
-        sentences = [f"Backpropagation through {text}. {self._say()}"]
-        if operations:
-            sentences.append(f"The operations: {operations}.")
-        known = [
-            f"{self.names[i]} = {words.shown(self.walk.values[i])}"
-            for i, node in enumerate(nodes)
-            if self.known(i) and node.number is None
-        ]
-        sentences.append(f"Values: {', '.join(known)}.")
-        grads = [
-            f"{self.names[i]} {words.shown(self.gradient(i))}{'' if self.complete(i) else ' so far'}"
-            for i in reversed(range(len(nodes)))
-            if self.gradient(i) is not None
-        ]
-        if grads:
-            sentences.append(f"Gradients: {', '.join(grads)}.")
-        if self.question is not None:
-            sentences.append(f"{self.question.context} {self.question.text}")
-        if self.told is not None:
-            sentences.append(self.told["text"])
-        if notice := self._notice():
-            sentences.append(notice)
-        return " ".join(sentences)
+        return frame.describe(self)
 
     def to_code(self) -> str:
         """A program on `dlcourse.autograd` that computes the same numbers."""
@@ -371,149 +333,6 @@ class BackpropStepperEngine(Engine):
                 raise ValueError("this share string is damaged (its verdict).")
             self.told = {"right": right, "text": text, "step": step, "guess": last}
         self.at = at
-
-    # ---- inside
-
-    def _turn_back(self) -> Any:
-        """The turn of the way back that the present step shows, or None."""
-        turn = self.at - self.turn - 2
-        return self.walk.backward[turn] if turn >= 0 else None
-
-    def _say(self) -> str:
-        where = f"Step {self.at} of {self.last}"
-        if self.at == 0:
-            return f"{where}: the variables have their numbers."
-        if self.at <= self.turn:
-            index = self.walk.forward[self.at - 1]
-            return f"{where}, forward: {self.names[index]} = {words.shown(self.walk.values[index])}."
-        if (back := self._turn_back()) is None:
-            return f"{where}, the turn: d {self.names[-1]} / d {self.names[-1]} = 1."
-        handed = " and ".join(f"{words.shown(share.amount)} to {self.names[share.to]}" for share in back.shares)
-        return f"{where}, backward: {self.names[back.node]} hands {handed or 'nothing on'}."
-
-    def _notice(self) -> str | None:
-        if self.phase != "halted":
-            return None
-        index, reason = self.walk.failure
-        reason = reason.replace("-", words.MINUS)
-        return f"The run ends at {self.names[index]}: {reason} Change a number, and it goes on."
-
-    def _node(self, index: int) -> dict[str, Any]:
-        node, value, gradient = self.walk.nodes[index], self.walk.values[index], self.gradient(index)
-        known = self.known(index)
-        failed = self.phase == "halted" and self.walk.failure[0] == index
-        return {
-            "id": index,
-            "name": self.names[index],
-            "symbol": SYMBOLS.get(node.op, node.op if node.label else "") if node.op else "",
-            "kind": self._kind(index),
-            "labelled": bool(node.label),
-            "column": self.layout.columns[index],
-            "row": self.layout.rows[index],
-            "value": words.shown(value) if known else "",
-            "grad": words.shown(gradient) if gradient is not None else "",
-            "short": words.shown(gradient, 3) if gradient is not None else "",
-            "complete": self.complete(index),
-            "state": "failed" if failed else "known" if known else "later",
-            "now": self._is_now(index),
-            "made": words.made(self.walk, index, self.names) if node.op else "",
-            "matrix": words.rows(value) if known else None,
-            "gradMatrix": words.rows(gradient),
-            "shares": [self._share(share) for share in self.shares if share.to == index],
-        }
-
-    def _kind(self, index: int) -> str:
-        node = self.walk.nodes[index]
-        if node.op:
-            return "operation"
-        return "constant" if node.number is not None else "leaf" if index in self.walk.differentiable else "data"
-
-    def _is_now(self, index: int) -> bool:
-        if 0 < self.at <= self.turn:
-            return self.walk.forward[self.at - 1] == index
-        back = self._turn_back()
-        return back.node == index if back is not None else self.at == self.turn + 1 and index == len(self.names) - 1
-
-    def _share(self, share: Share) -> dict[str, str]:
-        grad = next(back.grad for back in self.walk.backward if back.node == share.user)
-        return {
-            "from": self.names[share.user],
-            "rule": words.rule(self.walk, share, self.names),
-            "numbers": words.with_numbers(self.walk, share, grad),
-            "amount": words.shown(share.amount),
-        }
-
-    def _wires(self) -> list[dict[str, Any]]:
-        handed = {(share.user, share.slot): words.shown(share.amount, 3) for share in self.shares}
-        back = self._turn_back()
-        wires = []
-        for wire in self.layout.wires:
-            now = ""
-            if 0 < self.at <= self.turn and self.walk.forward[self.at - 1] == wire.target:
-                now = "forward"
-            elif back is not None and any((each.user, each.slot) == (wire.target, wire.slot) for each in back.shares):
-                now = "backward"
-            wires.append(
-                {
-                    "source": wire.source,
-                    "target": wire.target,
-                    "slot": wire.slot,
-                    "count": len(self.walk.nodes[wire.target].inputs),
-                    "bends": [list(bend) for bend in wire.bends],
-                    "share": handed.get((wire.target, wire.slot), ""),
-                    "now": now,
-                }
-            )
-        return wires
-
-    def _now(self) -> dict[str, Any]:
-        """The present step, explained."""
-        if self.at == 0:
-            text = "The variables hold their numbers. Each step forward computes one operation from its inputs."
-            return {"title": "Before the first step", "formula": text, "lines": [], "matrix": None}
-        if self.at <= self.turn:
-            index = self.walk.forward[self.at - 1]
-            formula = words.forward_formula(self.walk, index, self.names)
-            matrix = words.rows(self.walk.values[index])
-            return {"title": f"Forward: {self.names[index]}", "formula": formula, "lines": [], "matrix": matrix}
-        back, result = self._turn_back(), self.names[-1]
-        if back is None:
-            text = f"d {result} / d {result} = 1. From here each operation multiplies what it gets by its local slopes."
-            return {"title": "The turn", "formula": text, "lines": [], "matrix": None}
-        totals: dict[int, list[Any]] = {}
-        turns = self.walk.backward[: self.at - self.turn - 2]
-        for share in [share for turn in turns for share in turn.shares]:
-            totals.setdefault(share.to, []).append(share.amount)
-        lines = []
-        for share in back.shares:
-            totals.setdefault(share.to, []).append(share.amount)
-            lines.append(
-                {
-                    "to": self.names[share.to],
-                    **self._share(share),
-                    "sum": self._sum(share.to, totals[share.to]),
-                    "note": words.broadcast(self.walk, share, self.names),
-                    "matrix": words.rows(share.amount),
-                }
-            )
-        value = words.shown(self.walk.values[back.node])
-        formula = f"{words.made(self.walk, back.node, self.names)} = {value}, with grad = {words.shown(back.grad)}"
-        title = f"Backward: {self.names[back.node]} hands its gradient on"
-        return {"title": title, "formula": formula, "lines": lines, "matrix": None}
-
-    def _sum(self, node: int, amounts: list[Any]) -> str:
-        """What the shares of a node that is used several times come to so far."""
-        paths = len(self.walk.users[node])
-        if paths == 1:
-            return ""
-        rest = paths - len(amounts)
-        more = "" if rest == 0 else f", and {rest} more path{'s' * (rest > 1)} to come"
-        if isinstance(amounts[0], Tensor):
-            return f"{len(amounts)} of {paths} shares added{more}"
-        total = number(sum(amounts))
-        if len(amounts) == 1:
-            return f"{total} so far{more}"
-        return f"{' + '.join(words.bracketed(number(amount)) for amount in amounts)} = {total}{more}"
 
 
 def _whole(name: str, value: Any, low: int, high: int) -> int:
