@@ -68,6 +68,7 @@ def test_a_view_chooses_an_example(line):
         ("guess", {"number": 1}, "nothing is asked"),
         ("scrub", {"step": 99}, "whole number"),
         ("back", {"n": 0}, "whole number"),
+        ("step", {"n": "all"}, "whole number"),
         ("changed", {"names": []}, "no action 'changed'"),
         ("restore", {"state": {}}, "no action 'restore'"),
     ],

@@ -154,10 +154,10 @@ class BackpropStepperEngine(Engine):
         return self.question is not None and self.at + 1 not in self.guesses
 
     def step(self, n: int = 1) -> None:
-        """n steps, fewer at the end. A question that is open counts as skipped."""
-        for _ in range(n):
-            if self.running:
-                self.at, self.told = self.at + 1, None
+        """n steps, fewer at the end; questions on the way are skipped. Raises ValueError when n is no number from 0."""
+        ahead = min(_whole("n", n, 0, 10_000), self.last - self.at)
+        if ahead:
+            self.at, self.told = self.at + ahead, None
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the start."""
@@ -296,7 +296,7 @@ class BackpropStepperEngine(Engine):
             now         {"title", "formula", "matrix", "lines": [{"to", "rule", "numbers", "amount", "sum", "note",
                         "matrix"}]}
             question    None, or {"context", "text", "step"}
-            verdict     None, or {"right", "text"}
+            verdict     None, or {"right", "text", "step", "guess"}: of the last guess, until the next step
             score       {"right", "answered"}
         """
         return Snapshot(frame.header(self))
