@@ -152,6 +152,7 @@ class GraphNode:
     shape: tuple[int, ...]
     value: float | None
     grad: float | None
+    requires_grad: bool
     options: dict[str, Any]
 
 
@@ -184,6 +185,7 @@ def trace(root: Any, steps: Iterable[BackwardStep] = ()) -> Graph:
                 node.shape,
                 node.number(),
                 _number(grads.get(id(node), node.grad)),
+                node.requires_grad,
                 dict(node.options),
             )
             for node in order

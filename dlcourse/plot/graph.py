@@ -1,7 +1,8 @@
 """A graph of operations as a picture: data and parameters on the left, the result on the right.
 
 It takes plain data, such as `dlcourse.autograd.trace` makes: `graph.nodes`, each with `id`, `op` (None for a leaf),
-`inputs` (ids), `label`, `shape` (None while nothing is known), `value`, `grad`. Nothing here differentiates.
+`inputs` (ids), `label`, `shape` (None while nothing is known), `value`, `grad`, `requires_grad`. Nothing here
+differentiates.
 """
 
 from collections import Counter
@@ -41,7 +42,7 @@ def graph(graph: Any) -> Figure:
     """The graph as a figure, inputs left of what was made from them: end it with `plot.show(fig, alt=...)`.
 
     A leaf is a pale blue, rounded box with its label; an operation a white box with its symbol, the first input
-    entering at the top; a constant (a leaf with neither label nor gradient) has a dashed edge. Below stand the value of
+    entering at the top; a constant (a leaf that needs no gradient) has a dashed edge. Below stand the value of
     a single number or the shape, and the gradient once there is one. `plot.graph_alt(graph)` says the same in words.
 
     Raises ValueError for a graph of more than 40 nodes or 16 in a row, and for one whose inputs do not come first.
@@ -68,7 +69,7 @@ def graph(graph: Any) -> Figure:
     for wire in place.wires:
         _draw_wire(ax, wire, sheet, place, len(nodes[wire.target].inputs))
     for index, (node, lines) in enumerate(zip(nodes, texts, strict=True)):
-        _draw_node(ax, lines, sheet, index, _kind(node, with_grads), last=node is nodes[-1])
+        _draw_node(ax, lines, sheet, index, _kind(node), last=node is nodes[-1])
     return fig
 
 
@@ -84,8 +85,10 @@ def graph_alt(graph: Any) -> str:
 
     def told(node: Any) -> str:
         name = name_of[node.id]
-        if _kind(node, with_grads) == "constant" and node.value is not None:
-            return f"the constant {name}"
+        if _kind(node) == "constant":
+            name = f"the constant {name}"
+            if not node.label and node.value is not None:
+                return name
         if node.op:
             name += f", {node.op}" * bool(node.label) + f" of {_list([name_of[source] for source in node.inputs])}"
         value = "" if node.shape is None else f" of shape {_shape(node.shape)}"
@@ -130,7 +133,7 @@ def number(value: float, digits: int = 4) -> str:
 
 def _checked(graph: Any) -> list[Any]:
     nodes = list(getattr(graph, "nodes", None) or ())
-    wanted = ("id", "op", "inputs", "label", "shape", "value", "grad")
+    wanted = ("id", "op", "inputs", "label", "shape", "value", "grad", "requires_grad")
     if not nodes or not all(hasattr(node, name) for node in nodes for name in wanted):
         raise ValueError(
             f"plot.graph got {type(graph).__name__} and wants a graph with nodes: "
@@ -159,14 +162,14 @@ def _has_gradients(nodes: Sequence[Any]) -> bool:
     return any(node.grad for node in nodes)
 
 
-def _kind(node: Any, with_grads: bool) -> str:
+def _kind(node: Any) -> str:
     if node.op is not None:
         return "operation"
-    return "leaf" if node.label or (with_grads and node.grad) else "constant"
+    return "leaf" if node.requires_grad else "constant"
 
 
 def _shows_gradient(node: Any, with_grads: bool) -> bool:
-    return with_grads and node.grad is not None and _kind(node, with_grads) != "constant"
+    return with_grads and node.grad is not None and _kind(node) != "constant"
 
 
 def _lines(node: Any, with_grads: bool) -> list[tuple[str, str]]:

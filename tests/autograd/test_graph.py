@@ -255,6 +255,15 @@ def test_a_freed_graph():
     assert x.grad.item() == 4.0
 
 
+@pytest.mark.parametrize("walk", [lambda y, x: list(backward_steps(y)), lambda y, x: grad(y, [x])])
+def test_every_walk_frees_the_graph_unless_told_otherwise(walk):
+    x = leaf(2.0)
+    y = x.exp() * 2
+    walk(y, x)
+    with pytest.raises(ValueError, match="a second time"):
+        walk(y, x)
+
+
 def test_a_graph_that_is_kept():
     x = leaf(2.0)
     loss = (x * x).sum()
@@ -314,6 +323,7 @@ def test_a_traced_graph_is_a_copy():
     assert [node.op for node in graph.nodes] == [None, None, "mul", None, "add"]
     assert graph.nodes[-1].inputs == (2, 3)
     assert (graph.nodes[3].value, graph.nodes[3].grad) == (1.0, 0.0)
+    assert [node.requires_grad for node in graph.nodes] == [True, True, True, False, True]
 
 
 def test_a_traced_graph_shows_the_gradients_of_steps():

@@ -172,7 +172,7 @@ def test_something_else_came(wrong):
 
 
 def node(id, inputs=()):
-    return GraphNode(id, "add" if inputs else None, inputs, "", (), 1.0, None, {})
+    return GraphNode(id, "add" if inputs else None, inputs, "", (), 1.0, None, True, {})
 
 
 def test_nodes_in_the_wrong_order():

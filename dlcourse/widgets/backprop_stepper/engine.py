@@ -271,7 +271,8 @@ class BackpropStepperEngine(Engine):
             known, gradient = self.known(index), self.gradient(index)
             gradient = gradient.number() if isinstance(gradient, Tensor) else gradient
             shape, single = (value.shape, value.number()) if known else (None, None)
-            nodes.append(GraphNode(index, node.op, node.inputs, node.label, shape, single, gradient, {}))
+            asks = index in self.walk.differentiable
+            nodes.append(GraphNode(index, node.op, node.inputs, node.label, shape, single, gradient, asks, {}))
         return Graph(tuple(nodes))
 
     # ---- what is seen and said
