@@ -43,7 +43,7 @@ def graph(graph: Any) -> Figure:
 
     A leaf is a pale blue, rounded box with its label; an operation a white box with its symbol, the first input
     entering at the top; a constant (a leaf that needs no gradient) has a dashed edge. Below stand the value of
-    a single number or the shape, and the gradient once there is one. `plot.graph_alt(graph)` says the same in words.
+    a single number or the shape, and behind ∇ the gradient once there is one. `plot.graph_alt(graph)` says the same in words.
 
     Raises ValueError for a graph of more than 40 nodes or 16 in a row, and for one whose inputs do not come first.
 
@@ -181,7 +181,7 @@ def _lines(node: Any, with_grads: bool) -> list[tuple[str, str]]:
     if node.value is not None or node.shape is not None:
         lines.append((number(node.value) if node.value is not None else _shape(node.shape), "value"))
     if _shows_gradient(node, with_grads):
-        lines.append((f"grad {number(node.grad)}", "grad"))
+        lines.append((f"\N{NABLA} {number(node.grad)}", "grad"))
     return lines
 
 

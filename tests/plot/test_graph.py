@@ -117,9 +117,9 @@ def test_what_stands_in_the_boxes():
     assert texts(plot.graph(trace(root))) == ["a", "2", "b", "-3", "*", "-6", "+", "-4", "2", "**  →  loss", "16"]
     root.backward()
     shown = texts(plot.graph(trace(root)))
-    assert shown.count("grad 16") == 1, "a is used twice: 24 - 8"
-    assert shown.count("grad -8") == 2
-    assert "grad -16" in shown
+    assert shown.count("∇ 16") == 1, "a is used twice: 24 - 8"
+    assert shown.count("∇ -8") == 2
+    assert "∇ -16" in shown
     assert sum("grad" in text for text in shown) == 5, "the constant has none"
 
 
