@@ -43,7 +43,8 @@ def graph(graph: Any) -> Figure:
 
     A leaf is a pale blue, rounded box with its label; an operation a white box with its symbol, the first input
     entering at the top; a constant (a leaf that needs no gradient) has a dashed edge. Below stand the value of
-    a single number or the shape, and behind ∇ the gradient once there is one. `plot.graph_alt(graph)` says the same in words.
+    a single number or the shape, and behind ∇ the gradient once there is one. `plot.graph_alt(graph)` says the same in
+    words.
 
     Raises ValueError for a graph of more than 40 nodes or 16 in a row, and for one whose inputs do not come first.
 
