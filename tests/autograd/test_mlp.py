@@ -110,6 +110,7 @@ def test_training_repeats_with_its_generator_and_hands_out_every_update():
     assert runs[0] == runs[1]
     assert [step.index for step in runs[0]] == list(range(9))  # 3 batches an epoch, the last of 2 examples
     assert runs[0][0].lr == 0.1
+    assert runs[0][-1].lr == pytest.approx(0.1 * (1 + math.cos(math.pi * 8 / 9)) / 2)
     assert all(a.lr > b.lr > 0 for a, b in zip(runs[0], runs[0][1:], strict=False))
 
 

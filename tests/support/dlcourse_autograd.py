@@ -255,6 +255,7 @@ CASES = {
         *fixed(lambda lib, a, b: lib.stack([a, b, a * b]), (), ()),
         *fixed(lambda lib, a, b: lib.stack([a, b], 1), (2, 3), (2, 3)),
         *fixed(lambda lib, a, b: lib.stack([a, b], -1), (2, 3), (2, 3)),
+        *fixed(lambda lib, a, b: lib.stack([a, b], -3), (2, 3), (2, 3)),
     ],
 }
 
