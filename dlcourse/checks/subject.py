@@ -25,6 +25,7 @@ from dlcourse.checks.values import WireError, decode, encode, receive, send
 
 MAX_TEXT = 2_000  # characters of a learner's message that are kept
 MAX_WARNINGS = 10
+MAX_DEPTH = 1_000  # calls that may be open at once, Python's own default
 
 
 class Subject:
@@ -42,7 +43,8 @@ class Subject:
         """The function's value. A class is constructed with `values` instead and kept; its state comes back.
 
         lines: of Python that the answer may run, where a likely mistake never ends. Lines and not seconds, so that
-        the verdict is the same on every machine. AnswerError of kind "silent" beyond.
+        the verdict is the same on every machine. AnswerError of kind "silent" beyond. With a limit for lines comes
+        one for calls that are open at once, MAX_DEPTH: a RecursionError, also where Python's own limit was raised.
         """
         return self._ask("call", values, lines)
 
@@ -220,17 +222,20 @@ class _TooManyLines(BaseException):
 
 @contextmanager
 def _at_most(lines: int | None) -> Iterator[None]:
-    """Stops the code inside once it has run `lines` lines of Python. None: no limit, and no cost."""
+    """Stops the code inside once it has run `lines` lines of Python, or is MAX_DEPTH calls deep. None: no limit."""
     if lines is None:
         yield
         return
-    left = lines
+    left, depth = lines, 0
 
     def count(frame: Any, event: str, arg: Any) -> Any:
-        nonlocal left
+        nonlocal left, depth
         left -= event == "line"
+        depth += (event == "call") - (event == "return")
         if left < 0:
             raise _TooManyLines
+        if depth > MAX_DEPTH:
+            raise RecursionError(f"more than {MAX_DEPTH:,} calls are open at once")
         return count
 
     before = sys.gettrace()

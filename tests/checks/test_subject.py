@@ -14,7 +14,7 @@ import torch
 from dlcourse.checks import CheckFailed, NotStarted
 from dlcourse.checks.outcome import AnswerError
 from dlcourse.checks.registry import EXERCISES, find
-from dlcourse.checks.subject import LocalSubject, RemoteSubject, Subject
+from dlcourse.checks.subject import MAX_DEPTH, LocalSubject, RemoteSubject, Subject
 from dlcourse.checks.values import DTYPES, MAX_BYTES, encode, send
 
 
@@ -200,6 +200,26 @@ def test_lines_of_python_are_limited_where_the_check_says_so(connect, loops):
         assert error.value.kind == "silent"
         assert subject.call(loops) == loops  # the limit is that question's alone
     assert sys.gettrace() is before
+
+
+def test_calls_that_are_open_at_once_are_limited_even_beyond_pythons_own_limit(connect):
+    def deep(calls):
+        return 1 + deep(calls - 1) if calls > 1 else 1
+
+    def beyond(calls):
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(10_000)
+        try:
+            return deep(calls)
+        finally:
+            sys.setrecursionlimit(before)
+
+    with connect(beyond) as subject:
+        for _ in range(2):  # what is done is not counted
+            assert subject.call(MAX_DEPTH - 1, lines=100_000) == MAX_DEPTH - 1
+        with pytest.raises(AnswerError, match="RecursionError: more than 1,000 calls are open at once"):
+            subject.call(MAX_DEPTH, lines=100_000)
+        assert subject.call(MAX_DEPTH) == MAX_DEPTH  # without a limit for lines there is none for calls
 
 
 def test_an_endless_loop_that_catches_exceptions_ends_too(connect):

@@ -5,7 +5,8 @@ Every answer is written as a learner would write it, in another style than the r
 
 import graphlib
 import math
-from collections import deque
+import sys
+from collections import Counter, deque
 
 import torch
 from dlcourse_answers import right, wrong
@@ -86,6 +87,14 @@ def forgets_what_arrived(op, names, values, grad, grads, n=None):
 @wrong("02.local-derivatives", "Along a path slopes multiply")
 def adds_along_the_path(op, names, values, grad, grads, n=None):
     return added(grads, names, [grad + slope for slope in shares_of(op, values, 1.0, n)])
+
+
+@wrong("02.local-derivatives", "The sums begin at 1")
+def begins_at_one(op, names, values, grad, grads, n=None):
+    new = dict(grads)
+    for name, share in zip(names, shares_of(op, values, grad, n), strict=True):
+        new[name] = new.get(name, 1.0) + share
+    return new
 
 
 @wrong("02.local-derivatives", "multiplied into what was there")
@@ -338,6 +347,40 @@ def aligns_from_the_left(grad, shape):
     return grad
 
 
+def other_axes(grad, shape):
+    """Those that hold no copies, of a gradient with as many axes as `shape`."""
+    return [axis for axis, size in enumerate(shape) if size != 1]
+
+
+@wrong("02.unbroadcast", "An axis was summed that holds no copies")
+def wrong_axis_with_keepdim(grad, shape):
+    grad = without_new_axes(grad, shape)
+    axes = other_axes(grad, shape)
+    return grad.sum(axes, keepdim=True) if grad.shape != shape else grad
+
+
+@wrong("02.unbroadcast", "An axis was summed that holds no copies")
+def always_the_first_axis(grad, shape):
+    while grad.dim() > len(shape):
+        grad = grad.sum(0)
+    return grad.sum(0, keepdim=True) if 1 in shape else grad
+
+
+@wrong("02.unbroadcast", "An axis was summed that holds no copies")
+def wrong_axis_where_the_shapes_fit(grad, shape):
+    if grad.dim() == 2 and grad.shape[0] == grad.shape[1] and shape == (grad.shape[0], 1):
+        return grad.sum(0)[:, None]
+    return sum_to_size(grad, shape)
+
+
+@wrong("02.unbroadcast", "Some copied axis is left")
+def one_size_one_axis_alone(grad, shape):
+    grad = without_new_axes(grad, shape)
+    for axis in size_one_axes(grad, shape)[:1]:
+        grad = grad.sum(axis, keepdim=True)
+    return grad
+
+
 @wrong("02.unbroadcast", "Everything was summed into one number")
 def sums_everything(grad, shape):
     return grad.sum()
@@ -471,6 +514,42 @@ def recursive(inputs_of, root):
 
     visit(root)
     return order
+
+
+@wrong("02.topological-order", "so too where that limit was raised")
+def recursive_beyond_the_limit(inputs_of, root):
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(100_000)
+    try:
+        return recursive(inputs_of, root)
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def users_first(inputs_of, root, complain):
+    """Kahn's method from root, with the users counted over the whole dictionary."""
+    users = Counter(source for sources in inputs_of.values() for source in sources)
+    order, ready = [], deque([root])
+    while ready:
+        name = ready.popleft()
+        order.append(name)
+        for source in inputs_of[name]:
+            users[source] -= 1
+            if users[source] == 0:
+                ready.append(source)
+    if complain and any(users[name] for name in users):
+        raise ValueError("a cycle")
+    return order[::-1]
+
+
+@wrong("02.topological-order", "Find the nodes that root depends on first")
+def counts_users_over_the_whole_dictionary(inputs_of, root):
+    return users_first(inputs_of, root, complain=False)
+
+
+@wrong("02.topological-order", "Find the nodes that root depends on first")
+def calls_waiting_users_a_cycle(inputs_of, root):
+    return users_first(inputs_of, root, complain=True)
 
 
 @wrong("02.topological-order", "the recursion went round it")
@@ -810,6 +889,42 @@ def walked_forwards_without_a_default(tape):
     return grads
 
 
+@wrong("02.debug", "as if 1 had arrived at every name")
+def walked_forwards_with_ones(tape):
+    grads = {tape[-1][0]: 1.0}
+    for name, inputs, slopes in tape:
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope * grads.get(name, 1.0)
+    return grads
+
+
+@wrong("02.debug", "as if 1 had arrived at every name")
+def walked_forwards_with_ones_and_overwritten(tape):
+    grads = {tape[-1][0]: 1.0}
+    for name, inputs, slopes in tape:
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = slope * grads.get(name, 1.0)
+    return grads
+
+
+@wrong("02.debug", "The sums begin at 1")
+def sums_begin_at_one(tape):
+    grads = {tape[-1][0]: 1.0}
+    for name, inputs, slopes in reversed(tape):
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 1.0) + slope * grads[name]
+    return grads
+
+
+@wrong("02.debug", "The result itself is missing")
+def ones_in_place_of_a_start(tape):
+    grads = {}
+    for name, inputs, slopes in reversed(tape):
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope * grads.get(name, 1.0)
+    return grads
+
+
 @wrong("02.debug", "Shares were overwritten")
 def still_overwritten(tape):
     grads = {tape[-1][0]: 1.0}
@@ -828,7 +943,7 @@ def first_share_kept(tape):
     return grads
 
 
-@wrong("02.debug", "The gradient of the step's name is missing")
+@wrong("02.debug", "as if 1 had arrived at every name")
 def slopes_alone(tape):
     grads = {tape[-1][0]: 1.0}
     for _, inputs, slopes in reversed(tape):
@@ -1008,6 +1123,41 @@ def true_class_only(logits, labels):
     return (torch.softmax(logits, 1) - 1) * hot / len(labels)
 
 
+@wrong("02.softmax-cross-entropy", "p - 1 belongs there, and not 1 - p")
+def one_minus_p(logits, labels):
+    p = torch.softmax(logits, 1)
+    rows = torch.arange(len(labels))
+    p[rows, labels] = 1 - p[rows, labels]
+    return p / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "p - 1 belongs there, and not 1 - p")
+def one_minus_p_alone(logits, labels):
+    p = torch.softmax(logits, 1)
+    return (1 - p) * functional.one_hot(labels, logits.shape[1])
+
+
+@wrong("02.softmax-cross-entropy", "the slope of the loss for the *probability*")
+def slope_in_the_probability(logits, labels):
+    slopes = torch.zeros_like(logits)
+    rows = torch.arange(len(labels))
+    slopes[rows, labels] = -1 / torch.softmax(logits, 1)[rows, labels]
+    return slopes / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "the slope of the loss for the *probability*")
+def slope_in_every_probability(logits, labels):
+    return -1 / torch.softmax(logits, 1) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "the slope of the loss for the *probability*")
+def slope_in_the_probability_beside_p(logits, labels):
+    p = torch.softmax(logits, 1)
+    rows = torch.arange(len(labels))
+    p[rows, labels] = -1 / p[rows, labels]
+    return p
+
+
 @wrong("02.softmax-cross-entropy", "p (1 - p)")
 def with_the_slope_of_p(logits, labels):
     p = torch.softmax(logits, 1)
@@ -1149,6 +1299,56 @@ def sums_for_means(grad, x, weight, eps):
     x_hat, std = forward(x, eps)
     d = grad * weight
     return (d - d.sum(0) - x_hat * (d * x_hat).sum(0)) / std, (grad * x_hat).sum(0), grad.sum(0)
+
+
+def node_by_node_with(factor_of_variance, grad, x, weight, eps):
+    """As node_by_node, with another factor on the way from the variance to the deviations."""
+    n = len(x)
+    centred = x - x.mean(0)
+    inverse = ((centred**2).mean(0) + eps) ** -0.5
+    at_variance = (grad * weight * centred).sum(0) * inverse**3
+    at_centred = grad * weight * inverse + factor_of_variance(n) * at_variance * centred
+    return at_centred - at_centred.mean(0), (grad * centred * inverse).sum(0), grad.sum(0)
+
+
+@wrong("02.batch-norm", "The path through the variance is n times too large")
+def sum_in_the_variance_path(grad, x, weight, eps):
+    return node_by_node_with(lambda n: -1 / 2 * 2, grad, x, weight, eps)
+
+
+@wrong("02.batch-norm", "The path through the variance is n times too large")
+def variance_path_summed_in_the_short_form(grad, x, weight, eps):
+    x_hat, std = forward(x, eps)
+    grad_weight, grad_bias = (grad * x_hat).sum(0), grad.sum(0)
+    return weight / std * (grad - grad_bias / len(x) - x_hat * grad_weight), grad_weight, grad_bias
+
+
+@wrong("02.batch-norm", "The path through the mean is n times too large")
+def mean_path_summed_in_the_short_form(grad, x, weight, eps):
+    x_hat, std = forward(x, eps)
+    grad_weight, grad_bias = (grad * x_hat).sum(0), grad.sum(0)
+    return weight / std * (grad - grad_bias - x_hat * grad_weight / len(x)), grad_weight, grad_bias
+
+
+@wrong("02.batch-norm", "Look for the 1/2 of the root")
+def half_of_the_root_forgotten(grad, x, weight, eps):
+    return node_by_node_with(lambda n: -1 * 2 / n, grad, x, weight, eps)
+
+
+@wrong("02.batch-norm", "Look for the 2 of the square")
+def two_of_the_square_forgotten(grad, x, weight, eps):
+    return node_by_node_with(lambda n: -1 / 2 / n, grad, x, weight, eps)
+
+
+@wrong("02.batch-norm", "The variance is a sum of squares here")
+def sum_of_squares(grad, x, weight, eps):
+    std = (((x - x.mean(0)) ** 2).sum(0) + eps).sqrt()
+    return backward(grad, x, weight, eps, std=std, x_hat=(x - x.mean(0)) / std)
+
+
+@wrong("02.batch-norm", "In the last division of grad_x: The variance is a sum of squares here")
+def sum_of_squares_in_the_last_division(grad, x, weight, eps):
+    return backward(grad, x, weight, eps, std=(((x - x.mean(0)) ** 2).sum(0) + eps).sqrt())
 
 
 @wrong("02.batch-norm", "n times too large")

@@ -57,6 +57,10 @@ DIVISORS: tuple[tuple[str, Callable[[Tensor, float], Tensor]], ...] = (
         lambda x, eps: torch.sqrt(x.var(0) + eps),
     ),
     (
+        "The variance is a sum of squares here: batch norm takes their mean, divided by n.",
+        lambda x, eps: torch.sqrt(((x - x.mean(0)) ** 2).sum(0) + eps),
+    ),
+    (
         "eps stands outside the root: it is sqrt(variance + eps), not sqrt(variance) + eps.",
         lambda x, eps: _std_alone(x) + eps,
     ),
@@ -104,6 +108,12 @@ def _normal(x: Tensor, eps: float) -> Tensor:
 def _grad_x(grad: Tensor, x: Tensor, weight: Tensor, std: Tensor, normal: Tensor) -> Tensor:
     direct = grad * weight
     return (direct - direct.mean(0) - normal * (direct * normal).mean(0)) / std
+
+
+def _paths(grad: Tensor, x: Tensor, weight: Tensor, eps: float, *, mean: float = 1, variance: float = 1) -> Tensor:
+    """grad_x with one of its paths too large or too small by a factor."""
+    direct, normal = grad * weight, _normal(x, eps)
+    return (direct - mean * direct.mean(0) - variance * normal * (direct * normal).mean(0)) / _std(x, eps)
 
 
 KEPT = "The numbers are right, the shape is not: the sum over the batch leaves (features,), without keepdim."
@@ -176,12 +186,12 @@ X = (
     Suspect(
         "The mean was taken for a constant. It moves with every x of the column: the path through the mean is missing. "
         "(Add a constant to a column and nothing changes, so each column of grad_x adds up to 0; yours does not.)",
-        _way(lambda g, x, w, eps: (g * w - _normal(x, eps) * (g * w * _normal(x, eps)).mean(0)) / _std(x, eps)),
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, mean=0)),
     ),
     Suspect(
         "The variance was taken for a constant. It moves with every x of the column: the path through the variance is "
         "missing.",
-        _way(lambda g, x, w, eps: (g * w - (g * w).mean(0)) / _std(x, eps)),
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, variance=0)),
     ),
     Suspect(
         "weight is missing in grad_x: what arrives at x_hat is grad * weight.",
@@ -189,11 +199,26 @@ X = (
     ),
     Suspect(
         "The paths through mean and variance have sums over the batch where means belong: each mean has 1 / n in it.",
-        _way(
-            lambda g, x, w, eps: (
-                (g * w - (g * w).sum(0) - _normal(x, eps) * (g * w * _normal(x, eps)).sum(0)) / _std(x, eps)
-            )
-        ),
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, mean=len(x), variance=len(x))),
+    ),
+    Suspect(
+        "The path through the variance is n times too large: the variance is a *mean* of squares, so there is 1 / n in "
+        "its derivative.",
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, variance=len(x))),
+    ),
+    Suspect(
+        "The path through the mean is n times too large: there is 1 / n in the derivative of a mean.",
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, mean=len(x))),
+    ),
+    Suspect(
+        "The path through the variance is twice as large as it should be. Look for the 1/2 of the root: the derivative "
+        "of sqrt(u) is 1/2 u ** -0.5, and that of u ** -0.5 is -1/2 u ** -1.5.",
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, variance=2)),
+    ),
+    Suspect(
+        "The path through the variance is half as large as it should be. Look for the 2 of the square: the derivative "
+        "of (x - mean) ** 2 is 2 (x - mean).",
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, variance=0.5)),
     ),
     Suspect(
         "This is n times too large: a division by the number of examples is missing.",
@@ -205,19 +230,11 @@ X = (
     ),
     Suspect(
         "The path through the variance was added: a larger variance makes x_hat smaller, so it is subtracted.",
-        _way(
-            lambda g, x, w, eps: (
-                (g * w - (g * w).mean(0) + _normal(x, eps) * (g * w * _normal(x, eps)).mean(0)) / _std(x, eps)
-            )
-        ),
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, variance=-1)),
     ),
     Suspect(
         "The path through the mean was added: a larger mean makes x_hat smaller, so it is subtracted.",
-        _way(
-            lambda g, x, w, eps: (
-                (g * w + (g * w).mean(0) - _normal(x, eps) * (g * w * _normal(x, eps)).mean(0)) / _std(x, eps)
-            )
-        ),
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, mean=-1)),
     ),
     Suspect(
         "The division by sqrt(variance + eps) is missing.",
@@ -252,9 +269,14 @@ def _last(grad: Tensor, x: Tensor, weight: Tensor, eps: float, by: Callable[[Ten
 
 NAMES = "(grad_x, grad_weight, grad_bias)"
 PARTS = (  # the easiest first: so a learner may write one after the other
-    ("grad_bias", 2, BIAS, "y = weight * x_hat + bias: one bias for all examples, so its shares are summed over them."),
-    ("grad_weight", 1, WEIGHT, "y = weight * x_hat + bias: each example adds grad * x_hat to the weight's gradient."),
-    ("grad_x", 0, X, "Three paths lead from x to y: directly, through the mean, and through the variance."),
+    (
+        "grad_bias",
+        2,
+        BIAS,
+        "out = weight * x_hat + bias: one bias for all examples, so its shares are summed over them.",
+    ),
+    ("grad_weight", 1, WEIGHT, "out = weight * x_hat + bias: each example adds grad * x_hat to the weight's gradient."),
+    ("grad_x", 0, X, "Three paths lead from x to out: directly, through the mean, and through the variance."),
 )
 CRASHES = (
     (
@@ -346,13 +368,13 @@ EXERCISE = Exercise(
     difficulty=5,
     minutes=30,
     points=5,
-    task="Write batch_norm_backward(grad, x, weight, eps) for y = weight * x_hat + bias, x_hat = (x - mean) / "
+    task="Write batch_norm_backward(grad, x, weight, eps) for out = weight * x_hat + bias, x_hat = (x - mean) / "
     "sqrt(variance + eps), mean and variance of each column of x over the batch, the variance divided by n. grad and x "
     "are (batch, features), weight is (features,), eps a float. Return the tuple (grad_x, grad_weight, grad_bias).",
     ranges="two to nine examples, one to six features, numbers between -3 and 3, columns that are constant, eps "
     "between 0.001 and 0.5, float32 and float64, tensors that are views of others",
     hints=(
-        "Draw the graph with six nodes: x, mean, variance, x_hat, y, and the loss. How many ways lead from one x to "
+        "Draw the graph with six nodes: x, mean, variance, x_hat, out, and the loss. How many ways lead from one x to "
         "the loss? Begin with bias, then weight, then what arrives at x_hat; they need only one rule each.",
         "At x_hat arrives d = grad * weight. From there: directly d / std; through the mean, minus the mean of d over "
         "the batch, / std; through the variance, minus x_hat times the mean of d * x_hat, / std. (The path from "

@@ -34,15 +34,16 @@ def _sweep(
     slope: bool = True,
     arrived: bool = True,
     result: int = -1,
+    begin: float = 0.0,
 ) -> Grads:
-    """A sweep with some of the faults."""
+    """A sweep with some of the faults. begin: what a sum starts with."""
     collected = {tape[result][0]: 1.0}
     for name, sources, slopes in tape if forward else reversed(tape):
         for source, local in zip(sources, slopes, strict=True):
             if keep_first and source in collected:
                 continue
             share = (local if slope else 1.0) * (collected.get(name, 0.0) if arrived else 1.0)
-            collected[source] = share if overwrite else collected.get(source, 0.0) + share
+            collected[source] = share if overwrite else collected.get(source, begin) + share
     return collected
 
 
@@ -67,6 +68,11 @@ SUSPECTS = (
     ),
     *(Suspect(FORWARD, _sweeps(forward=True, overwrite=overwrite)) for overwrite in (True, False)),
     Suspect(
+        "The sums begin at 1: a name that nothing has reached has the gradient 0 to add to, grads.get(source, 0.0). "
+        "Only the last name begins with 1.",
+        _sweeps(begin=1.0),
+    ),
+    Suspect(
         "Shares were overwritten: a name that several steps use (or one step twice) gets a share from each, and the "
         "last one to come replaced the others. Add to what is there.",
         _sweeps(overwrite=True),
@@ -76,9 +82,15 @@ SUSPECTS = (
         "from each. Add to what is there.",
         _sweeps(keep_first=True),
     ),
-    Suspect(
-        "The gradient of the step's name is missing: a share is slope times what has arrived at the name.",
-        _sweeps(arrived=False),
+    *(
+        Suspect(
+            # The two cannot be told apart: on the way forward nothing has ever arrived.
+            "Each share is the slope alone, as if 1 had arrived at every name: a share is slope times what has "
+            "arrived. Either the gradient of the step's name is not multiplied in, or the tape is walked from its "
+            "beginning, where nothing has arrived yet and get(name, 1.0) makes a 1 of that.",
+            _sweeps(arrived=False, forward=forward, overwrite=overwrite),
+        )
+        for forward, overwrite in ((False, False), (False, True), (True, True))
     ),
     Suspect(
         "Every gradient is 0: nothing starts the sweep. The gradient of the last name with respect to itself is 1.",

@@ -121,6 +121,12 @@ SUSPECTS = (
         ),
     ),
     Suspect(
+        "The sums begin at 1: a name that nothing has reached has the gradient 0 to add to, grads.get(name, 0.0).",
+        lambda got, wanted, op, names, values, grad, grads, n=None: matches(
+            got, backward_step(op, names, values, grad, dict.fromkeys(names, 1.0) | grads, n)
+        ),
+    ),
+    Suspect(
         "The partners of the product are swapped: d(x * y)/dx is y, the *other* one.",
         _with("mul", lambda v, grad, n: [grad * v[0], grad * v[1]]),
     ),

@@ -54,6 +54,12 @@ def _columns(logits: Tensor, labels: Tensor) -> Tensor:
     return p
 
 
+def _turned(logits: Tensor, labels: Tensor) -> Tensor:
+    """1 - p at the true class, p elsewhere."""
+    p = torch.softmax(logits, 1)
+    return torch.where(_one_hot(logits, labels) > 0, 1 - p, p)
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     Suspect(
@@ -113,6 +119,20 @@ SUSPECTS = (
     Suspect(
         "The true class's entry was replaced by -1 (divided or not): 1 is taken *from* its probability, with -= 1.",
         _one_of(lambda z, t: torch.softmax(z, 1).scatter(1, t[:, None], -1.0)),
+    ),
+    Suspect(
+        "The sign at the true class is the wrong way round: p - 1 belongs there, and not 1 - p. A larger logit of the "
+        "true class lowers the loss.",
+        _one_of(_turned, lambda z, t: -_gradient(z, t) * _one_hot(z, t)),
+    ),
+    Suspect(
+        "-1 / p is the slope of the loss for the *probability* of the true class. Wanted is that for the logits: one "
+        "step further, through the softmax.",
+        _one_of(
+            lambda z, t: -1 / torch.softmax(z, 1),
+            lambda z, t: -_one_hot(z, t) / torch.softmax(z, 1),
+            lambda z, t: torch.where(_one_hot(z, t) > 0, -1 / torch.softmax(z, 1), torch.softmax(z, 1)),
+        ),
     ),
     Suspect(
         "The softmax was applied twice: once makes probabilities.",

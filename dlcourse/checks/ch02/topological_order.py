@@ -59,6 +59,8 @@ def _fault(got: Any, inputs_of: Graph, root: str) -> str:
     if missing := [name for name in inputs_of if name in lost]:
         if missing == [root]:
             return f"root itself, {root!r}, is missing: it is the last of the list."
+        if set(got) == _without_waiting_users(inputs_of, root):
+            return f"{missing[0]!r} is missing. {OUTSIDERS}"
         return (
             f"{missing[0]!r} is missing, and {root!r} depends on it. Follow the inputs of the inputs too, down to the "
             "leaves, whose lists are empty; the leaves have to be in the list as well."
@@ -80,6 +82,20 @@ def _fault(got: Any, inputs_of: Graph, root: str) -> str:
     )
 
 
+def _without_waiting_users(inputs_of: Graph, root: str) -> set[str]:
+    """What is found from root when a node has to wait for *all* its users, also those that root does not depend on."""
+    waits_for = Counter(source for sources in inputs_of.values() for source in sources)
+    found, ready = set(), [root]
+    while ready:
+        node = ready.pop()
+        found.add(node)
+        for source in inputs_of[node]:
+            waits_for[source] -= 1
+            if waits_for[source] == 0:
+                ready.append(source)
+    return found
+
+
 def _first_early(order: list[str], inputs_of: Graph) -> tuple[str, str] | None:
     """The first node that stands before one of its inputs, and that input."""
     place = {name: n for n, name in enumerate(order)}
@@ -89,11 +105,17 @@ def _first_early(order: list[str], inputs_of: Graph) -> tuple[str, str] | None:
     )
 
 
+OUTSIDERS = (
+    "The dictionary also holds nodes that root does not depend on. Where they use a node, they never come up, so that "
+    "whoever counts a node's users over the whole dictionary waits for them forever. Find the nodes that root depends "
+    "on first, and count among those."
+)
 NO_CYCLE = (
     "This graph has no cycle, so there is nothing to raise an error about. A node that is met again may just be "
     "used in two places, or twice in one, as in x * x. Only when it is *unfinished*, because its own inputs are being "
     "worked on, is it on a cycle."
 )
+NO_LOOP = f"This graph has no cycle, so there is nothing to raise an error about. {OUTSIDERS}"
 ENDLESS = (
     "The code went on without end here. The graph has a cycle: whoever follows the inputs comes back to where they "
     "were. Mark a node when you begin with its inputs, and raise ValueError when you meet it again before it is done."
@@ -107,8 +129,9 @@ SQUARE = (
     "over all nodes inside a loop over all nodes; each node, and each of its inputs, needs a look or two."
 )
 DEEP = (
-    "This is recursion: a function that calls itself for each input has a call open for every node of this chain, "
-    "and Python stops at about 1,000. Keep the nodes that wait in a list of your own, and loop with `while stack:`."
+    "This is recursion: a function that calls itself for each input has a call open for every node of this chain. "
+    "Python stops at about 1,000 open calls, and this check does so too where that limit was raised. Keep the nodes "
+    "that wait in a list of your own, and loop with `while stack:`."
 )
 ROUND = (
     "The graph has a cycle, and the recursion went round it until Python stopped it. Mark a node when you begin with "
@@ -138,6 +161,7 @@ CRASHES = (
 )
 
 NO_ERROR_WANTED = (("ValueError", NO_CYCLE), ("ycle", NO_CYCLE))
+OUTSIDERS_WAIT = (("ValueError", NO_LOOP), ("ycle", NO_LOOP))
 # In this order, because a case is only met by answers that got those above it right: so its culprit is clear.
 CASES: tuple[tuple[Graph, str], ...] = (
     ({"x": []}, "x"),
@@ -207,7 +231,8 @@ def check(subject: Subject, seed: int | None) -> str:
             ask.fail(called=called, came_back=show(got), wanted=wanted, reason=NO_ERROR.format(on_cycle))
 
     for inputs_of, root in CASES:
-        right_for(inputs_of, root)
+        outsiders = len(inputs_of) > len(topological_order(inputs_of, root))
+        right_for(inputs_of, root, crashes=OUTSIDERS_WAIT if outsiders else NO_ERROR_WANTED)
     right_for(
         _diamonds(40),
         "n40",

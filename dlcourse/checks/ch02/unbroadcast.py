@@ -1,7 +1,7 @@
 """02.unbroadcast: the gradient of a broadcast result, summed back to the shape of the operand."""
 
 from collections.abc import Callable
-from itertools import product
+from itertools import combinations, product
 
 import torch
 from torch import Tensor
@@ -72,6 +72,26 @@ def _from_the_left(grad: Tensor, shape: Shape) -> Tensor:
     return grad
 
 
+def _sums_no_copies(got: Tensor, wanted: Tensor, grad: Tensor, shape: Shape) -> bool:
+    """A sum over some set of axes, one of which is as long in `shape` as in grad; the result in whatever shape."""
+    extra = grad.dim() - len(shape)
+    kept = {axis for axis in range(extra, grad.dim()) if shape[axis - extra] > 1}
+    sets = [axes for count in range(1, grad.dim() + 1) for axes in combinations(range(grad.dim()), count)]
+    return (
+        isinstance(got, Tensor)
+        and grad.numel() > 0
+        and any(kept & {*axes} and matches(got.flatten(), grad.sum(axes).flatten()) for axes in sets)
+    )
+
+
+def _copies_left(got: Tensor, wanted: Tensor, grad: Tensor, shape: Shape) -> bool:
+    """Larger than `shape`, which would still broadcast to it."""
+    if not isinstance(got, Tensor) or got.dim() < len(shape) or not got.numel() > wanted.numel() > 0:
+        return False
+    padded = (1,) * (got.dim() - len(shape)) + shape
+    return all(size in (1, now) for size, now in zip(padded, got.shape, strict=True))
+
+
 SUM = ("sum", "sum")
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
@@ -126,6 +146,11 @@ SUSPECTS = (
         gives(lambda grad, shape: grad.sum().expand(shape)),
     ),
     Suspect(
+        "An axis was summed that holds no copies: `shape` is as long there as grad. Only the axes that are new in "
+        "front, and those that are 1 in `shape`, are summed.",
+        _sums_no_copies,
+    ),
+    Suspect(
         "grad has an axis of size 0 where `shape` has 1: no copies at all. It is summed like the others, and the sum "
         "over nothing is 0. A test such as `> 1` leaves it out: ask whether `shape` is 1, or whether the sizes differ.",
         lambda got, wanted, grad, shape: isinstance(got, Tensor) and got.numel() == 0 < wanted.numel(),
@@ -133,7 +158,7 @@ SUSPECTS = (
     Suspect(
         "Some copied axis is left: the result is larger than the operand was. Every axis that is 1 in `shape`, and "
         "every new one in front, is summed.",
-        lambda got, wanted, *args: isinstance(got, Tensor) and got.numel() > wanted.numel() > 0,
+        _copies_left,
     ),
 )
 CRASHES = (
