@@ -157,7 +157,13 @@ def _with_own(function, inputs, gradients):
         )
 
     def scalar(points: list[torch.Tensor]) -> float:
-        return float(function(*points))
+        value = function(*points)
+        if isinstance(value, torch.Tensor) and value.numel() != 1:
+            raise ValueError(
+                f"gradcheck: the function gave {tuple(value.shape)} numbers, and one is wanted. Weigh them with the "
+                "gradient that arrives and add them up: (function(x) * arrived).sum()."
+            )
+        return float(value)
 
     names = [f"input {i}" for i in range(len(inputs))]
     return scalar, [each.detach() for each in inputs], names, [gradient.detach() for gradient in gradients]

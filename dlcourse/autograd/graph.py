@@ -143,7 +143,8 @@ def grad(
 
 @dataclass(frozen=True)
 class GraphNode:
-    """One node of a picture: plain data. `inputs` are ids of other nodes; `value` and `grad` only of single numbers."""
+    """One node of a picture: plain data. `inputs` are ids of other nodes; `value` only of a single number; `grad` is a
+    number too, or the shape of an array's gradient, or None where there is none."""
 
     id: int
     op: str | None
@@ -151,7 +152,7 @@ class GraphNode:
     label: str
     shape: tuple[int, ...]
     value: float | None
-    grad: float | None
+    grad: float | tuple[int, ...] | None
     requires_grad: bool
     options: dict[str, Any]
 
@@ -184,7 +185,7 @@ def trace(root: Any, steps: Iterable[BackwardStep] = ()) -> Graph:
                 node.label,
                 node.shape,
                 node.number(),
-                _number(grads.get(id(node), node.grad)),
+                _number_or_shape(grads.get(id(node), node.grad)),
                 node.requires_grad,
                 dict(node.options),
             )
@@ -193,8 +194,8 @@ def trace(root: Any, steps: Iterable[BackwardStep] = ()) -> Graph:
     )
 
 
-def _number(grad: Any) -> float | None:
-    """A gradient as a number, if it is one."""
+def _number_or_shape(grad: Any) -> float | tuple[int, ...] | None:
+    """What a picture shows of a gradient."""
     if grad is None or isinstance(grad, float):
         return grad
-    return grad.number()
+    return tuple(grad.shape) if grad.number() is None else grad.number()

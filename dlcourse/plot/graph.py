@@ -94,7 +94,7 @@ def graph_alt(graph: Any) -> str:
             name += f", {node.op}" * bool(node.label) + f" of {_list([name_of[source] for source in node.inputs])}"
         value = "" if node.shape is None else f" of shape {_shape(node.shape)}"
         value = value if node.value is None else f" = {number(node.value)}"
-        return name + value + (f" (gradient {number(node.grad)})" if _shows_gradient(node, with_grads) else "")
+        return name + value + (f" (gradient {_gradient(node)})" if _shows_gradient(node, with_grads) else "")
 
     leaves = [node for node in nodes if node.op is None]
     operations = [node for node in nodes if node.op is not None]
@@ -173,6 +173,10 @@ def _shows_gradient(node: Any, with_grads: bool) -> bool:
     return with_grads and node.grad is not None and _kind(node) != "constant"
 
 
+def _gradient(node: Any) -> str:
+    return _shape(node.grad) if isinstance(node.grad, tuple) else number(node.grad)
+
+
 def _lines(node: Any, with_grads: bool) -> list[tuple[str, str]]:
     """(text, role) of the lines in a box, from the top."""
     label = node.label if len(node.label) <= LONGEST else node.label[: LONGEST - 1] + "…"
@@ -182,7 +186,7 @@ def _lines(node: Any, with_grads: bool) -> list[tuple[str, str]]:
     if node.value is not None or node.shape is not None:
         lines.append((number(node.value) if node.value is not None else _shape(node.shape), "value"))
     if _shows_gradient(node, with_grads):
-        lines.append((f"\N{NABLA} {number(node.grad)}", "grad"))
+        lines.append((f"\N{NABLA} {_gradient(node)}", "grad"))
     return lines
 
 

@@ -164,6 +164,7 @@ def test_the_numerical_gradient_is_torchs():
         (lambda: gradcheck(cube, doubles(2).float(), gradients=[doubles(2)]), TypeError, "float64"),
         (lambda: gradcheck(cube, leaf(2), gradients=[doubles(2)]), TypeError, "plain torch tensors"),
         (lambda: gradcheck(cube, doubles(2), gradients=[doubles(3)]), ValueError, "shaped like its input"),
+        (lambda: gradcheck(lambda x: x * x, doubles(2), gradients=[doubles(2)]), ValueError, r"gave \(2,\) numbers"),
         (lambda: gradcheck(cube, doubles(2), gradients=[]), ValueError, "shaped like its input"),
         (lambda: gradcheck(cube, doubles(2), gradients=[doubles(2)], directions=0), ValueError, "directions"),
     ],

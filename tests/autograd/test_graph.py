@@ -333,6 +333,6 @@ def test_a_traced_graph_shows_the_gradients_of_steps():
     steps = list(backward_steps(loss, retain_graph=True))
     after = trace(loss, steps)
     assert [node.grad for node in before.nodes] == [None, None, None]
-    assert [node.grad for node in after.nodes] == [None, None, 1.0]  # only single numbers
+    assert [node.grad for node in after.nodes] == [(2,), (2,), 1.0]
     assert [tuple(node.shape) for node in after.nodes] == [(2,), (2,), ()]
     assert after.nodes[-1].options == {"dim": (0,), "keepdim": False}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matplotlib.patches import FancyBboxPatch
 
 from dlcourse import plot
-from dlcourse.autograd import Graph, GraphNode, Tensor, Value, trace
+from dlcourse.autograd import Graph, GraphNode, Tensor, Value, backward_steps, trace
 from dlcourse.plot.graph import COLUMNS, NODES, node_names, number
 from dlcourse.plot.layered import layered
 from dlcourse.plot.show import render
@@ -127,6 +127,11 @@ def test_tensors_show_shapes():
     x, weight = Tensor(torch.ones(4, 3), label="x"), Tensor(torch.ones(3), requires_grad=True, label="w")
     shown = texts(plot.graph(trace((x * weight).sum())))
     assert shown == ["x", "(4, 3)", "w", "(3,)", "*", "(4, 3)", "sum", "12"]
+    loss = (x * weight).sum()
+    after = trace(loss, list(backward_steps(loss, retain_graph=True)))
+    shown = texts(plot.graph(after))
+    assert shown == ["x", "(4, 3)", "w", "(3,)", "∇ (3,)", "*", "(4, 3)", "∇ (4, 3)", "sum", "12", "∇ 1"]
+    assert "w of shape (3,) (gradient (3,))" in plot.graph_alt(after)
 
 
 def test_no_box_or_text_overlaps_another():

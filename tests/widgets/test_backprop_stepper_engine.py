@@ -528,11 +528,19 @@ def test_a_question_does_not_tell():
 def test_where_nothing_is_asked():
     stepper = BackpropStepperEngine(guessing=True)
     assert stepper.question is None, "not on the way forward"
-    with pytest.raises(ValueError, match="nothing is asked here"):
+    with pytest.raises(ValueError, match="nothing is asked here. The questions begin when the result is known"):
         stepper.guess(1)
-    stepper.set(example="tensors")
+    stepper.step(stepper.last)
+    with pytest.raises(ValueError, match="The sweep is finished"):
+        stepper.guess(1)
+    stepper.set(guessing=False)
+    with pytest.raises(ValueError, match="Switch on"):
+        stepper.guess(1)
+    stepper.set(example="tensors", guessing=True)
     stepper.step(stepper.turn)
     assert stepper.question is None
+    with pytest.raises(ValueError, match="this example has arrays"):
+        stepper.guess(1)
     stepper = asking()
     for wrong in ("1", None, math.nan, 1e10):
         with pytest.raises(ValueError, match="guess="):

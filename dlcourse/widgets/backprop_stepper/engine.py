@@ -194,7 +194,15 @@ class BackpropStepperEngine(Engine):
         """
         asked = self.question
         if asked is None:
-            raise ValueError("nothing is asked here. Switch on 'guess the gradients' and go to a step back.")
+            if self.tensors:
+                why = "Only gradients of single numbers are asked for; this example has arrays."
+            elif not self.values["guessing"]:
+                why = "Switch on 'guess the gradients' first."
+            elif self.at < self.turn:
+                why = "The questions begin when the result is known: step on."
+            else:
+                why = "The sweep is finished: step back, or reset."
+            raise ValueError(f"nothing is asked here. {why}")
         number = GUESS.check("guess", number)
         right, text = guessing.judge(asked, number)
         tries = self.guesses.get(asked.step, ())
@@ -269,7 +277,8 @@ class BackpropStepperEngine(Engine):
         nodes = []
         for index, (node, value) in enumerate(zip(self.walk.nodes, self.walk.values, strict=True)):
             known, gradient = self.known(index), self.gradient(index)
-            gradient = gradient.number() if isinstance(gradient, Tensor) else gradient
+            if isinstance(gradient, Tensor):
+                gradient = gradient.shape if gradient.number() is None else gradient.number()
             shape, single = (value.shape, value.number()) if known else (None, None)
             asks = index in self.walk.differentiable
             nodes.append(GraphNode(index, node.op, node.inputs, node.label, shape, single, gradient, asks, {}))

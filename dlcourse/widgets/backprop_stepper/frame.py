@@ -1,17 +1,16 @@
 """What is seen and said of a step: the header of a snapshot, and the same in sentences."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dlcourse.autograd import Tensor
 from dlcourse.plot.graph import SYMBOLS, number
 from dlcourse.widgets.backprop_stepper import words
 from dlcourse.widgets.backprop_stepper.walk import Share
 
-if TYPE_CHECKING:
-    from dlcourse.widgets.backprop_stepper.engine import BackpropStepperEngine as S
+S = Any  # a BackpropStepperEngine: engine.py imports this file, so this one does not import it
 
 
-def header(stepper: "S") -> dict[str, Any]:
+def header(stepper: S) -> dict[str, Any]:
     """All that a view draws; `BackpropStepperEngine.snapshot` says what is in it."""
     right, answered = stepper.score
     asked = stepper.question
@@ -33,7 +32,7 @@ def header(stepper: "S") -> dict[str, Any]:
     }
 
 
-def describe(stepper: "S") -> str:
+def describe(stepper: S) -> str:
     """The same in sentences."""
     nodes = stepper.walk.nodes
     operations = ", ".join(
@@ -65,7 +64,7 @@ def describe(stepper: "S") -> str:
     return " ".join(sentences)
 
 
-def say(stepper: "S") -> str:
+def say(stepper: S) -> str:
     """The step in one line."""
     where = f"Step {stepper.at} of {stepper.last}"
     if stepper.at == 0:
@@ -79,7 +78,7 @@ def say(stepper: "S") -> str:
     return f"{where}, backward: {stepper.names[back.node]} hands {handed or 'nothing on'}."
 
 
-def notice(stepper: "S") -> str | None:
+def notice(stepper: S) -> str | None:
     """Why the run ends here, before its end."""
     if stepper.phase != "halted":
         return None
@@ -88,7 +87,7 @@ def notice(stepper: "S") -> str | None:
     return f"The run ends at {stepper.names[index]}: {reason} Change a number, and it goes on."
 
 
-def _node(stepper: "S", index: int) -> dict[str, Any]:
+def _node(stepper: S, index: int) -> dict[str, Any]:
     node, value, gradient = stepper.walk.nodes[index], stepper.walk.values[index], stepper.gradient(index)
     known = stepper.known(index)
     failed = stepper.phase == "halted" and stepper.walk.failure[0] == index
@@ -113,14 +112,14 @@ def _node(stepper: "S", index: int) -> dict[str, Any]:
     }
 
 
-def _kind(stepper: "S", index: int) -> str:
+def _kind(stepper: S, index: int) -> str:
     node = stepper.walk.nodes[index]
     if node.op:
         return "operation"
     return "constant" if node.number is not None else "leaf" if index in stepper.walk.differentiable else "data"
 
 
-def _is_now(stepper: "S", index: int) -> bool:
+def _is_now(stepper: S, index: int) -> bool:
     if 0 < stepper.at <= stepper.turn:
         return stepper.walk.forward[stepper.at - 1] == index
     back = stepper.turn_back
@@ -129,7 +128,7 @@ def _is_now(stepper: "S", index: int) -> bool:
     )
 
 
-def _share(stepper: "S", share: Share) -> dict[str, str]:
+def _share(stepper: S, share: Share) -> dict[str, str]:
     grad = next(back.grad for back in stepper.walk.backward if back.node == share.user)
     return {
         "from": stepper.names[share.user],
@@ -139,7 +138,7 @@ def _share(stepper: "S", share: Share) -> dict[str, str]:
     }
 
 
-def _wires(stepper: "S") -> list[dict[str, Any]]:
+def _wires(stepper: S) -> list[dict[str, Any]]:
     handed = {(share.user, share.slot): words.shown(share.amount, 3) for share in stepper.shares}
     back = stepper.turn_back
     wires = []
@@ -163,7 +162,7 @@ def _wires(stepper: "S") -> list[dict[str, Any]]:
     return wires
 
 
-def _now(stepper: "S") -> dict[str, Any]:
+def _now(stepper: S) -> dict[str, Any]:
     """The present step, explained."""
     if stepper.at == 0:
         text = "The variables hold their numbers. Each step forward computes one operation from its inputs."
@@ -199,7 +198,7 @@ def _now(stepper: "S") -> dict[str, Any]:
     return {"title": title, "formula": formula, "lines": lines, "matrix": None}
 
 
-def _sum(stepper: "S", node: int, amounts: list[Any]) -> str:
+def _sum(stepper: S, node: int, amounts: list[Any]) -> str:
     """What the shares of a node that is used several times come to so far."""
     paths = len(stepper.walk.users[node])
     if paths == 1:
