@@ -81,11 +81,11 @@ def test_the_examples_too(name):
 def test_the_example_of_tensors():
     stepper = finished(example="tensors")
     numbers = {name: torch.tensor(value) for name, value in EXAMPLES["tensors"].numbers.items()}
-    for name in "Wbv":
+    for name in "AbB":
         numbers[name].requires_grad_()
-    h = torch.relu(numbers["x"] @ numbers["W"] + numbers["b"])
-    ((h @ numbers["v"] - numbers["y"]) ** 2).mean().backward()
-    assert set(stepper.gradients) == {"W", "b", "v"}, "the data want no gradient"
+    h = torch.relu(numbers["x"] @ numbers["A"] + numbers["b"])
+    ((h @ numbers["B"] - numbers["y"]) ** 2).mean().backward()
+    assert set(stepper.gradients) == {"A", "b", "B"}, "the data want no gradient"
     for name, gradient in stepper.gradients.items():
         torch.testing.assert_close(gradient, numbers[name].grad)
 

@@ -31,12 +31,12 @@ EXAMPLES = {
         "loss = log(exp(z1) + exp(z2) + exp(z3)) - z2", {"z1": 1.0, "z2": 2.0, "z3": 0.5}
     ),  # the gradients: softmax, less 1 at the right class, the second
     "tensors": Example(
-        "h = relu(x @ W + b); loss = mean((h @ v - y) ** 2)",
+        "h = relu(x @ A + b); loss = mean((h @ B - y) ** 2)",
         {
             "x": [[1.0, 2.0, -1.0], [0.5, -1.0, 2.0], [-1.0, 1.0, 0.0], [2.0, 0.0, 1.0]],
-            "W": [[0.5, -1.0], [1.0, 0.5], [-0.5, 1.0]],
+            "A": [[0.5, -1.0], [1.0, 0.5], [-0.5, 1.0]],
             "b": [0.5, -0.5],  # broadcast to four rows, so its gradient is summed over them
-            "v": [[1.0], [-2.0]],
+            "B": [[1.0], [-2.0]],
             "y": [[2.0], [-1.0], [1.0], [0.0]],
         },
         data=("x", "y"),
