@@ -72,6 +72,7 @@ def cube(x):
 def test_my_own_gradient_passes():
     x = doubles(2, 3)
     assert gradcheck(cube, x, gradients=[3 * x**2]).error < 1e-7
+    assert gradcheck(cube, x, gradients=[3 * x**2], directions=1).compared == 1
     assert gradcheck(lambda a, b: (a * b).sum(), x, x + 1, gradients=[x + 1, x], per_element=True).compared == 12
 
 

@@ -100,6 +100,23 @@ def test_a_parameter_without_a_gradient_stays():
     assert (used.item(), unused.item()) == (0.0, 1.0)
 
 
+def test_without_momentum_every_step_is_its_own():
+    weight = Tensor([1.0], requires_grad=True)
+    optimizer = SGD([weight], lr=0.5)
+    for wanted in (0.0, -1.0):
+        optimizer.zero_grad()
+        (weight * 2).sum().backward()
+        optimizer.step()
+        assert weight.item() == wanted
+
+
+def test_accuracy_by_hand():
+    mlp = MLP((2, 2), generator=source(0))
+    mlp.parameters[0].data = torch.eye(2)  # the larger feature is the answer
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [0.0, 3.0]])
+    assert accuracy(mlp, x, torch.tensor([0, 1, 1, 1])) == 0.75
+
+
 def test_training_repeats_with_its_generator_and_hands_out_every_update():
     x, labels = torch.randn(10, 3, generator=source(0)), torch.arange(10) % 2
     runs = []
