@@ -156,6 +156,12 @@ for name, phrase, rule in (
     ("factor_lowered_too", "The factor is n, not n - 1", lambda x, n: (n - 1) * x ** (n - 1)),
     ("brackets_forgotten", "Put n - 1 in brackets", lambda x, n: n * x**n - 1),
     ("only_for_squares", "right for n = 2 only", lambda x, n: n * x),
+    ("power_itself", "This is the power itself", lambda x, n: x**n),
+    ("base_without_its_sign", "The sign of the base was lost", lambda x, n: n * abs(x) ** (n - 1)),
+    ("exponent_without_its_sign", "The sign of the exponent was lost", lambda x, n: abs(n) * x ** (n - 1)),
+    ("factor_rounded", "rounded to a whole number", lambda x, n: int(n) * x ** (n - 1)),
+    ("exponent_rounded", "rounded to a whole number", lambda x, n: int(n) * x ** (int(n) - 1)),
+    ("lower_exponent_rounded", "rounded to a whole number", lambda x, n: n * x ** int(n - 1)),
 ):
     wrong("02.local-derivatives", phrase)(named(name, with_power(rule)))
 for name, phrase, rule in (
@@ -165,6 +171,12 @@ for name, phrase, rule in (
     ("exp_hands_on", "exp handed grad on as it is", lambda x: 1.0),
 ):
     wrong("02.local-derivatives", phrase)(named(name, with_exp(rule)))
+
+
+@wrong("02.local-derivatives", "Put n - 1 in brackets")
+def minus_one_outside(op, names, values, grad, grads, n=None):
+    shares = [grad * n * values[0] ** n - 1] if op == "pow" else shares_of(op, values, grad, n)
+    return added(grads, names, shares)
 
 
 @wrong("02.local-derivatives", "begin with a copy")
@@ -293,6 +305,19 @@ def empty_list_of_axes_and_reshape(grad, shape):
     extra = grad.dim() - len(shape)
     copied = [*range(extra), *(axis + extra for axis in size_one_axes(grad, shape))]
     return grad.sum(copied).reshape(shape)
+
+
+@wrong("02.unbroadcast", "torch reads an empty list of axes")
+def empty_list_after_the_new_axes(grad, shape):
+    grad = without_new_axes(grad, shape)
+    return grad.sum(tuple(size_one_axes(grad, shape)), keepdim=True)
+
+
+@wrong("02.unbroadcast", "Axes were summed by their numbers in `shape`")
+def numbers_of_axes_not_shifted(grad, shape):
+    for axis in size_one_axes(grad, shape):
+        grad = grad.sum(axis, keepdim=True)
+    return without_new_axes(grad, shape)
 
 
 @wrong("02.unbroadcast", "Copies were averaged")
@@ -666,7 +691,43 @@ def square_called_a_cycle(inputs_of, root):
     return order
 
 
-@wrong("02.topological-order", "raise ValueError. A node that is met again")
+@wrong("02.topological-order", "returned and not raised")
+def returns_the_error(inputs_of, root):
+    try:
+        return two_sets_and_entries_to_come_back_to(inputs_of, root)
+    except ValueError as error:
+        return error
+
+
+@wrong("02.topological-order", "returned and not raised")
+def returns_the_class_of_the_error(inputs_of, root):
+    try:
+        return two_sets_and_entries_to_come_back_to(inputs_of, root)
+    except ValueError:
+        return ValueError
+
+
+@wrong("02.topological-order", "mark a node as started, and only then look at its inputs")
+def started_is_marked_too_late(inputs_of, root):
+    order, started, done, stack = [], set(), set(), [root]
+    while stack:
+        name = stack[-1]
+        if name in started or name in done:
+            stack.pop()
+            if name not in done:
+                done.add(name)
+                order.append(name)
+            continue
+        for source in inputs_of[name]:
+            if source in started and source not in done:
+                raise ValueError("a cycle")
+            if source not in done:
+                stack.append(source)
+        started.add(name)
+    return order
+
+
+@wrong("02.topological-order", "It takes two marks, started and finished, and a test")
 def ignores_cycles(inputs_of, root):
     order, seen, done, stack = [], set(), set(), [root]
     while stack:
@@ -952,6 +1013,42 @@ def slopes_alone(tape):
     return grads
 
 
+@wrong("02.debug", "Only one step was gone through")
+def returns_inside_the_loop(tape):
+    grads = {tape[-1][0]: 1.0}
+    for name, inputs, slopes in reversed(tape):
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope * grads[name]
+        return grads
+
+
+@wrong("02.debug", "Only one step was gone through")
+def returns_inside_the_inner_loop(tape):
+    grads = {tape[-1][0]: 1.0}
+    for name, inputs, slopes in reversed(tape):
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope * grads[name]
+            return grads
+
+
+@wrong("02.debug", "made anew inside the loop")
+def dictionary_inside_the_loop(tape):
+    for name, inputs, slopes in reversed(tape):
+        grads = {tape[-1][0]: 1.0}
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope * grads.get(name, 0.0)
+    return grads
+
+
+@wrong("02.debug", "made anew inside the loop")
+def empty_dictionary_inside_the_loop(tape):
+    for name, inputs, slopes in reversed(tape):
+        grads = {}
+        for source, slope in zip(inputs, slopes, strict=True):
+            grads[source] = grads.get(source, 0.0) + slope * grads.get(name, 0.0)
+    return grads
+
+
 @wrong("02.debug", "nothing starts the sweep")
 def nothing_to_start_with(tape):
     grads = {name: 0.0 for step in tape for name in (step[0], *step[1])}
@@ -1123,6 +1220,65 @@ def true_class_only(logits, labels):
     return (torch.softmax(logits, 1) - 1) * hot / len(labels)
 
 
+@wrong("02.softmax-cross-entropy", "picks whole *rows*")
+def whole_rows(logits, labels):
+    p = torch.softmax(logits, 1)
+    p[labels] -= 1.0
+    return p / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "they are numbers, (batch,), where one-hot rows belong")
+def minus_the_labels(logits, labels):
+    return (torch.softmax(logits, 1) - labels) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "The labels themselves were subtracted")
+def minus_the_labels_as_a_column(logits, labels):
+    return (torch.softmax(logits, 1) - labels[:, None]) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "Only one of the two terms was divided")
+def second_term_divided(logits, labels):
+    return torch.softmax(logits, 1) - functional.one_hot(labels, logits.shape[1]) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "Only one of the two terms was divided")
+def first_term_divided(logits, labels):
+    p = torch.softmax(logits, 1) / len(labels)
+    p[torch.arange(len(labels)), labels] -= 1
+    return p
+
+
+@wrong("02.softmax-cross-entropy", "was set to 0")
+def zero_at_the_true_class(logits, labels):
+    p = torch.softmax(logits, 1)
+    p[torch.arange(len(labels)), labels] = 0
+    return p / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "Here sigmoids meet")
+def sigmoid_for_softmax(logits, labels):
+    return (torch.sigmoid(logits) - functional.one_hot(labels, logits.shape[1])) / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "Only the entries of the true classes came back")
+def true_entries(logits, labels):
+    return softmax_minus_one_hot(logits, labels)[torch.arange(len(labels)), labels] / len(labels)
+
+
+@wrong("02.softmax-cross-entropy", "The rows were added up or averaged")
+def mean_of_the_rows(logits, labels):
+    return softmax_minus_one_hot(logits, labels).mean(0)
+
+
+@wrong("02.softmax-cross-entropy", "changes a copy")
+def changes_a_copy(logits, labels):
+    p = torch.softmax(logits, 1)
+    for c in range(logits.shape[1]):
+        p[labels == c][:, c] -= 1
+    return p / len(labels)
+
+
 @wrong("02.softmax-cross-entropy", "p - 1 belongs there, and not 1 - p")
 def one_minus_p(logits, labels):
     p = torch.softmax(logits, 1)
@@ -1207,7 +1363,7 @@ def in_one_fraction(grad, x, weight, eps):
     n, std = x.shape[0], (x.var(dim=0, correction=0) + eps).sqrt()
     x_hat = (x - x.mean(0)) / std
     bias, scale = torch.einsum("bf->f", grad), torch.einsum("bf,bf->f", grad, x_hat)
-    return weight / (n * std) * (n * grad - bias - x_hat * scale), scale, bias
+    return [weight / (n * std) * (n * grad - bias - x_hat * scale), scale, bias]
 
 
 @right("02.batch-norm")
@@ -1338,6 +1494,36 @@ def half_of_the_root_forgotten(grad, x, weight, eps):
 @wrong("02.batch-norm", "Look for the 2 of the square")
 def two_of_the_square_forgotten(grad, x, weight, eps):
     return node_by_node_with(lambda n: -1 / 2 / n, grad, x, weight, eps)
+
+
+@wrong("02.batch-norm", "The path through the variance is n times too large")
+def two_steps_of_the_chapter_without_the_mean(grad, x, weight, eps):
+    x_hat, std = forward(x, eps)
+    d = grad * weight
+    at_std = -(d * x_hat).sum(0) / std
+    at_deviation = d / std + at_std * x_hat
+    return at_deviation - at_deviation.mean(0), (grad * x_hat).sum(0), grad.sum(0)
+
+
+@wrong("02.batch-norm", "Mean and variance were taken over each row")
+def statistics_of_rows_that_fit(grad, x, weight, eps):
+    x_hat = (x - x.mean(1, keepdim=True)) / (x.var(1, correction=0, keepdim=True) + eps).sqrt()
+    return grad * weight, (grad * x_hat).sum(0), grad.sum(0)
+
+
+@wrong("02.batch-norm", "weight is in there twice")
+def weight_twice(grad, x, weight, eps):
+    grad_x, *rest = backward(grad, x, weight, eps)
+    return weight * grad_x, *rest
+
+
+@wrong("02.batch-norm", "In the path through the variance eps is missing")
+def eps_forgotten_on_the_way_back(grad, x, weight, eps):
+    centred, (x_hat, std) = x - x.mean(0), forward(x, eps)
+    d = grad * weight
+    at_variance = (d * centred).sum(0) * -0.5 * x.var(0, correction=0) ** -1.5
+    at_centred = d / std + at_variance * 2 * centred / len(x)
+    return at_centred - at_centred.mean(0), (grad * x_hat).sum(0), grad.sum(0)
 
 
 @wrong("02.batch-norm", "The variance is a sum of squares here")

@@ -110,7 +110,9 @@ def _grad_x(grad: Tensor, x: Tensor, weight: Tensor, std: Tensor, normal: Tensor
     return (direct - direct.mean(0) - normal * (direct * normal).mean(0)) / std
 
 
-def _paths(grad: Tensor, x: Tensor, weight: Tensor, eps: float, *, mean: float = 1, variance: float = 1) -> Tensor:
+def _paths(
+    grad: Tensor, x: Tensor, weight: Tensor, eps: float, *, mean: float = 1, variance: float | Tensor = 1
+) -> Tensor:
     """grad_x with one of its paths too large or too small by a factor."""
     direct, normal = grad * weight, _normal(x, eps)
     return (direct - mean * direct.mean(0) - variance * normal * (direct * normal).mean(0)) / _std(x, eps)
@@ -146,6 +148,11 @@ BIAS = (
 )
 WEIGHT = (
     Suspect(KEPT, _flat),
+    Suspect(
+        "Mean and variance were taken over each row, dim=1: batch norm takes those of each column, over the batch, "
+        "dim=0.",
+        _way(lambda grad, x, weight, eps: (grad * _normal(x.T, eps).T).sum(0)),
+    ),
     Suspect(
         "This uses x as it came. weight multiplies the *normalised* input: sum(grad * x_hat).",
         _way(lambda grad, x, weight, eps: (grad * x).sum(0)),
@@ -248,6 +255,15 @@ X = (
             )
         ),
     ),
+    Suspect(
+        "weight is in there twice: what arrives at x_hat is grad * weight, and after that weight does not come again.",
+        _way(lambda g, x, w, eps: _paths(g, x, w * w, eps)),
+    ),
+    Suspect(
+        "In the path through the variance eps is missing: the derivative of (variance + eps) ** -0.5 is -1/2 (variance "
+        "+ eps) ** -1.5.",
+        _way(lambda g, x, w, eps: _paths(g, x, w, eps, variance=(_std(x, eps) / _std_alone(x)) ** 3)),
+    ),
     *(
         Suspect(
             reason,
@@ -302,6 +318,7 @@ def check(subject: Subject, seed: int | None) -> str:
         wanted = tuple(part.to(x.dtype) for part in oracle(*args))
         called = ask.written(args)
         got = ask.ask(lambda: subject.call(*args), called=called, wanted=f"{NAMES} = {show(wanted)}")
+        got = tuple(got) if type(got) is list else got
         if type(got) is not tuple or len(got) != 3:
             ask.compare(got, wanted, args, called=called, generic="", names=NAMES)
         # Where a column is nearly constant, a rounding error of x grows by 1 / std.

@@ -93,6 +93,26 @@ SUSPECTS = (
         for forward, overwrite in ((False, False), (False, True), (True, True))
     ),
     Suspect(
+        "Only one step was gone through: look where `return` stands. Inside a loop it ends the function at once.",
+        lambda got, wanted, tape: (
+            len(tape) > 1
+            and (
+                matches(got, _sweep(tape[-1:]))
+                or matches(got, {tape[-1][0]: 1.0, tape[-1][1][0]: tape[-1][2][0]})
+                or matches(got, {tape[-1][1][0]: tape[-1][2][0]})
+            )
+        ),
+    ),
+    Suspect(
+        "The names of the other steps are gone: the dictionary is made anew inside the loop, for each step. Make it "
+        "once in each call, before the loop.",
+        lambda got, wanted, tape: (
+            len(tape) > 1
+            and type(got) is dict
+            and {*tape[0][1]} <= got.keys() <= {*tape[0][1], tape[0][0], tape[-1][0]}
+        ),
+    ),
+    Suspect(
         "Every gradient is 0: nothing starts the sweep. The gradient of the last name with respect to itself is 1.",
         lambda got, wanted, tape: type(got) is dict and bool(got) and not any(map(number, got.values())),
     ),
@@ -195,8 +215,8 @@ EXERCISE = Exercise(
     minutes=10,
     points=3,
     task="Write gradients(tape): tape is a list of (name, inputs, slopes) in the order of the forward pass, inputs a "
-    "list of names, slopes the local derivatives of name for each of them. Return a new dictionary with the gradient "
-    "of the last step's name for every name on the tape, the inputs too.",
+    "list of names, slopes the local derivatives of name for each of them. Return a dictionary with the gradient "
+    "of the last step's name for every name on the tape, the inputs too, right at every call.",
     ranges="tapes of one to seven steps, slopes that are numbers between -7 and 9, names used several times; every "
     "name leads to the last one",
     hints=(

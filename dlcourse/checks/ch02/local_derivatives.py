@@ -78,8 +78,40 @@ OVERWRITTEN = (
     "Something was overwritten: that name had collected a gradient already. An input that is used in two places gets "
     "a share from each, so add: grads.get(name, 0.0) + share."
 )
+
+
+def _only(allowed: Callable[[Any], bool], rule: Rule) -> Any:
+    """A suspect of pow, for those exponents where it differs from the right rule or from other suspects."""
+    test = _with("pow", rule)
+    return lambda got, wanted, op, *rest: op == "pow" and allowed(rest[-1]) and test(got, wanted, op, *rest)
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
+    Suspect(
+        "The exponent was rounded to a whole number: n may be 0.5, 1.5 or 2.5. Take n as it is.",
+        lambda *case: any(
+            _only(lambda n: n != int(n), rule)(*case)
+            for rule in (
+                lambda v, grad, n: [grad * int(n) * v[0] ** (n - 1)],
+                lambda v, grad, n: [grad * int(n) * v[0] ** (int(n) - 1)],
+                lambda v, grad, n: [grad * n * v[0] ** int(n - 1)],
+            )
+        ),
+    ),
+    Suspect(
+        "The sign of the exponent was lost: the factor is n itself, and n may be negative.",
+        _only(lambda n: n < 0, lambda v, grad, n: [grad * abs(n) * v[0] ** (n - 1)]),
+    ),
+    Suspect(
+        "The sign of the base was lost: n * x ** (n - 1) with x as it is, and x may be negative.",
+        lambda got, wanted, op, names, values, *rest: (
+            values[0] < 0
+            and _with("pow", lambda v, grad, n: [grad * n * abs(v[0]) ** (n - 1)])(
+                got, wanted, op, names, values, *rest
+            )
+        ),
+    ),
     Suspect(
         "In x * x both inputs are the same name, and each of the two gives a share: together 2 * x * grad. One of them "
         "was lost or overwritten. Go through names and shares pair by pair, and add each.",
@@ -152,7 +184,17 @@ SUSPECTS = (
     ),
     Suspect(
         "n * x ** n - 1 subtracts 1 from the power: `**` binds tighter than `-`. Put n - 1 in brackets.",
-        _with("pow", lambda v, grad, n: [grad * (n * v[0] ** n - 1)]),
+        lambda *case: any(
+            _with("pow", rule)(*case)
+            for rule in (
+                lambda v, grad, n: [grad * (n * v[0] ** n - 1)],
+                lambda v, grad, n: [grad * n * v[0] ** n - 1],
+            )
+        ),
+    ),
+    Suspect(
+        "This is the power itself, times grad: its derivative is n * x ** (n - 1).",
+        _with("pow", lambda v, grad, n: [grad * v[0] ** n]),
     ),
     Suspect(
         "This is n * x, which is right for n = 2 only: the derivative of x ** n is n * x ** (n - 1).",
@@ -200,12 +242,15 @@ EXPONENTS = (-3.0, -2.0, -1.0, 2.0, 3.0, 4.0, 0.5, 1.5, 2.5)
 CASES: tuple[tuple[Any, ...], ...] = (
     ("mul", ["x", "y"], [3.0, -5.0], 7.0, {"u": 7.0}),
     ("pow", ["x"], [-1.5], 5.0, {"u": 5.0}, 3.0),
+    ("pow", ["x"], [-3.0], 5.0, {"u": 5.0}, 2.0),
+    ("pow", ["x"], [2.25], 5.0, {"u": 5.0}, 1.5),
     ("exp", ["x"], [0.5], -3.0, {"u": -3.0}),
     ("mul", ["x", "y"], [3.0, -5.0], 7.0, {"loss": 1.0, "u": 7.0, "y": 11.0}),
     ("mul", ["x", "x"], [3.0, 3.0], 7.0, {"u": 7.0}),
     ("mul", ["x", "x"], [-3.0, -3.0], 5.0, {"u": 5.0, "x": 9.0}),
     ("exp", ["y"], [-1.5], 0.5, {"u": 0.5, "y": -7.0}),
     ("pow", ["x"], [2.5], 3.0, {"u": 3.0, "x": -0.5}, -1.0),
+    ("pow", ["x"], [-1.5], 3.0, {"u": 3.0, "x": -0.5}, -2.0),
     ("pow", ["x"], [0.0], 3.0, {"u": 3.0, "x": -0.5}, 2.0),
 )
 

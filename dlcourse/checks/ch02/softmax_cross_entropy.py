@@ -54,6 +54,13 @@ def _columns(logits: Tensor, labels: Tensor) -> Tensor:
     return p
 
 
+def _rows(logits: Tensor, labels: Tensor) -> Tensor:
+    """One taken from whole rows, those whose numbers stand in the labels."""
+    p = torch.softmax(logits, 1)
+    p[labels[labels < len(p)]] -= 1
+    return p
+
+
 def _turned(logits: Tensor, labels: Tensor) -> Tensor:
     """1 - p at the true class, p elsewhere."""
     p = torch.softmax(logits, 1)
@@ -96,7 +103,8 @@ SUSPECTS = (
         _one_of(lambda z, t: _gradient(z, t, dim=0)),
     ),
     Suspect(
-        "This is the softmax alone (divided or not): the 1 has to be taken from the true class of each row.",
+        "This is the softmax alone (divided or not): the 1 has to be taken from the true class of each row. "
+        "(If you took it: an index in a second pair of brackets, p[...][...] -= 1, changes a copy.)",
         _one_of(lambda z, t: torch.softmax(z, 1)),
     ),
     Suspect(
@@ -119,6 +127,44 @@ SUSPECTS = (
     Suspect(
         "The true class's entry was replaced by -1 (divided or not): 1 is taken *from* its probability, with -= 1.",
         _one_of(lambda z, t: torch.softmax(z, 1).scatter(1, t[:, None], -1.0)),
+    ),
+    Suspect(
+        "p[labels] picks whole *rows*, those with these numbers. Pick one entry for each row: "
+        "p[torch.arange(len(labels)), labels].",
+        _one_of(_rows),
+    ),
+    Suspect(
+        "The labels themselves were subtracted, as numbers. A label says *in which column* 1 is subtracted: one-hot "
+        "rows.",
+        _one_of(lambda z, t: torch.softmax(z, 1) - t[:, None]),
+    ),
+    Suspect(
+        "Only one of the two terms was divided by the number of examples: put softmax minus one-hot in brackets.",
+        lambda got, wanted, z, t: any(
+            matches(got, way)
+            for way in (
+                torch.softmax(z, 1) / len(t) - _one_hot(z, t),
+                torch.softmax(z, 1) - _one_hot(z, t) / len(t),
+            )
+        ),
+    ),
+    Suspect(
+        "The true class's entry was set to 0 (divided or not): 1 is taken *from* its probability, with -= 1.",
+        _one_of(lambda z, t: torch.softmax(z, 1) * (1 - _one_hot(z, t))),
+    ),
+    Suspect(
+        "Here sigmoids meet the one-hot rows. The classes share one softmax: each row of probabilities adds up to 1.",
+        _one_of(lambda z, t: torch.sigmoid(z) - _one_hot(z, t)),
+    ),
+    Suspect(
+        "Only the entries of the true classes came back. Every logit has a slope: (batch, classes), with the "
+        "probabilities in all other places.",
+        _one_of(lambda z, t: _gradient(z, t).gather(1, t[:, None]).flatten()),
+    ),
+    Suspect(
+        "The rows were added up or averaged. Every logit has its own slope, (batch, classes): divide by the number of "
+        "examples and leave the rows apart.",
+        lambda got, wanted, z, t: any(matches(got, _gradient(z, t).sum(0) / by) for by in (1, len(t), len(t) ** 2)),
     ),
     Suspect(
         "The sign at the true class is the wrong way round: p - 1 belongs there, and not 1 - p. A larger logit of the "
@@ -166,7 +212,8 @@ CRASHES = (
     (
         "must match the size of tensor",
         "Shapes do not fit. If it is the one-hot rows: one_hot needs the number of classes, logits.shape[1], because a "
-        "class may be absent from the labels. If it is a sum: keepdim=True.",
+        "class may be absent from the labels. If it is the labels: they are numbers, (batch,), where one-hot rows "
+        "belong, (batch, classes). If it is a sum: keepdim=True.",
     ),
     ("out of bounds", "The labels picked rows: pick columns, p[torch.arange(len(labels)), labels]."),
     ("indexing tensors could not be broadcast", "arange must be as long as the batch: torch.arange(len(labels))."),

@@ -139,8 +139,13 @@ ROUND = (
     "long chain: use a stack of your own.)"
 )
 NO_ERROR = (
-    "{!r} depends on itself here, so that there is no order: raise ValueError. A node that is met again *before all "
-    "its inputs are done* is on a cycle; so one mark is not enough, it takes two: started, and finished."
+    "{!r} depends on itself here, so that there is no order: raise ValueError. It takes two marks, started and "
+    "finished, and a test: mark a node as started, and only then look at its inputs. An input that is started and not "
+    "finished is on a cycle; one that is finished is not."
+)
+RETURNED = (
+    "The error was returned and not raised: `raise ValueError(...)` stops the function, while `return` hands the error "
+    "out as if it were the order."
 )
 OTHER_ERRORS = tuple(
     (name, f"The graph has a cycle, and {name} came: raise ValueError(...) there, as the exercise says.")
@@ -226,6 +231,7 @@ def check(subject: Subject, seed: int | None) -> str:
                 raise
 
         crashes = (("RecursionError", ROUND), ("maximum recursion", ROUND), ("no answer", ENDLESS), *OTHER_ERRORS)
+        crashes = (("a ValueError is none", RETURNED), ("a type is none", RETURNED), *crashes)
         got = ask.ask(question, called=called, wanted=wanted, crashes=crashes)
         if got is not _Raised:
             ask.fail(called=called, came_back=show(got), wanted=wanted, reason=NO_ERROR.format(on_cycle))

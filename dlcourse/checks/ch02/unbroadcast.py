@@ -72,6 +72,14 @@ def _from_the_left(grad: Tensor, shape: Shape) -> Tensor:
     return grad
 
 
+def _unshifted(grad: Tensor, shape: Shape) -> Tensor:
+    """Axes of size 1 summed while the new ones still stood in front of them, and then those; as one row."""
+    for axis, size in enumerate(shape):
+        if size == 1:
+            grad = grad.sum(axis, keepdim=True)
+    return grad.sum(tuple(range(grad.dim() - len(shape)))).flatten()
+
+
 def _sums_no_copies(got: Tensor, wanted: Tensor, grad: Tensor, shape: Shape) -> bool:
     """A sum over some set of axes, one of which is as long in `shape` as in grad; the result in whatever shape."""
     extra = grad.dim() - len(shape)
@@ -101,11 +109,12 @@ SUSPECTS = (
         _wrong_shape_only,
     ),
     Suspect(
-        "There was no axis to sum here, and everything was summed: torch reads an empty list of axes, dim=(), as all "
-        "axes. Sum one axis at a time, or only when the list is not empty.",
+        "There was no axis of size 1 to sum here, and everything was summed: torch reads an empty list of axes, "
+        "dim=(), as all axes. Sum one axis at a time, or only when the list is not empty.",
         lambda got, wanted, grad, shape: (
             isinstance(got, Tensor)
-            and grad.shape == wanted.shape
+            and 1 not in shape
+            and (grad.shape == wanted.shape or got.dim() == len(shape) > 0)
             and wanted.numel() > 1
             and got.numel() == 1
             and matches(got.reshape(()), grad.sum())
@@ -144,6 +153,13 @@ SUSPECTS = (
     Suspect(
         "This is the sum of all entries, copied to every place: only the axes that were copied are summed.",
         gives(lambda grad, shape: grad.sum().expand(shape)),
+    ),
+    Suspect(
+        "Axes were summed by their numbers in `shape`, while grad still had its new axes in front: there the same axis "
+        "has a larger number. Remove the new axes first.",
+        lambda got, wanted, grad, shape: (
+            isinstance(got, Tensor) and grad.dim() > len(shape) and matches(got.flatten(), _unshifted(grad, shape))
+        ),
     ),
     Suspect(
         "An axis was summed that holds no copies: `shape` is as long there as grad. Only the axes that are new in "
