@@ -1,11 +1,10 @@
 """Functions of several tensors, and the losses: each is one operation of the table, or a few of them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
-from dlcourse.autograd.tensor import Tensor, apply
+from dlcourse.autograd.tensor import Tensor, apply, check_mask, from_zero
 
 
 def where(condition: torch.Tensor, a: "Tensor | float", b: "Tensor | float") -> Tensor:
@@ -15,6 +14,9 @@ def where(condition: torch.Tensor, a: "Tensor | float", b: "Tensor | float") -> 
     >>> where(x > 0, x, 0.0).data
     tensor([0., 3.])
     """
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        raise TypeError("where(condition, a, b): at least one of a and b is a Tensor; for others there is torch.where.")
+    check_mask(condition)
     return apply("where", a, b, condition=condition)
 
 
@@ -24,9 +26,10 @@ def concat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> concat([Tensor([1.0]), Tensor([2.0, 3.0])]).data
     tensor([1., 2., 3.])
     """
-    if not tensors:
-        raise ValueError("concat([]): at least one tensor is wanted.")
-    return apply("concat", *tensors, dim=_dim(dim, tensors[0].ndim))
+    if not tensors or len({tensor.ndim for tensor in tensors}) != 1:
+        shapes = [tuple(tensor.shape) for tensor in tensors]
+        raise ValueError(f"concat of shapes {shapes}: at least one tensor, and as many dimensions in all, are wanted.")
+    return apply("concat", *tensors, dim=from_zero(dim, tensors[0].ndim))
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -38,7 +41,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """
     if len({tuple(tensor.shape) for tensor in tensors}) != 1:
         raise ValueError(f"stack of shapes {[tuple(tensor.shape) for tensor in tensors]}: one shape for all is wanted.")
-    dim = _dim(dim, tensors[0].ndim + 1)
+    dim = from_zero(dim, tensors[0].ndim + 1)
     return concat([tensor.reshape(*tensor.shape[:dim], 1, *tensor.shape[dim:]) for tensor in tensors], dim)
 
 
@@ -62,6 +65,10 @@ def cross_entropy(logits: Tensor, labels: torch.Tensor) -> Tensor:
     >>> cross_entropy(Tensor([[0.0, 0.0]]), torch.tensor([1]))  # two equal logits: log 2
     Tensor(0.6931)
     """
+    if not isinstance(labels, torch.Tensor):
+        raise TypeError(
+            f"cross_entropy wants labels as a torch tensor of whole numbers, and got a {type(labels).__name__}."
+        )
     if logits.ndim != 2 or tuple(labels.shape) != (len(logits),) or labels.dtype.is_floating_point:
         raise ValueError(
             f"cross_entropy of logits {tuple(logits.shape)} and labels {tuple(labels.shape)} ({labels.dtype}): wanted "
@@ -74,9 +81,3 @@ def cross_entropy(logits: Tensor, labels: torch.Tensor) -> Tensor:
         )
     rows = torch.arange(len(logits), device=labels.device)
     return -logits.log_softmax(1)[rows, labels.long()].mean()
-
-
-def _dim(dim: Any, ndim: int) -> int:
-    if not -ndim <= dim < ndim:
-        raise IndexError(f"dim={dim}: there are {ndim} dimensions, counted from 0, or -1 from the end.")
-    return dim % ndim

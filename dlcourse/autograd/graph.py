@@ -8,7 +8,7 @@ have added their share. The order is a depth-first search with a stack of its ow
 a thousand nodes, a recurrent network does not. (Griewank and Walther, Evaluating Derivatives, 2008, chapter 3.)
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,7 @@ def _sweep(root: Any, grad: Any, retain_graph: bool, create_graph: bool, *, depo
     gradients = {id(root): root.start(grad)}
     order = [node for node in reversed(order) if node.requires_grad]
     for index, node in enumerate(order):
+        node.check()  # again: whoever reads the steps may have changed something since
         gradient = gradients.pop(id(node))
         with root.recording(create_graph):
             shares = node.pull_back(gradient, create_graph)
@@ -115,16 +116,16 @@ def _sweep(root: Any, grad: Any, retain_graph: bool, create_graph: bool, *, depo
 
 def grad(
     output: Any,
-    inputs: Sequence[Any],
+    inputs: Any,
     grad_output: Any = None,
     *,
     retain_graph: bool = False,
     create_graph: bool = False,
 ) -> tuple[Any, ...]:
-    """d output / d input for each of `inputs`, leaves or not, without touching anybody's `grad`.
+    """d output / d input for each of `inputs` (one, or several), leaves or not, without touching anybody's `grad`.
 
-    An input that `output` does not depend on gets zeros (torch raises an error there). With create_graph the results
-    can be differentiated again, and the graph is kept. Errors are those of `backward_steps`.
+    An input that `output` does not depend on gets zeros (torch raises an error there); a constant raises ValueError.
+    With create_graph the results can be differentiated again, and the graph is kept. Other errors: `backward_steps`.
 
     >>> import torch
     >>> from dlcourse.autograd import Tensor, grad
@@ -134,6 +135,10 @@ def grad(
     >>> slope.item(), curvature.item()  # 3 x^2 and 6 x
     (12.0, 12.0)
     """
+    inputs = [inputs] if hasattr(inputs, "pull_back") else list(inputs)
+    for node in inputs:
+        if not node.requires_grad:
+            raise ValueError(f"grad: the input {_name(node)} is a constant. Make it with requires_grad=True.")
     found = {id(node): None for node in inputs}
     for step in _sweep(output, grad_output, retain_graph or create_graph, create_graph, deposit=False):
         if id(step.node) in found:
@@ -174,6 +179,10 @@ def trace(root: Any, steps: Iterable[BackwardStep] = ()) -> Graph:
     [(0, None, ()), (1, None, ()), (2, 'mul', (0, 1))]
     """
     order = topological_order(root)
+    if freed := [node for node in order if node.freed]:
+        raise ValueError(
+            f"trace: backward has freed {_name(freed[0])}. Trace before it, or call it with retain_graph=True."
+        )
     number = {id(node): i for i, node in enumerate(order)}
     grads = {id(step.node): step.grad for step in steps}
     return Graph(

@@ -3,8 +3,9 @@
     hidden = relu(x W1^T + b1)    logits = hidden W2^T + b2    loss = cross_entropy(logits, labels)
     velocity = momentum * velocity + gradient                  parameter = parameter - lr * velocity
 
-(Rumelhart, Hinton and Williams, 1986; Sutskever et al., 2013, for momentum as written here, which is torch's.) From
-chapter 03 on, torch differentiates; `as_torch` is the bridge: the same network there gives the same losses.
+(Rumelhart, Hinton and Williams, 1986.) Momentum is written as in torch, with lr outside of the velocity; Sutskever et
+al. (2013) have it inside, which differs when lr changes, as it does here. From chapter 03 on, torch differentiates;
+`as_torch` is the bridge: the same network there gives the same losses.
 """
 
 import math

@@ -59,8 +59,9 @@ def unbroadcast(grad: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 def _pow_base(grad, out, a, b):
-    """b a^(b-1); 0 where b is 0, also at a = 0, where a^(b-1) is infinite."""
-    return unbroadcast((grad * b * a ** (b - 1)).where(b.data != 0, 0.0), a.shape)
+    """b a^(b-1); 0 where b is 0, also at a = 0, where a^(b-1) is infinite: 1 stands for a there, so that nothing is."""
+    changes = b.data != 0
+    return unbroadcast((grad * b * a.where(changes, 1.0) ** (b - 1)).where(changes, 0.0), a.shape)
 
 
 def _pow_exponent(grad, out, a, b):
@@ -139,6 +140,8 @@ def _put(a, *, index, shape):
     """Zeros of `shape`, with `a` added at `index`: what indexing does, turned round."""
     out = a.new_zeros(shape)
     if _is_basic(index):
+        if out[index].shape != a.shape:
+            raise RuntimeError(f"shape {tuple(a.shape)} does not fit the place {tuple(out[index].shape)}")
         out[index] = a
         return out
     positions = torch.arange(prod(shape), device=a.device).reshape(shape)[index]  # where each number came from
@@ -179,7 +182,7 @@ RULES: dict[str, Rule] = {
     "sqrt": Rule(torch.sqrt, (lambda grad, out, a: grad / (2 * out),), ("grad / (2 * out)",)),
     "tanh": Rule(torch.tanh, (lambda grad, out, a: grad * (1 - out * out),), ("grad * (1 - out ** 2)",)),
     "sigmoid": Rule(torch.sigmoid, (lambda grad, out, a: grad * (out * (1 - out)),), ("grad * out * (1 - out)",)),
-    "relu": Rule(torch.relu, (lambda grad, out, a: grad.where(a.data > 0, 0.0),), ("grad where a > 0, else 0",)),
+    "relu": Rule(torch.relu, (lambda grad, out, a: grad.where(~(a.data <= 0), 0.0),), ("grad where a > 0, else 0",)),
     "matmul": Rule(  # (..., n, k) @ (..., k, m): two dimensions at least; leading ones broadcast
         torch.matmul,
         (

@@ -12,6 +12,7 @@ One number at a time is slow, which is why `tensor.py` does the same for whole a
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from numbers import Real
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -61,7 +62,8 @@ class Value:
     """One number that remembers how it was made.
 
     data: the number. grad: d root / d this, after `root.backward()`; 0 before. op, inputs: what made it; None and ()
-    for a leaf. label: a name for pictures.
+    for a leaf. label: a name for pictures. Change `data` only between a backward pass and the next forward pass:
+    unlike a Tensor, a Value does not notice.
 
     >>> a, b = Value(2.0), Value(-3.0)
     >>> loss = (a * b + a) ** 2
@@ -76,10 +78,9 @@ class Value:
     def __init__(self, data: float, label: str = ""):
         if isinstance(data, Value):
             raise TypeError("Value(...) wants a plain number, and got a Value: use it as it is.")
-        try:
-            self.data = float(data)
-        except (TypeError, ValueError) as cause:
-            raise TypeError(f"Value(...) holds one number, and got {data!r}.") from cause
+        if not isinstance(data, Real):
+            raise TypeError(f"Value(...) holds one plain number, and got {data!r} ({type(data).__name__}).")
+        self.data = float(data)
         self.grad = 0.0
         self.op: str | None = None
         self.inputs: tuple[Value, ...] = ()
@@ -153,6 +154,7 @@ class Value:
     # What `backward_steps` and `trace` ask of a node. Numbers are never freed: nothing large hangs on them.
 
     shape = ()
+    freed = False
     recording = staticmethod(nullcontext)
 
     def start(self, grad: float | None) -> float:
@@ -169,11 +171,14 @@ class Value:
             return ()
         numbers = [node.data for node in self.inputs]
         slopes = RULES[self.op].locals
-        return tuple(
-            (node, grad * slope(self.data, *numbers))
-            for node, slope in zip(self.inputs, slopes, strict=True)
-            if node.requires_grad
-        )
+        try:
+            return tuple(
+                (node, grad * slope(self.data, *numbers))
+                for node, slope in zip(self.inputs, slopes, strict=True)
+                if node.requires_grad
+            )
+        except (ValueError, ZeroDivisionError, OverflowError) as cause:
+            raise ValueError(f"{_called(self.op, numbers)} has no finite slope.") from cause
 
     def deposit(self, grad: float, create_graph: bool) -> None:
         self.grad = self.grad + grad if self.op is None else grad
@@ -192,6 +197,11 @@ class Value:
         return f"Value({self.data:.6g}{name})"
 
 
+def _called(op: str, numbers: list[float]) -> str:
+    """For error messages: `log of -1`."""
+    return f"{op} of {', '.join(f'{number:g}' for number in numbers)}"
+
+
 def _constant(number: float) -> Value:
     made = Value(number)
     made.requires_grad = False
@@ -205,6 +215,8 @@ def _apply(op: str, *operands: Value | float) -> Value:
     try:
         out = Value(RULES[op].forward(*numbers))
     except (ValueError, ZeroDivisionError, OverflowError) as cause:
-        raise ValueError(f"{op} of {', '.join(f'{number:g}' for number in numbers)} is no finite number.") from cause
+        raise ValueError(f"{_called(op, numbers)} is no finite number.") from cause
+    if not math.isfinite(out.data) and all(map(math.isfinite, numbers)):
+        raise ValueError(f"{_called(op, numbers)} is no finite number.")
     out.op, out.inputs = op, inputs
     return out

@@ -7,6 +7,8 @@ part. What an operation does, and how it passes a gradient back, is one line of 
 Names and conventions are torch's: gradients add up in the leaves' `grad`, `backward` frees the graph, ties at a maximum
 share the slope as in `torch.amax`, relu has slope 0 at 0. Three things are stricter, because their errors are hard to
 find: dtypes are not mixed, a tensor cannot be changed in place while a graph needs it, integers hold no gradient.
+Two things differ: logsumexp of nothing but -inf has the gradient 0 (torch: nan), and an empty `dim` reduces nothing
+(torch: everything). In float16, `mean` overflows where the sum does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,18 +26,18 @@ _recording: ContextVar[bool] = ContextVar("dlcourse_autograd_recording", default
 
 
 class _Recording:
-    """Inside `with`, operations record or they do not; afterwards as before."""
+    """Inside `with`, operations record or they do not; afterwards as before. May be entered again and again."""
 
     __slots__ = ("before", "on")
 
     def __init__(self, on: bool):
-        self.on = on
+        self.on, self.before = on, []
 
     def __enter__(self) -> None:
-        self.before = _recording.set(self.on)
+        self.before.append(_recording.set(self.on))
 
     def __exit__(self, *error: object) -> None:
-        _recording.reset(self.before)
+        _recording.reset(self.before.pop())
 
 
 def no_grad() -> _Recording:
@@ -71,8 +73,8 @@ class Tensor:
     op: str | None = None
     inputs: "tuple[Tensor, ...]" = ()
     options: Mapping[str, Any] = MappingProxyType({})
-    _versions: tuple[int, ...] = ()  # of the inputs' data and of its own, when they were used
-    _freed = False
+    _used: tuple[tuple[torch.Tensor, int], ...] = ()  # data of the inputs, of itself, of options, and their versions
+    freed = False  # backward has dropped the record
     __array_ufunc__ = None  # numpy leaves `array * tensor` to us, which says what is wrong
 
     def __init__(self, data: "torch.Tensor | float | Sequence", requires_grad: bool = False, label: str = ""):
@@ -176,7 +178,7 @@ class Tensor:
         return apply("neg", self)
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return apply("getitem", self, index=index)
+        return apply("getitem", self, index=_frozen(index))
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -185,6 +187,14 @@ class Tensor:
         )
 
     # Comparisons are plain booleans, with no gradient: for `where`.
+
+    def __eq__(self, other: Any) -> torch.Tensor:
+        return self.data == _plain(other)
+
+    def __ne__(self, other: Any) -> torch.Tensor:
+        return self.data != _plain(other)
+
+    __hash__ = object.__hash__
 
     def __lt__(self, other: Any) -> torch.Tensor:
         return self.data < _plain(other)
@@ -255,18 +265,20 @@ class Tensor:
         return apply("expand", self, shape=_sizes(shape))
 
     def permute(self, *dims: int) -> "Tensor":
-        order = tuple(dim % max(self.ndim, 1) for dim in _sizes(dims))
+        order = tuple(from_zero(dim, self.ndim) for dim in _sizes(dims))
         if sorted(order) != list(range(self.ndim)):
             raise ValueError(f"permute{_sizes(dims)} of shape {tuple(self.shape)}: each dimension is named once.")
         return apply("permute", self, dims=order)
 
     def transpose(self, dim0: int, dim1: int) -> "Tensor":
         dims = list(range(self.ndim))
+        dim0, dim1 = from_zero(dim0, self.ndim), from_zero(dim1, self.ndim)
         dims[dim0], dims[dim1] = dims[dim1], dims[dim0]
         return self.permute(*dims)
 
     def where(self, condition: torch.Tensor, other: Any) -> "Tensor":
         """These numbers where the condition holds, else those of `other`. The condition is a plain boolean tensor."""
+        check_mask(condition)
         return apply("where", self, other, condition=condition)
 
     def put(self, shape: Sequence[int], index: Any) -> "Tensor":
@@ -320,17 +332,19 @@ class Tensor:
 
     def check(self) -> None:
         """Raises ValueError if the record cannot be used any more."""
-        if self._freed:
+        if self.freed:
             raise ValueError(
                 f"backward through {_described(self)} a second time: the first time freed the graph. Compute the "
                 "result again, or pass retain_graph=True the first time."
             )
-        for node, version in zip((*self.inputs, self), self._versions, strict=False):
-            if node.data._version != version:
+        for i, (data, version) in enumerate(self._used):
+            node = self.inputs[i] if i < len(self.inputs) else self
+            if data._version != version or (i <= len(self.inputs) and node.data is not data):
+                what = "input" if i < len(self.inputs) else "result" if i == len(self.inputs) else "mask or index"
                 raise ValueError(
-                    f"backward through {_described(self)}: its {'result' if node is self else 'input'} of shape "
-                    f"{tuple(node.shape)} was changed in place after {self.op!r} used it, so the gradient would be "
-                    "wrong. Change .data only after backward, or compute with a copy."
+                    f"backward through {_described(self)}: its {what} of shape {tuple(data.shape)} was changed in "
+                    f"place after {self.op!r} used it, so the gradient would be wrong. Change .data only after "
+                    "backward, or compute with a copy."
                 )
 
     def pull_back(self, grad: "Tensor", create_graph: bool) -> "tuple[tuple[Tensor, Tensor], ...]":
@@ -362,7 +376,7 @@ class Tensor:
 
     def free(self) -> None:
         if self.op is not None:
-            self.inputs, self.options, self._versions, self._freed = (), Tensor.options, (), True
+            self.inputs, self.options, self._used, self.freed = (), {}, (), True
 
 
 # ---- making results
@@ -384,8 +398,18 @@ def apply(op: str, *operands: Any, **options: Any) -> Tensor:
     out = _holding(data)
     if _recording.get() and any(node.requires_grad for node in inputs):
         out.requires_grad, out.op, out.inputs, out.options = True, op, inputs, options
-        out._versions = (*[node.data._version for node in inputs], data._version)
+        used = [node.data for node in inputs]
+        used.append(data)
+        if "condition" in options or "index" in options:
+            used += _parts(options)
+        out._used = tuple([(each, each._version) for each in used])
     return out
+
+
+def _parts(options: Mapping[str, Any]) -> list[torch.Tensor]:
+    """The torch tensors among an operation's options: a mask, the parts of an index."""
+    index = options.get("index", options.get("condition"))
+    return [part for part in (index if isinstance(index, tuple) else (index,)) if isinstance(part, torch.Tensor)]
 
 
 def _holding(data: torch.Tensor) -> Tensor:
@@ -430,8 +454,22 @@ def _undifferentiated(data: torch.Tensor) -> torch.Tensor:
     return data
 
 
+def _frozen(index: Any) -> Any:
+    """The index with a tensor in place of each list, which could change later."""
+    if isinstance(index, tuple):
+        return tuple(_frozen(part) for part in index)
+    return torch.tensor(index, device="cpu") if isinstance(index, list) else index
+
+
 def _plain(value: Any) -> Any:
     return value.data if isinstance(value, Tensor) else value
+
+
+def check_mask(condition: Any) -> None:
+    """Raises TypeError for what is no plain boolean tensor."""
+    if not isinstance(condition, torch.Tensor) or condition.dtype != torch.bool:
+        came = condition.dtype if isinstance(condition, torch.Tensor) else type(condition).__name__
+        raise TypeError(f"where wants a plain boolean tensor, such as x > 0, and got {came}.")
 
 
 def _described(node: Tensor) -> str:
@@ -445,11 +483,18 @@ def _dims(dim: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     if dim is None:
         return tuple(range(ndim))
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
-    if any(not -max(ndim, 1) <= each < max(ndim, 1) for each in dims):
+    if not ndim:  # torch takes 0 and -1 for a single number, too
+        return tuple(from_zero(each, 1) for each in dims)[:0]
+    return tuple(sorted({from_zero(each, ndim) for each in dims}))
+
+
+def from_zero(dim: int, ndim: int) -> int:
+    """The dimension counted from 0. Raises IndexError for one that is not there."""
+    if not -ndim <= dim < ndim:
         raise IndexError(
             f"dim={dim}: the tensor has {ndim} dimension{'s' * (ndim != 1)}, counted from 0, or -1 from the end."
         )
-    return tuple(sorted({each % ndim for each in dims})) if ndim else ()
+    return dim % ndim
 
 
 def _sizes(sizes: tuple) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.autograd import GradcheckError, Tensor, cross_entropy, gradcheck, numerical_gradient
+from dlcourse.autograd import GradcheckError, Tensor, cross_entropy, grad, gradcheck, numerical_gradient
 from dlcourse.autograd.rules import RULES
 
 
@@ -114,6 +114,70 @@ def test_a_corner_is_named():
         gradcheck(lambda x: x.relu().sum(), x, gradients=[torch.zeros(1, dtype=torch.float64)])
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1.0, 1e6])
+@pytest.mark.parametrize("wrong", [0.0, -1.0, 2.0])
+@pytest.mark.parametrize("per_element", [False, True])
+def test_a_fault_is_found_at_every_scale(scale, wrong, per_element):
+    x = doubles(3)
+
+    def function(x):
+        return scale * (x**2).sum()
+
+    gradcheck(function, x, gradients=[scale * 2 * x], per_element=per_element)
+    with pytest.raises(GradcheckError):
+        gradcheck(function, x, gradients=[wrong * scale * 2 * x], per_element=per_element)
+
+
+def test_a_flat_place_is_no_excuse():
+    z = torch.tensor([18.0, 19.0], dtype=torch.float64)
+    with pytest.raises(GradcheckError, match="The gradient is zero"):
+        gradcheck(lambda z: torch.log1p(torch.exp(-z)).sum(), z, gradients=[torch.zeros_like(z)])
+
+
+@pytest.mark.parametrize(
+    ("function", "gradient", "x"),
+    [
+        (lambda x: (x**2).sum(), lambda x: 2 * x, [1e8, -3e8]),
+        (lambda x: (x**2).sum() + 1e9, lambda x: 2 * x, [0.5, -1.5]),
+        (lambda x: (x - x.sum() / 2).sum() + 3, lambda x: 0 * x, [0.5, -1.5]),
+    ],
+)
+def test_rounding_raises_no_false_alarm(function, gradient, x):
+    x = torch.tensor(x, dtype=torch.float64)
+    gradcheck(function, x, gradients=[gradient(x)])
+
+
+def test_a_sharp_bend_is_not_called_a_corner():
+    x = torch.tensor([1e-4, -1e-4], dtype=torch.float64)
+    with pytest.raises(GradcheckError, match="The gradient is 2 times what it should be"):
+        gradcheck(lambda x: 1e4 * (x**2).sum(), x, gradients=[4e4 * x])
+
+
+def test_what_is_right_is_not_blamed():
+    x = doubles(4)
+    wrong = 3 * x**2
+    wrong[2] /= 2
+    with pytest.raises(GradcheckError, match=r"element \(2,\).*1 of 4 compared differ\). The others are right"):
+        gradcheck(cube, x, gradients=[wrong], per_element=True)
+
+
+def test_a_gradient_of_a_gradient():
+    x = leaf(3)
+    assert gradcheck(lambda x: grad((x**3).sum(), x, create_graph=True)[0], x).error < 1e-7
+
+
+def test_a_function_that_forgets_its_input():
+    with pytest.raises(GradcheckError, match="The gradient is zero: is the input used"):
+        gradcheck(lambda w: Tensor(w.data**2), leaf(2))
+
+
+def test_a_function_may_change_what_it_is_given():
+    x = doubles(3)
+    before = x.clone()
+    gradcheck(lambda x: x.mul_(2).sum(), x, gradients=[torch.full_like(x, 2.0)])
+    assert torch.equal(x, before)
+
+
 def test_a_gradient_of_true_zero_passes():
     x = doubles(3)
     assert gradcheck(lambda x: 0 * x.sum() + 5, x, gradients=[torch.zeros(3, dtype=torch.float64)]).error == 0
@@ -161,6 +225,14 @@ def test_the_numerical_gradient_is_torchs():
         (lambda: gradcheck(lambda: 1.0), TypeError, "wanted are Tensors"),
         (lambda: gradcheck(lambda x: x, Tensor(doubles(2))), ValueError, "no input has requires_grad=True"),
         (lambda: gradcheck(lambda x: x.sum(), leaf(0)), ValueError, "nothing to check"),
+        (lambda: gradcheck(lambda x: x[:0], leaf(2)), ValueError, "the result holds no numbers"),
+        (
+            lambda: gradcheck(lambda x: x.data, leaf(2)),
+            TypeError,
+            "the function gave a Tensor, and a Tensor of dlcourse",
+        ),
+        (lambda: gradcheck(lambda x: 3.0, leaf(2)), TypeError, "the function gave a float"),
+        (lambda: numerical_gradient(cube, doubles(2).float()), TypeError, "float64"),
         (lambda: gradcheck(lambda x: x.log().sum(), Tensor([-1.0], requires_grad=True)), ValueError, "gives nan here"),
         (lambda: gradcheck(cube, doubles(2).float(), gradients=[doubles(2)]), TypeError, "float64"),
         (lambda: gradcheck(cube, leaf(2), gradients=[doubles(2)]), TypeError, "plain torch tensors"),

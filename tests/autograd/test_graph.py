@@ -191,6 +191,14 @@ def test_grad_of_something_unused_is_zero():
     assert grad(Value(2.0) * 3, [Value(1.0)]) == (0.0,)
 
 
+def test_grad_of_one_input_of_several_and_of_a_constant():
+    x, y = leaf(2.0), leaf(3.0)
+    assert grad(x * y, x)[0].item() == 3.0
+    assert [g.item() for g in grad(x * y, (node for node in (x, y)))] == [3.0, 2.0]
+    with pytest.raises(ValueError, match="the input 'c' is a constant"):
+        grad(x * 2, [Tensor([1.0], label="c")])
+
+
 def test_the_third_derivative():
     x = leaf(2.0)
     (first,) = grad(x**4, [x], create_graph=True)
@@ -274,8 +282,13 @@ def test_a_graph_that_is_kept():
 
 @pytest.mark.parametrize(
     "change",
-    [lambda x, y: x.data.add_(1), lambda x, y: y.data.mul_(2), lambda x, y: x.data.reshape(-1)[:1].zero_()],
-    ids=["an input", "the result", "a view of an input"],
+    [
+        lambda x, y: x.data.add_(1),
+        lambda x, y: y.data.mul_(2),
+        lambda x, y: x.data.reshape(-1)[:1].zero_(),
+        lambda x, y: setattr(x, "data", x.data + 1),
+    ],
+    ids=["an input", "the result", "a view of an input", "other data"],
 )
 def test_data_changed_in_place_is_noticed(change):
     x = leaf(1.0, 2.0)
@@ -287,6 +300,40 @@ def test_data_changed_in_place_is_noticed(change):
         loss.backward()
     assert x.grad is None
     assert other.grad is None  # nothing moved
+
+
+def test_a_changed_result_that_nothing_used_is_noticed():
+    x = leaf(1.0)
+    y = x.exp()
+    y.data.mul_(2)
+    with pytest.raises(ValueError, match="its result of shape"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, mask: engine.where(mask, x, 0.0),
+        lambda x, mask: x[mask],
+        lambda x, mask: x.reshape(1, 2)[:, mask],
+    ],
+)
+def test_a_changed_mask_or_index_is_noticed(use):
+    x, mask = leaf(1.0, 2.0), torch.tensor([True, True])
+    y = use(x, mask)
+    mask.fill_(False)
+    with pytest.raises(ValueError, match="its mask or index of shape"):
+        y.sum().backward()
+
+
+def test_a_change_between_two_steps_is_noticed():
+    x = leaf(2.0)
+    steps = backward_steps(((x * x) * 3).sum())
+    next(steps)
+    x.data.fill_(100)
+    with pytest.raises(ValueError, match="changed in place"):
+        list(steps)
+    assert x.grad is None
 
 
 def test_data_changed_after_backward_are_fine():
@@ -324,6 +371,14 @@ def test_a_traced_graph_is_a_copy():
     assert graph.nodes[-1].inputs == (2, 3)
     assert (graph.nodes[3].value, graph.nodes[3].grad) == (1.0, 0.0)
     assert [node.requires_grad for node in graph.nodes] == [True, True, True, False, True]
+
+
+def test_a_freed_graph_is_not_traced():
+    x = leaf(2.0)
+    loss = (x * x).sum()
+    loss.backward()
+    with pytest.raises(ValueError, match=r"trace: backward has freed 'sum'\. Trace before it"):
+        trace(loss)
 
 
 def test_a_traced_graph_shows_the_gradients_of_steps():

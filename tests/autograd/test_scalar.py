@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.autograd import Value
+from dlcourse.autograd import Tensor, Value
 from dlcourse.autograd.scalar import RULES
 
 BOTH = (-3.0, -1.0, -0.4, 0.0, 0.7, 1.0, 2.5)
@@ -127,6 +127,9 @@ def test_the_slope_in_the_exponent_of_zero_and_of_a_negative_number():
         (lambda: Value(-2.0) ** 0.5, "pow of -2, 0.5"),
         (lambda: Value(1000.0).exp(), "exp of 1000"),
         (lambda: Value(0.0) ** -1, "pow of 0, -1"),
+        (lambda: Value(1e308) * 10, "mul of 1e\\+308, 10 is no finite number"),
+        (lambda: Value(0.0).sqrt().backward(), "sqrt of 0 has no finite slope"),
+        (lambda: (Value(0.0) ** 0.5).backward(), "pow of 0, 0.5 has no finite slope"),
     ],
 )
 def test_an_operation_without_a_value_says_so(function, words):
@@ -145,11 +148,13 @@ def test_reflected_operators_keep_their_order(number, x):
 
 
 def test_what_is_no_number_is_refused():
-    with pytest.raises(TypeError, match="holds one number"):
-        Value("three")
+    with pytest.raises(TypeError, match="holds one plain number"):
+        Value("3")
+    with pytest.raises(TypeError, match="holds one plain number"):
+        Value(2.0) * Tensor([3.0], requires_grad=True)
     with pytest.raises(TypeError, match="got a Value"):
         Value(Value(1.0))
-    with pytest.raises(TypeError, match="holds one number"):
+    with pytest.raises(TypeError, match="holds one plain number"):
         Value(1.0) * [1.0]
 
 

@@ -170,7 +170,8 @@ CASES = {
     "div": two_by_two(lambda lib, a, b: a / b, right=NOT_ZERO),
     "pow": [
         *two_by_two(lambda lib, a, b: a**b, left=POSITIVE),
-        *[(lambda lib, a, n=n: a**n, (filled, s, VALUES)) for n in (0, 1, 2, 3) for s in ((2, 3), (), (0,))],
+        *[(lambda lib, a, n=n: a**n, (filled, s, VALUES)) for n in (0, 1, 2, 3) for s in ((4, 5), (), (0,))],
+        *[(lambda lib, a, n=n: a**n, (filled, (3,), (0.0,))) for n in (0, 1, 2, 3)],
         *[(lambda lib, a, n=n: a**n, (filled, s, NOT_ZERO)) for n in (-1, -2, -3) for s in ((2, 3), ())],
         *[(lambda lib, a, n=n: a**n, (filled, (2, 3), POSITIVE)) for n in (0.5, 2.5, -0.5, -1.5, 1 / 3)],
         *[(lambda lib, b, n=n: n**b, (filled, (2, 3), VALUES)) for n in (2, 0.5, 3)],
@@ -197,7 +198,7 @@ CASES = {
         *fixed(lambda lib, a, b: a @ b, (0, 3), (3, 2)),
         *fixed(lambda lib, a, b: a @ b, (2, 0), (0, 3)),
     ],
-    "sum": along("sum"),
+    "sum": [*along("sum"), *along("mean")],
     "amax": along("amax"),
     "logsumexp": along("logsumexp"),
     "reshape": [
