@@ -53,12 +53,11 @@ def graph(graph: Any) -> Figure:
         plot.show(plot.graph(g), alt=plot.graph_alt(g))
     """
     nodes = _checked(graph)
+    if len(nodes) > NODES:  # before the layout, which takes a minute for a thousand
+        raise _too_large(f"{len(nodes)} nodes")
     place = layered(_inputs(nodes))
-    if len(nodes) > NODES or max(place.columns) >= COLUMNS:
-        raise ValueError(
-            f"plot.graph got {len(nodes)} nodes in {max(place.columns) + 1} columns, and a picture of more than "
-            f"{NODES} nodes or {COLUMNS} columns cannot be read. Trace a part: an inner result, one example, one layer."
-        )
+    if max(place.columns) >= COLUMNS:
+        raise _too_large(f"{len(nodes)} nodes in {max(place.columns) + 1} columns")
     with_grads = _has_gradients(nodes)
     texts = [_lines(node, with_grads) for node in nodes]
     sheet = _sheet(place, [_size(lines) for lines in texts])
@@ -151,6 +150,13 @@ def _checked(graph: Any) -> list[Any]:
             )
         known.add(node.id)
     return nodes
+
+
+def _too_large(what: str) -> ValueError:
+    return ValueError(
+        f"plot.graph got {what}, and a picture of more than {NODES} nodes or {COLUMNS} columns cannot be read. Trace a "
+        "part: an inner result, one example, one layer."
+    )
 
 
 def _inputs(nodes: Sequence[Any]) -> list[tuple[int, ...]]:

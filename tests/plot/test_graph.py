@@ -1,5 +1,6 @@
 """A graph's picture: places by hand for small graphs, the promises for any graph, errors, and words for it."""
 
+import sys
 from itertools import pairwise
 
 import pytest
@@ -168,6 +169,20 @@ def test_too_much_to_read():
     with pytest.raises(ValueError, match=f"47 nodes.*more than {NODES} nodes"):
         plot.graph(trace(values[0]))
     assert plot.graph_alt(trace(values[0])).startswith("A graph of 47 nodes")
+
+
+def test_a_graph_that_is_too_large_is_not_laid_out_first(monkeypatch):
+    """A chain of a thousand nodes took a minute to refuse."""
+
+    def never(inputs):
+        raise AssertionError("the layout was made")
+
+    monkeypatch.setattr(sys.modules["dlcourse.plot.graph"], "layered", never)  # plot.graph is the function
+    for length in (NODES, 1000):
+        with pytest.raises(ValueError, match=f"plot.graph got {length + 1} nodes, .*more than {NODES} nodes.*a part"):
+            plot.graph(trace(chain(length)))
+    with pytest.raises(AssertionError, match="the layout"):
+        plot.graph(trace(chain(NODES - 1)))
 
 
 @pytest.mark.parametrize("wrong", [None, 3, loss(), Graph(())])

@@ -3,6 +3,7 @@
 import builtins
 import contextlib
 import io
+import itertools
 import json
 import math
 import re
@@ -12,12 +13,15 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dlcourse.autograd import scalar
 from dlcourse.plot.show import Picture
 from dlcourse.widgets.backprop_stepper import guess as guessing
+from dlcourse.widgets.backprop_stepper import words
 from dlcourse.widgets.backprop_stepper.engine import BackpropStepperEngine
 from dlcourse.widgets.backprop_stepper.examples import EXAMPLES
 from dlcourse.widgets.backprop_stepper.expression import DEEPEST, NODES, parse
 from dlcourse.widgets.backprop_stepper.picture import picture
+from dlcourse.widgets.backprop_stepper.walk import walk_numbers
 from dlcourse.widgets.snapshot import pack
 
 MINUS = "\N{MINUS SIGN}"
@@ -186,6 +190,8 @@ def test_any_expression(text, triple):
         ("-" * (DEEPEST + 1) + "a", f"more than {DEEPEST} operations follow each other"),
         (" + ".join(f"a{i}*a{i + 1}" for i in range(14)), f"the graph has more than {NODES} nodes"),
         ("sum(a)", "no function sum"),
+        ("a = 2; a*b", r"numbers are not set in the text but in their own fields, or with numbers=\{'a': 2\}.*«a = 2»"),
+        ("a = 2 * 3; a*b", r"with numbers=\{'a': 6\}"),
     ],
 )
 def test_what_cannot_be_read(text, reason):
@@ -248,6 +254,18 @@ def test_names_of_results():
     assert parse("a").code == ()
 
 
+def test_a_result_finds_a_name_when_the_usual_ones_are_taken():
+    usual = ["result", "outcome", "answer", "found"]
+    for taken, name in [(usual, "result2"), ([*usual, "result2", "result3"], "result4")]:
+        text = "*".join(taken)
+        assert parse(text).name == name
+        stepper = finished(text)
+        assert list(stepper.gradients) == taken
+        assert BackpropStepperEngine.from_share(stepper.share()).snapshot() == stepper.snapshot()
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(stepper.to_code(), {})
+
+
 def test_two_spellings_are_one():
     assert parse("tanh(a*b)").nodes == parse("(a * b).tanh()").nodes
 
@@ -297,6 +315,21 @@ def test_bad_settings_change_nothing(values, reason):
     assert stepper.state() == before
     with pytest.raises(ValueError, match="given twice"):
         BackpropStepperEngine("a * b", expression="a")
+
+
+@pytest.mark.parametrize("name", ["pace", "guessing", "example", "numbers", "expression"])
+def test_a_variable_that_is_called_like_a_setting(name):
+    """Its number goes into numbers=, and the error says so."""
+    said = re.escape(f"There is a variable {name} too: its number is set with numbers={{'{name}': 2}}.")
+    if name != "expression":
+        with pytest.raises(ValueError, match=said):
+            BackpropStepperEngine(f"{name} * b", **{name: 2})
+    stepper = BackpropStepperEngine(f"{name} * b", numbers={name: 7})
+    with pytest.raises(ValueError, match=said):
+        stepper.set(**{name: 2})
+    assert stepper.values["numbers"] == {name: 7.0, "b": -3.0}
+    with pytest.raises(ValueError, match=r"pace=2 is not known: wanted one of 'slow', 'fast'\.$"):
+        BackpropStepperEngine("a * b", pace=2)
 
 
 def test_example_and_expression_agree():
@@ -379,6 +412,35 @@ def test_a_broadcast_bias_gets_the_sum_of_its_copies():
     assert to_b["to"] == "b"
     assert to_b["note"] == "b was broadcast from (2,) to (4, 2): the shares of its copies are summed, back to (2,)."
     assert to_b["matrix"] == [["0.25", "2"]]
+    assert (to_b["rule"], to_b["numbers"]) == ("grad, summed over 4 rows", "(4, 2), summed over 4 rows")
+    said = "backward: add2 hands (4, 2) to matmul1 and (2,) to b, summed over 4 rows."
+    assert stepper.snapshot().header["say"].endswith(said)
+    assert said in stepper.describe()
+    b = next(node for node in stepper.snapshot().header["nodes"] if node["name"] == "b")
+    assert [share["rule"] for share in b["shares"]] == ["grad, summed over 4 rows"]
+
+
+def test_only_the_share_of_a_copied_tensor_is_summed():
+    stepper = BackpropStepperEngine(example="tensors")
+    for step in range(stepper.last + 1):
+        stepper.scrub(step)
+        assert ("summed over" in stepper.snapshot().header["say"]) is (step == stepper.last - 1)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "said"),
+    [
+        ((2,), (4, 2), "summed over 4 rows"),
+        ((1, 2), (4, 2), "summed over 4 rows"),
+        ((4, 1), (4, 3), "summed over 3 columns"),
+        ((), (4, 3), "summed over 12 copies"),
+        ((2,), (5, 4, 2), "summed over 20 copies"),
+        ((1, 2), (1, 2), ""),
+        ((2,), (1, 2), ""),
+    ],
+)
+def test_how_many_copies_are_summed(here, there, said):
+    assert words.summed(here, there) == said
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -446,6 +508,107 @@ def test_no_finite_number(text, numbers, said, at):
     assert set(stepper.gradients) == set(numbers)
 
 
+OVERFLOWS = [
+    ("a * b", {"a": 1e308, "b": 10.0}, "mul of 1e+308, 10 is no finite number."),
+    ("a + a", {"a": 1e308}, "add of 1e+308, 1e+308 is no finite number."),
+    ("a / b", {"a": 1e308, "b": 0.1}, "div of 1e+308, 0.1 is no finite number."),
+    ("tanh(b) * (a * b + 1)", {"a": 1e308, "b": 10.0}, "mul of 1e+308, 10 is no finite number."),
+]
+
+
+@pytest.fixture(params=[False, True], ids=["as the engine is", "an engine that lets inf and nan pass"])
+def lenient(request, monkeypatch):
+    """`Value` may refuse what is not finite, or hand it on: the stepper gives its sentence in either case."""
+    if request.param:
+
+        def apply(op, *operands):
+            inputs = tuple(each if isinstance(each, scalar.Value) else scalar._constant(each) for each in operands)
+            out = scalar.Value(scalar.RULES[op].forward(*[each.data for each in inputs]))
+            out.op, out.inputs = op, inputs
+            return out
+
+        monkeypatch.setattr(scalar, "_apply", apply)
+
+
+@pytest.mark.parametrize(("text", "numbers", "said"), OVERFLOWS)
+def test_a_value_too_large_to_write_down(text, numbers, said, lenient):
+    walk = walk_numbers(parse(text), numbers)
+    assert not walk.complete
+    assert walk.failure[1] == said
+    before = [node.op for node in walk.nodes[: walk.failure[0]]]
+    assert len(walk.forward) == len([op for op in before if op]), "what came before stays"
+    assert walk.backward == ()
+
+
+def test_an_overflow_on_the_way_forward_is_told_from_a_cell(lenient):
+    stepper = finished("h = a ** 102; tanh(a) + h * h", a=1000)
+    assert (stepper.phase, stepper.at) == ("halted", 2)
+    assert "mul of 1e+306, 1e+306 is no finite number" in stepper.snapshot().header["notice"]
+    assert isinstance(picture(stepper), Picture)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "said", "turns"),
+    [
+        ("sqrt(a) * b", {"a": 0.0, "b": 2.0}, "sqrt of 0 has no finite slope.", 1),
+        ("tanh(a ** b)", {"a": -2.0, "b": 2.0}, "pow of -2 and 2 has no finite slope.", 1),
+        ("1e6 * (1 / a)", {"a": 1e-154}, "its gradient, 1e+06, times the slope of div of 1 and 1e-154 is no", 1),
+        (
+            "h = a ** 102; p = h * 100 * b; p + h * 100 * b",
+            {"a": 1000.0, "b": 0.5},
+            "the shares of b add up to no finite number.",
+            3,
+        ),
+    ],
+)
+def test_no_finite_gradient_loses_no_turn_before_it(text, numbers, said, turns, lenient, monkeypatch):
+    for strict in (False, True):
+        if strict:  # an engine that says itself that a share is not finite
+            monkeypatch.setattr(scalar.Value, "pull_back", strictly(scalar.Value.pull_back))
+        stepper = finished(text, **numbers)
+        assert stepper.phase == "halted"
+        assert said in stepper.snapshot().header["notice"].replace(MINUS, "-")
+        assert len(stepper.walk.backward) == turns
+        shown_ = json.dumps(stepper.snapshot().header, ensure_ascii=False)
+        assert not re.search(r"\b(inf|nan)\b", shown_)
+        assert BackpropStepperEngine.from_share(stepper.share()).snapshot() == stepper.snapshot()
+
+
+def strictly(pull_back):
+    def wrapped(self, grad, create_graph):
+        shares = pull_back(self, grad, create_graph)
+        if not all(math.isfinite(share) for _, share in shares):
+            raise ValueError("something of its own")
+        return shares
+
+    return wrapped
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "said"),
+    [
+        ("sqrt(a)", {"a": 0.0}, "result: sqrt of 0 has no finite slope."),
+        ("log(a) * b", {"a": -1.0, "b": 2.0}, "log1: log of -1 is no finite number."),
+        ("h = a / b; h * a", {"a": 1.0, "b": 0.0}, "h: div of 1, 0 is no finite number."),
+    ],
+)
+def test_the_program_of_a_run_that_ends_early_says_so(text, numbers, said):
+    stepper = BackpropStepperEngine(text, **numbers)
+    program = stepper.to_code()
+    assert f"# With these numbers the run ends at {said}" in program
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(program, {})
+    assert printed.getvalue().startswith("The run ends early: ")
+    for name in numbers:
+        program = re.sub(rf"^{name} = Value\(\S+,", f"{name} = Value(1.25,", program, flags=re.MULTILINE)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(program, {})
+    assert len(printed.getvalue().splitlines()) == 1 + len(numbers), "with other numbers it goes on"
+    assert "ends early" not in printed.getvalue()
+
+
 # ---- guesses
 
 
@@ -473,6 +636,11 @@ def test_a_run_of_right_guesses():
     assert stepper.running is False
 
 
+LATE = "(a * b)**2 + a/c", {"a": 2, "b": -3, "c": 4}, 4  # a has a share of 0.25, and mul1 hands it 36
+THREE = "a*b + a*c + a*d", {"a": 2, "b": -3, "c": 5, "d": 4}, 5  # to a: 4, 5, -3
+TWICE = "tanh(a) + a*a", {"a": 1.5}, 2  # mul2 hands 1.5 and 1.5; another path is to come
+
+
 @pytest.mark.parametrize(
     ("text", "numbers", "turns", "guess", "said"),
     [
@@ -489,6 +657,39 @@ def test_a_run_of_right_guesses():
         ("(a * b) ** 2", {"a": 2, "b": -3}, 0, 36, "value of result. Asked is how much the result changes"),
         ("(a * b) ** 2", {"a": 2, "b": -3}, 0, 7, "Not yet. Asked is how much"),
         ("tanh(a * b) / c", {"a": 0.5, "b": 2, "c": 4}, 2, 0.42, "local slope of tanh2 alone"),
+        (*LATE, -2.75, "^That is the local slope of mul1 alone, added to the share that came before. The chain rule"),
+        (*LATE, -3, "^That is the local slope of mul1 alone. The chain rule"),
+        (*LATE, -23.75, "^That is what the other input of mul1 gets, added to the share that came before: you"),
+        (*LATE, -24, "^That is what the other input of mul1 gets: you have used"),
+        (*LATE, -11.75, "^That is the gradient of mul1, handed on as it is, added to the share that came before. It"),
+        (*LATE, -12, "^That is the gradient of mul1, handed on as it is. It still"),
+        (*LATE, 0.25, "^That is one share only. a is used twice"),
+        (*LATE, 9, "^That is the product of the shares. They are added, not multiplied"),
+        (*THREE, 9, "^That is the sum of 2 of the 3 shares. a is used 3 times, and the shares of all its paths are"),
+        (*THREE, 2, "^That is the sum of 2 of the 3 shares"),
+        (*THREE, 1, "^That is the sum of 2 of the 3 shares"),
+        (*THREE, 5, "^That is one share only. a is used 3 times"),
+        ("a+a+a", {"a": 7}, 2, 2, "^That is the sum of 2 of the 3 shares"),
+        ("a+a+a", {"a": 7}, 2, 1, "^That is one share only. a is used 3 times"),
+        ("(a ** 3) ** 2", {"a": 0.5}, 2, -0.021, "^That is what the other input of pow1, the constant 3, would get:"),
+        (*TWICE, 1.5, "^That is one share only. mul2 takes a twice, and both shares are added"),
+        (*TWICE, 2.25, "^That is the product of the shares. They are added"),
+        (*TWICE, -3, "look at the sign"),
+        (*TWICE, 777, "Not yet"),
+        (
+            "sigmoid(a) + tanh(a) + a",
+            {"a": 0.5},
+            3,
+            1.786,
+            "^That is all that has come to a so far. Asked is what tanh2",
+        ),
+        (
+            "sigmoid(a) + tanh(a) + a",
+            {"a": 0.5},
+            3,
+            0.5,
+            "^That is the value of a. Asked is what tanh2 hands back to it",
+        ),
     ],
 )
 def test_what_a_wrong_guess_gives_away(text, numbers, turns, guess, said):
@@ -514,7 +715,142 @@ def test_the_expected_gradient_is_the_one_that_comes(name):
             assert stepper.gradient(asked.to) == pytest.approx(asked.expected)
         else:
             assert "Another path" in asked.text
-            assert asked.expected in [share.amount for share in stepper.shares if share.to == asked.to]
+            handed = [share.amount for share in stepper.turn_back.shares if share.to == asked.to]
+            assert asked.expected == sum(handed)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "asked", "right", "wrong"),
+    [
+        ("tanh(a) + a*a", {"a": 1.5}, "How much does mul2 hand back to a, through both inputs together?", 3.0, 1.5),
+        ("tanh(x) + x*x", {"x": -2}, "How much does mul2 hand back to x, through both inputs together?", -4, -2),
+        ("tanh(a) + (a+a)", {"a": 2}, "How much does add2 hand back to a, through both inputs together?", 2, 1),
+        ("tanh(a) + (a-a)", {"a": 2}, "How much does sub2 hand back to a, through both inputs together?", 0, 1),
+    ],
+)
+def test_an_operation_may_hand_over_two_shares(text, numbers, asked, right, wrong):
+    stepper = asking(text, **numbers)
+    while stepper.question is not None and not stepper.question.text.startswith(asked):
+        stepper.step()
+    assert not stepper.guess(wrong)["right"]
+    assert stepper.guess(right)["right"]
+
+
+@pytest.mark.parametrize(("text", "total"), [("a*a*a", 12), ("a+a", 2), ("a*a", 4), ("a - a", 0), ("a*a + a*a", 8)])
+def test_the_whole_gradient_where_a_node_is_used_twice(text, total):
+    stepper = asking(text, a=2)
+    while stepper.question.text != "d result / d a = ?":
+        stepper.step()
+    assert stepper.question.expected == total
+    assert stepper.guess(total)["right"]
+
+
+def test_how_near_is_near_enough():
+    for guess, truth in [(1.019, 1), (-49.1, -50), (102, 100), (0.104, 0.1), (0.0104, 0.01), (0, 0)]:
+        assert guessing.close(guess, truth)
+    for guess, truth in [(1.03, 1), (0.9, 1), (-47, -50), (104, 100), (0.106, 0.1), (0.011, 0.01), (0, 0.0001)]:
+        assert not guessing.close(guess, truth)
+
+
+SMALL = st.recursive(
+    st.sampled_from(["a", "b", "c", "a", "b", "2"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/"]), inner).map("({0[0]}{0[1]}{0[2]})".format),
+        inner.map("({})**2".format),
+        inner.map("({0}*{0})".format),
+        st.tuples(st.sampled_from(["tanh", "exp", "sigmoid"]), inner).map("{0[0]}({0[1]})".format),
+    ),
+    max_leaves=6,
+)
+
+
+class Claims:
+    """What a diagnosis claims of the number guessed, found without the code that makes the diagnoses: slopes from
+    torch, shares from the run."""
+
+    def __init__(self, stepper):
+        walk, asked = stepper.walk, stepper.question
+        self.turn = stepper.at - stepper.turn - 1
+        self.value, self.whole = walk.values[asked.to].data, asked.text.startswith("d ")
+        if self.turn < 0:
+            self.truth = 1.0
+            return
+        back = walk.backward[self.turn]
+        self.own = [share.amount for share in back.shares if share.to == asked.to]
+        self.before = [s.amount for each in walk.backward[: self.turn] for s in each.shares if s.to == asked.to]
+        self.parts = [*self.before, *self.own] if self.whole else self.own
+        self.truth, self.grad = math.fsum(self.parts), back.grad
+        node = walk.nodes[back.node]
+        leaves = [torch.tensor(walk.values[i].data, dtype=torch.float64, requires_grad=True) for i in node.inputs]
+        operations = {"add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "pow": torch.pow}
+        out = operations.get(node.op, lambda *given: getattr(torch, node.op)(*given) if node.op != "neg" else -given[0])
+        slopes = [slope.item() for slope in torch.autograd.grad(out(*leaves), leaves)]
+        self.slope = sum(slope for slope, i in zip(slopes, node.inputs, strict=True) if i == asked.to)
+        self.others = [slope for slope, i in zip(slopes, node.inputs, strict=True) if i != asked.to]
+
+    def numbers(self, text: str) -> list[float]:
+        """All numbers of which the sentence would be true. A sentence that is not known here is a failure."""
+        added = sum(self.before) if "added to the share" in text else 0.0
+        assert ("added to the share" in text) <= (self.turn >= 0 and self.whole and bool(self.before))
+        if text.startswith("That is the value of"):
+            return [self.value]
+        if text.startswith("That is one share only."):
+            assert len(self.parts) > 1
+            assert ("twice" in text) == (len(self.parts) == 2)
+            return self.parts
+        if found := re.match(r"That is the sum of (\d+) of the (\d+) shares\.", text):
+            some, all_ = map(int, found.groups())
+            assert 1 < some < all_ == len(self.parts)
+            return [math.fsum(some_) for some_ in itertools.combinations(self.parts, some)]
+        if text.startswith("That is the product of the shares."):
+            return [math.prod(self.parts)]
+        if text.startswith("That is all that has come to"):
+            assert not self.whole
+            return [math.fsum([*self.before, *self.own])]
+        if text.startswith("That is the local slope of"):
+            return [self.slope + added]
+        if text == "The size is right; look at the sign again.":
+            return [-self.truth]
+        if text.startswith("That is what the other input of"):
+            return [self.grad * other + added for other in self.others]
+        if text.startswith("That is the gradient of"):
+            return [self.grad + added]
+        raise AssertionError(f"what does this claim? {text}")
+
+    def candidates(self) -> list[float]:
+        """What a learner might have found."""
+        if self.turn < 0:
+            return [self.value, -1.0, 0.0]
+        some = [self.slope, self.grad, *self.others, *(self.grad * other for other in self.others), self.value]
+        some += [*self.parts, *self.own, math.prod(self.parts)]
+        some += [sum(each) for size in (2, 3) for each in itertools.combinations(self.parts, size)]
+        return some + [sum(self.before) + each for each in some] + [-self.truth, self.truth + 1]
+
+
+@given(SMALL, st.tuples(*[st.sampled_from([-3, -2, -1.3, 0.5, 0.7, 2, 3.1, 5]) for _ in "abc"]), st.floats(-40, 40))
+@settings(max_examples=150, deadline=None)
+def test_every_diagnosis_is_true_of_the_number_guessed(text, triple, number):
+    try:
+        used = parse(text).variables
+    except ValueError:
+        return
+    numbers = {name: each for name, each in zip("abc", triple, strict=True) if name in used}
+    stepper = BackpropStepperEngine(text, guessing=True, numbers=numbers)
+    stepper.step(stepper.turn)
+    while (asked := stepper.question) is not None:
+        at, claims = stepper.at, Claims(stepper)
+        assert asked.expected == pytest.approx(claims.truth, rel=1e-9, abs=1e-9)
+        for guess in [*claims.candidates(), round(number, 2), *(trap for trap, _ in asked.traps)]:
+            if not abs(guess) <= guessing.LARGEST:
+                continue
+            right, said = guessing.judge(asked, guess)
+            assert right == guessing.close(guess, asked.expected)
+            if right or said.startswith("Not yet."):
+                continue
+            claimed = claims.numbers(said)
+            assert any(guessing.close(guess, each * (1 + s)) for each in claimed for s in (0, 1e-9, -1e-9)), said
+        stepper.step()
+        assert stepper.at == at + 1
 
 
 def test_a_question_does_not_tell():
@@ -598,6 +934,12 @@ def test_a_share_string_holds_the_verdict(guesses):
         {"guesses": [[4, "x"]]},
         {"told": [5, 1.0]},
         {"told": 3},
+        {"told": [3]},
+        {"told": [4, 5.0, 6.0]},
+        {"told": {"4": 5.0, "5": 6.0}},
+        {"told": ["4", 5.0]},
+        {"guesses": [[]]},
+        {"guesses": [4]},
         {"params": {"expression": "__import__('os')"}},
         {"params": {"numbers": {"zz": 1}}},
         {"params": {"expression": "(" * 200}},
@@ -607,7 +949,7 @@ def test_strange_share_strings(change):
     stepper = asking()
     state = stepper.state() | change
     stepper.state = lambda: state
-    with pytest.raises(ValueError, match=r"\w"):
+    with pytest.raises(ValueError, match="damaged" if {"told", "guesses"} & set(change) else r"\w"):
         BackpropStepperEngine.from_share(stepper.share())
 
 

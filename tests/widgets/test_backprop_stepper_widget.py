@@ -65,6 +65,7 @@ def test_a_view_chooses_an_example(line):
         ("write", {"expression": None}, "wanted an expression"),
         ("assign", {"variable": "a", "value": "x"}, "a='x'"),
         ("assign", {"variable": "zz", "value": 1}, "no variable 'zz'"),
+        ("write", {"expression": "a = 2; a*b"}, "numbers are not set in the text but in their own fields"),
         ("guess", {"number": 1}, "nothing is asked"),
         ("scrub", {"step": 99}, "whole number"),
         ("back", {"n": 0}, "whole number"),
@@ -105,6 +106,27 @@ def test_from_a_cell():
         w.expresion = "x"
     w.reset()
     assert w.engine.at == 0
+
+
+def test_names_that_the_stepper_has_taken():
+    w = BackpropStepper()
+    w.expression = "result*outcome*answer*found"
+    assert w.describe().startswith("Backpropagation through result*outcome*answer*found. ")
+    with pytest.raises(ValueError, match=r"its number is set with numbers=\{'pace': 3\}"):
+        BackpropStepper("pace * time", pace=3)
+    assert BackpropStepper("pace * time", numbers={"pace": 3}).numbers == {"pace": 3.0, "time": -3.0}
+
+
+def test_the_code_of_a_run_that_ends_early():
+    assert "# With these numbers the run ends at result: sqrt of 0 has no" in BackpropStepper("sqrt(a)", a=0).to_code()
+
+
+def test_the_cell_of_chapter_02():
+    hide = ("example", "expression", "numbers", "guessing", "share")
+    w = BackpropStepper(example="tensors", hide=hide)
+    w.scrub(w.engine.last - 1)
+    assert "(2,) to b, summed over 4 rows" in w.describe()
+    assert w.hide == ["speed", *hide]
 
 
 def test_guessing_from_a_cell():

@@ -16,7 +16,7 @@ from dlcourse.widgets.backprop_stepper import frame, words
 from dlcourse.widgets.backprop_stepper import guess as guessing
 from dlcourse.widgets.backprop_stepper.code import program
 from dlcourse.widgets.backprop_stepper.examples import EXAMPLES, ODD, OWN
-from dlcourse.widgets.backprop_stepper.expression import Expression
+from dlcourse.widgets.backprop_stepper.expression import Expression, parse
 from dlcourse.widgets.backprop_stepper.guess import Question
 from dlcourse.widgets.backprop_stepper.params import Formula, Numbers
 from dlcourse.widgets.backprop_stepper.walk import Back, Share, Walk, walk_numbers, walk_tensors
@@ -33,8 +33,9 @@ class BackpropStepperEngine(Engine):
 
     expression: text, such as "(a * b + c).tanh()" or several steps, "h = tanh(w * x); h * h + h", with + - * / **,
     parentheses and exp, log, sqrt, tanh, sigmoid, relu, up to 40 nodes; or example: the name of one in the list.
-    The numbers of its variables by their names, `BackpropStepperEngine("a * b", a=2, b=3)`, or as `numbers={"a": 2}`;
-    a variable without one gets some odd number. guessing: ask for the next gradient before each step back.
+    The numbers of its variables by their names, `BackpropStepperEngine("a * b", a=2, b=3)`, or as `numbers={"a": 2}`,
+    the way for a variable that is called like a setting; a variable without one gets some odd number. guessing: ask for
+    the next gradient before each step back.
 
     Raises ValueError for an expression that cannot be read, an unknown name, or a number out of range.
 
@@ -80,9 +81,30 @@ class BackpropStepperEngine(Engine):
         """Set parameters and numbers, all or none: `set(a=2, guessing=True)`. ValueError changes nothing."""
         numbers = {name: value for name, value in values.items() if name not in self.params}
         values = {name: value for name, value in values.items() if name in self.params}
-        if numbers:
-            values["numbers"] = {**values.get("numbers", {}), **numbers}
+        named = values.get("numbers", {})
+        if numbers and isinstance(named, dict):  # anything else is refused by name
+            values["numbers"] = {**named, **numbers}
         super().set(**values)
+
+    def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A variable may be called like a setting, such as pace: then its number comes in numbers=, which is said."""
+        checked = {}
+        for name, value in values.items():
+            try:
+                checked |= super()._checked({name: value})
+            except ValueError as error:
+                if name not in self._variables(values):
+                    raise
+                way = f"numbers={{{name!r}: {shown(value)}}}"
+                raise ValueError(f"{error} There is a variable {name} too: its number is set with {way}.") from None
+        return checked
+
+    def _variables(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Of the expression that is set now, or else of the present one."""
+        try:
+            return parse(values["expression"], tensors=True).variables
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return self.expression.variables if self.expression else ()
 
     def changed(self, names: frozenset[str]) -> None:
         expression, example = self.values["expression"], self.values["example"]
@@ -315,9 +337,9 @@ class BackpropStepperEngine(Engine):
         return frame.describe(self)
 
     def to_code(self) -> str:
-        """A program on `dlcourse.autograd` that computes the same numbers."""
+        """A program on `dlcourse.autograd` that computes the same numbers. Of a run that ends early, it says where."""
         example = EXAMPLES.get(self.values["example"])
-        return program(self.expression, self.values["numbers"], example)
+        return program(self.expression, self.values["numbers"], example, frame.ending(self))
 
     # ---- to share a run
 
@@ -328,20 +350,23 @@ class BackpropStepperEngine(Engine):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
-        for step, *tries in state["guesses"]:
-            step = _whole("the step of a guess", step, self.turn + 1, self.last)
-            if not tries or len(tries) > MOST_TRIES or self.tensors:
-                raise ValueError("this share string is damaged (its guesses).")
-            self.guesses[step] = tuple(GUESS.check("guess", each) for each in tries)
         at = _whole("at", state["at"], 0, self.last)
-        if state["told"] is not None:
-            step, last = state["told"]
-            step, last = _whole("the step of a verdict", step, self.turn + 1, self.last), GUESS.check("guess", last)
-            self.at = step - 1
-            right, text = guessing.judge(self.question, last) if self.question else (False, "")
-            if self.question is None or at != (step if right else step - 1):
-                raise ValueError("this share string is damaged (its verdict).")
-            self.told = {"right": right, "text": text, "step": step, "guess": last}
+        try:
+            for step, *tries in state["guesses"]:
+                if not tries or len(tries) > MOST_TRIES or self.tensors:
+                    raise ValueError(f"step {step} has {len(tries)} guesses")
+                step = _whole("the step of a guess", step, self.turn + 1, self.last)
+                self.guesses[step] = tuple(GUESS.check("guess", each) for each in tries)
+            if state["told"] is not None:
+                step, last = state["told"]
+                step, last = _whole("the step of a verdict", step, self.turn + 1, self.last), GUESS.check("guess", last)
+                self.at = step - 1
+                right, text = guessing.judge(self.question, last) if self.question else (False, "")
+                if self.question is None or at != (step if right else step - 1):
+                    raise ValueError(f"a verdict on step {step} at step {at}")
+                self.told = {"right": right, "text": text, "step": step, "guess": last}
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"this share string is damaged (its guesses: {error}). Copy all of it again.") from error
         self.at = at
 
 

@@ -6,9 +6,11 @@ the place. Lengths are bounded before and after, because a text may come from a 
 """
 
 import ast
+import itertools
 import keyword
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -129,7 +131,7 @@ class _Reader:
             raise ValueError("the expression has no variable, so there is nothing to differentiate: use a name.")
         root = self.nodes[part.node]
         if not root.label:
-            name = next(name for name in ("result", "outcome", "answer", "found") if name not in self.names)
+            name = next(name for name in _result_names() if name not in self.names)
             self.nodes[part.node] = root._replace(label=name)
             code[-1] = f"{name} = {code[-1]}"
         elif not name:  # the last line only says which of the names is meant
@@ -156,7 +158,10 @@ class _Reader:
 
     def _named(self, name: str, part: _Part, line: ast.Assign) -> _Part:
         """The result carries its name."""
-        if part.node is None or self.nodes[part.node].op is None or self.nodes[part.node].label:
+        if part.node is None:
+            way = f"with numbers={{'{name}': {part.number:.12g}}}"
+            raise self._error(line, f"numbers are not set in the text but in their own fields, or {way}")
+        if self.nodes[part.node].op is None or self.nodes[part.node].label:
             raise self._error(line, f"{name} is only another name; a name is for the result of an operation")
         if name in self.names:  # it appeared as a variable in its own formula
             raise self._error(line, f"{name} is made from itself")
@@ -249,6 +254,11 @@ class _Reader:
         begin = self.starts[piece.lineno - 1] + piece.col_offset
         end = self.starts[(piece.end_lineno or piece.lineno) - 1] + (piece.end_col_offset or piece.col_offset)
         return ValueError(f"{what}. {_marked(self.text, begin, end)}")
+
+
+def _result_names() -> Iterator[str]:
+    yield from ("result", "outcome", "answer", "found")
+    yield from (f"result{number}" for number in itertools.count(2))
 
 
 def _wrapped(part: _Part, at_least: int) -> str:

@@ -74,17 +74,29 @@ def say(stepper: S) -> str:
         return f"{where}, forward: {stepper.names[index]} = {words.shown(stepper.walk.values[index])}."
     if (back := stepper.turn_back) is None:
         return f"{where}, the turn: d {stepper.names[-1]} / d {stepper.names[-1]} = 1."
-    handed = " and ".join(f"{words.shown(share.amount)} to {stepper.names[share.to]}" for share in back.shares)
+    handed = " and ".join(_handed(stepper, share) for share in back.shares)
     return f"{where}, backward: {stepper.names[back.node]} hands {handed or 'nothing on'}."
+
+
+def _handed(stepper: S, share: Share) -> str:
+    """`(2,) to b, summed over 4 rows`"""
+    summed = words.over_copies(stepper.walk, share)
+    return f"{words.shown(share.amount)} to {stepper.names[share.to]}{summed and f', {summed}'}"
 
 
 def notice(stepper: S) -> str | None:
     """Why the run ends here, before its end."""
     if stepper.phase != "halted":
         return None
+    return f"The run ends at {ending(stepper).replace('-', words.MINUS)} Change a number, and it goes on."
+
+
+def ending(stepper: S) -> str | None:
+    """Where the run will end early, and why: "sqrt1: sqrt of 0 has no finite slope."; None if it does not."""
+    if stepper.walk.failure is None:
+        return None
     index, reason = stepper.walk.failure
-    reason = reason.replace("-", words.MINUS)
-    return f"The run ends at {stepper.names[index]}: {reason} Change a number, and it goes on."
+    return f"{stepper.names[index]}: {reason}"
 
 
 def _node(stepper: S, index: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """One run through an expression: all values, then all gradients, as the engine `dlcourse.autograd` gives them.
 
-Nothing is computed here but by that engine. What has no finite result, such as log(-1), ends the run there: what came
-before it stays.
+Values and gradients are computed by that engine alone. What has no finite result, such as log(-1), ends the run there:
+what came before it stays.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from operator import add, mul, neg, pow, sub, truediv
 from typing import Any
 
 from dlcourse.autograd import Tensor, Value, backward_steps, topological_order
+from dlcourse.autograd.scalar import RULES
 from dlcourse.widgets.backprop_stepper.expression import Expression, Node
 
 OPERATIONS = {"add": add, "sub": sub, "mul": mul, "div": truediv, "pow": pow, "neg": neg}
@@ -64,8 +65,9 @@ def walk_numbers(expression: Expression, numbers: Mapping[str, float]) -> Walk:
             try:
                 made = _apply(node.op, [values[source] for source in node.inputs])
                 made.label = node.label
-                if not isfinite(made.data):
-                    raise ValueError(f"{node.op} gives a number too large to write down.")
+                if not isfinite(made.data):  # in the words of the engine, which may let inf and nan pass
+                    of = ", ".join(f"{source.data:g}" for source in made.inputs)
+                    raise ValueError(f"{node.op} of {of} is no finite number.")
                 for source, constant in zip(node.inputs, made.inputs, strict=True):
                     values[source] = constant  # a plain number became a node of the graph
             except ValueError as error:
@@ -133,6 +135,7 @@ def _backward(nodes: tuple[Node, ...], values: list[Any]) -> tuple[tuple[Back, .
     keep = {} if isinstance(root, Value) else {"retain_graph": True}
     turns = [at[id(value)] for value in reversed(topological_order(root)) if value.op is not None]
     steps = backward_steps(root, **keep)
+    sums: dict[int, float] = {len(values) - 1: 1.0}
     for turn in turns:
         try:
             step = next(step for step in steps if step.op is not None)
@@ -144,7 +147,29 @@ def _backward(nodes: tuple[Node, ...], values: list[Any]) -> tuple[tuple[Back, .
             if not all(isfinite(amount) for amount in amounts if isinstance(amount, float)):
                 raise ValueError
         except (ValueError, ArithmeticError):
-            where = " and ".join(f"{value.data:g}" for value in values[turn].inputs)
-            return tuple(done), (turn, f"{nodes[turn].op} of {where} has no finite slope.")
+            return tuple(done), (turn, _no_share(nodes[turn].op, values[turn], sums[turn]))
+        for share in shares:
+            if isinstance(share.amount, float):
+                sums[share.to] = sums.get(share.to, 0.0) + share.amount
+                if not isfinite(sums[share.to]):
+                    name = nodes[share.to].label or f"its input {share.slot + 1}"
+                    return tuple(done), (turn, f"with this, the shares of {name} add up to no finite number.")
         done.append(Back(turn, step.grad, shares))
     return tuple(done), None
+
+
+def _no_share(op: str, value: Value, grad: float) -> str:
+    """Why an operation hands on no finite number: its slope is none, or the product with its gradient."""
+    numbers = [source.data for source in value.inputs]
+    where = f"{op} of {' and '.join(f'{number:g}' for number in numbers)}"
+    try:
+        slopes = [
+            slope(value.data, *numbers)
+            for slope, source in zip(RULES[op].locals, value.inputs, strict=True)
+            if source.requires_grad
+        ]
+    except (ValueError, ArithmeticError):
+        slopes = []
+    if slopes and all(map(isfinite, slopes)):
+        return f"its gradient, {grad:.4g}, times the slope of {where} is no finite number."
+    return f"{where} has no finite slope."

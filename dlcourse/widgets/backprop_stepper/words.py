@@ -1,6 +1,7 @@
 """What the stepper says: names of nodes, numbers, rules as formulas with the numbers put in."""
 
 import re
+from math import prod
 from typing import Any
 
 from dlcourse.autograd import Tensor
@@ -65,14 +66,13 @@ def made(walk: Walk, index: int, named: list[str]) -> str:
 
 def rule(walk: Walk, share: Share, named: list[str]) -> str:
     """What an input gets, as a formula: `grad * (1 - h ** 2)`, with the names of the picture."""
-    return _put_in(_text(walk, share), _letters(walk, share, named) | {"grad": "grad"})
+    return _put_in(_text(walk, share), _letters(walk, share, named) | {"grad": "grad"}) + _then_summed(walk, share)
 
 
 def with_numbers(walk: Walk, share: Share, grad: Any) -> str:
     """The same with the numbers put in: `0.5 * (1 - 0.76 ** 2)`; of tensors, the shapes."""
-    return _put_in(
-        _text(walk, share), _letters(walk, share, [shown(value) for value in walk.values]) | {"grad": shown(grad)}
-    )
+    letters = _letters(walk, share, [shown(value) for value in walk.values])
+    return _put_in(_text(walk, share), letters | {"grad": shown(grad)}) + _then_summed(walk, share)
 
 
 def _text(walk: Walk, share: Share) -> str:
@@ -99,11 +99,32 @@ def bracketed(text: str) -> str:
 
 def broadcast(walk: Walk, share: Share, named: list[str]) -> str:
     """A sentence where an input was copied to many places, so that its share is the sum over the copies."""
-    if not isinstance(share.amount, Tensor) or walk.nodes[share.user].op not in _ELEMENTWISE:
+    if not over_copies(walk, share):
         return ""
     here, there = tuple(walk.values[share.to].shape), tuple(walk.values[share.user].shape)
-    if here == there:
-        return ""
     return (
         f"{named[share.to]} was broadcast from {here} to {there}: the shares of its copies are summed, back to {here}."
     )
+
+
+def over_copies(walk: Walk, share: Share) -> str:
+    """`summed over 4 rows`, where an input was broadcast; else an empty text."""
+    if not isinstance(share.amount, Tensor) or walk.nodes[share.user].op not in _ELEMENTWISE:
+        return ""
+    return summed(tuple(walk.values[share.to].shape), tuple(walk.values[share.user].shape))
+
+
+def summed(here: tuple[int, ...], there: tuple[int, ...]) -> str:
+    """How many copies broadcasting made of each number, from one shape to another."""
+    copies = prod(there) // prod(here)
+    if copies == 1:
+        return ""
+    full = (1,) * (len(there) - len(here)) + here
+    over = [dim for dim, (before, after) in enumerate(zip(full, there, strict=True)) if before != after]
+    kind = {(0,): "rows", (1,): "columns"}.get(tuple(over), "copies") if len(there) == 2 else "copies"
+    return f"summed over {copies} {kind}"
+
+
+def _then_summed(walk: Walk, share: Share) -> str:
+    text = over_copies(walk, share)
+    return text and f", {text}"
