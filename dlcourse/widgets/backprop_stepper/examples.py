@@ -34,7 +34,7 @@ EXAMPLES = {
         "h = relu(x @ A + b); loss = mean((h @ B - y) ** 2)",
         {
             "x": [[1.0, 2.0, -1.0], [0.5, -1.0, 2.0], [-1.0, 1.0, 0.0], [2.0, 0.0, 1.0]],
-            # A and B are weights of the course, (out, in), transposed already: two nodes less, and no wider than a page
+            # A and B are weights of the course, (out, in), transposed already: two nodes and a column less
             "A": [[0.5, -1.0], [1.0, 0.5], [-0.5, 1.0]],
             "b": [0.5, -0.5],  # broadcast to four rows, so its gradient is summed over them
             "B": [[1.0], [-2.0]],
