@@ -7,10 +7,12 @@ from dlcourse_browser import axe, pixels
 from playwright.sync_api import expect
 
 MADE = "from dlcourse.widgets import Playground\nw = Playground(optimizer='adam')\nw"
-BUSY = """import time
-end = time.monotonic() + 3
-while time.monotonic() < end:
+STOP = "playground-stop"
+BUSY = f"""import pathlib, time
+give_up = time.monotonic() + 30
+while not pathlib.Path({STOP!r}).exists() and time.monotonic() < give_up:
     sum(range(1000))
+end = time.monotonic()
 """
 LOOK = """import hashlib
 hashlib.sha256(b"".join(w.engine.snapshot().arrays[k].tobytes() for k in ("field", "weights"))).hexdigest()"""
@@ -18,7 +20,7 @@ hashlib.sha256(b"".join(w.engine.snapshot().arrays[k].tobytes() for k in ("field
 
 @pytest.fixture(scope="module")
 def shared(library):
-    """One notebook for the whole file: cell 0 shows the playground, cell 1 is busy for three seconds."""
+    """One notebook for the whole file: cell 0 shows the playground, cell 1 is busy until a file is there."""
     book = library.open([MADE, BUSY])
     book.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     return book
@@ -181,21 +183,26 @@ def test_the_slider_reaches_the_kernel_while_another_cell_runs(book, root):
     book.eval_in_kernel(
         "heard = []; w.observe(lambda change: heard.append((time.monotonic(), change.new)), 'lr'); import time"
     )
+    stop = book.lab.home / "dlcourse-work" / STOP
+    stop.unlink(missing_ok=True)
     book.run_async(1)
     book.page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
     )
-    root.scroll_into_view_if_needed()
-    slider = root.get_by_label("Learning rate")
-    slider.focus()
-    for _ in range(6):
-        book.page.keyboard.press("ArrowRight")
-    value = float(slider.get_attribute("aria-valuetext"))
-    play(root)
-    wait_for_frames(book, root, 5)  # it even trains meanwhile
-    pause(root)
-    busy = "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.executionState"
-    assert book.page.evaluate(busy) == "running"
+    try:
+        root.scroll_into_view_if_needed()
+        slider = root.get_by_label("Learning rate")
+        slider.focus()
+        for _ in range(6):
+            book.page.keyboard.press("ArrowRight")
+        value = float(slider.get_attribute("aria-valuetext"))
+        play(root)
+        wait_for_frames(book, root, 5)  # it even trains meanwhile
+        pause(root)
+        busy = "() => window.jupyterapp.shell.currentWidget.content.widgets[1].model.executionState"
+        assert book.page.evaluate(busy) == "running"
+    finally:
+        stop.touch()
     came, cell_ended = eval(book.eval_in_kernel("(heard, end)"))  # waits for the cell to end
     assert came[-1][1] == value
     assert all(at < cell_ended for at, _ in came)
