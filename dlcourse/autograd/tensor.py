@@ -458,7 +458,9 @@ def _frozen(index: Any) -> Any:
     """The index with a tensor in place of each list, which could change later."""
     if isinstance(index, tuple):
         return tuple(_frozen(part) for part in index)
-    return torch.tensor(index, device="cpu") if isinstance(index, list) else index
+    if not isinstance(index, list):
+        return index
+    return torch.tensor(index, dtype=None if index else torch.long, device="cpu")  # torch takes [] for floats
 
 
 def _plain(value: Any) -> Any:

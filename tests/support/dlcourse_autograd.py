@@ -230,6 +230,8 @@ CASES = {
         *fixed(lambda lib, a: elements(a, labels(0, 1, 1), labels(2, 0, 0)), (2, 3)),
         *fixed(lambda lib, a: elements(a, slice(None), labels(1, 1)), (2, 3, 4)),
         *fixed(lambda lib, a: a[[0, 1, 1]], (2, 3)),
+        *fixed(lambda lib, a: a[[]], (2, 3)),
+        *fixed(lambda lib, a: a[:, [True, False, True]], (2, 3)),
         *fixed(lambda lib, a: elements(a, labels(1, 0, 1).bool()), (3, 2)),
         *fixed(lambda lib, a: elements(a, labels()[:0].long()), (3, 2)),
     ],
