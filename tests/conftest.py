@@ -22,7 +22,10 @@ from jaxtyping import install_import_hook
 # Before the first import of these rooms: every call in the tests is checked against its annotated shapes.
 CHECKED = [
     "dlcourse.nn",
+    "dlcourse.optim",
+    "dlcourse.hooks",
     "dlcourse.models",
+    "dlcourse.training",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

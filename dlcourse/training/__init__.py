@@ -1,0 +1,1 @@
+"""Training: the loop, what it measures, what it keeps, and what is wrong with it."""
