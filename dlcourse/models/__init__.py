@@ -1,7 +1,7 @@
-"""Networks: the perceptron, the logistic neuron, and a network of two layers."""
+"""Networks: the perceptron, the logistic neuron, and the multilayer perceptron."""
 
 from dlcourse.models.logistic import LogisticStep, logistic, logistic_steps
-from dlcourse.models.mlp import two_layer
+from dlcourse.models.mlp import mlp, two_layer
 from dlcourse.models.perceptron import PerceptronStep, perceptron, perceptron_steps
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "PerceptronStep",
     "logistic",
     "logistic_steps",
+    "mlp",
     "perceptron",
     "perceptron_steps",
     "two_layer",
