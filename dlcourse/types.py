@@ -29,4 +29,5 @@ DIMENSIONS: dict[str, str] = {
     "test": "examples held back, to measure with",
     "layers": "layers of a network, first to last",
     "parameters": "all numbers that training may change, in one row",
+    "bins": "intervals that numbers are sorted into",
 }
