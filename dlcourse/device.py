@@ -109,3 +109,24 @@ def use_threads(n: int | None = None) -> int:
         raise ValueError(f"use_threads({n}): torch needs at least one thread; leave n out to use every core allowed.")
     torch.set_num_threads(n)
     return n
+
+
+def random_state(device: "torch.device") -> "torch.Tensor":
+    """Where torch's global stream of random numbers on a device stands."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_rng_state(device)
+    return torch.mps.get_rng_state() if device.type == "mps" else torch.get_rng_state()
+
+
+def set_random_state(device: "torch.device", state: "torch.Tensor") -> None:
+    """Put that stream where it stood when `state` was taken."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state, device)
+    elif device.type == "mps":
+        torch.mps.set_rng_state(state)
+    else:
+        torch.set_rng_state(state)

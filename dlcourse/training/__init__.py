@@ -1,1 +1,34 @@
-"""Training: the loop, what it measures, what it keeps, and what is wrong with it."""
+"""Training: the loop, what it measures, what it keeps, and what is wrong with it.
+
+for step in train_steps(model, batches, loss, optimizer, epochs=10): ...      the loop
+history = train(model, batches, loss, optimizer, epochs=10, validation=(x, y), checkpoint="run.pt")
+"""
+
+from dlcourse.training.history import History, TrainStep
+from dlcourse.training.interrupt import Interrupted
+from dlcourse.training.loop import Diverged, train, train_steps
+from dlcourse.training.metrics import (
+    Calibration,
+    Evaluation,
+    accuracy,
+    calibration,
+    confusion,
+    evaluate,
+    evaluating,
+)
+
+__all__ = [
+    "Calibration",
+    "Diverged",
+    "Evaluation",
+    "History",
+    "Interrupted",
+    "TrainStep",
+    "accuracy",
+    "calibration",
+    "confusion",
+    "evaluate",
+    "evaluating",
+    "train",
+    "train_steps",
+]

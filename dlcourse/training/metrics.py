@@ -68,7 +68,7 @@ def calibration(
 
     Errors as `accuracy`, and ValueError for fewer than one bin.
 
-    A golden example: logits log 1 and log 4 are a confidence of 4/5; one of two such answers is right, so the gap is 0.3.
+    A golden example: logits log 1 and log 4 are a confidence of 4/5; one of two such answers is right: a gap of 0.3.
 
     >>> found = calibration(torch.tensor([[1.0, 4.0], [4.0, 1.0]]).log(), torch.tensor([1, 1]), bins=2)
     >>> found.count.tolist(), found.accuracy.tolist(), round(found.error, 4)

@@ -1,0 +1,247 @@
+"""The training loop, and what makes it one that can be trusted.
+
+    for every pass over the batches, and every batch (x, y) in it:
+        gradients of  loss(model(x), y)        parameters <- the optimizer's update
+
+`train_steps` is that loop. `train` drives it: it measures the model after each pass on examples held back, keeps the
+best weights, stops when they get no better, and saves everything to a file, so that a run that was interrupted goes on
+as if it had never stopped, to the last bit.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import torch
+
+from dlcourse.optim.clip import clip_grad_norm_, gradient_norm
+from dlcourse.training.bar import bar
+from dlcourse.training.history import History, TrainStep
+from dlcourse.training.interrupt import held_back
+from dlcourse.training.run import Run
+from dlcourse.types import Shaped, Tensor
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+Schedule = Callable[[int], float]
+
+
+class Diverged(FloatingPointError):
+    """A loss or gradient came that is no finite number. The update was not made, so the weights are as before it."""
+
+    def __init__(self, message: str, step: TrainStep):
+        super().__init__(message)
+        self.step = step  # the update that was not made
+        self.history: History | None = None  # all updates before it, when `train` was running
+
+
+def train_steps(
+    model: torch.nn.Module,
+    batches: Iterable,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    *,
+    epochs: int = 1,
+    schedule: Schedule | None = None,
+    clip: float | None = None,
+    first: int = 0,
+) -> Iterator[TrainStep]:
+    """Train in place, a step for each update: `loss(model(x), y)` for each (x, y) of `batches`, `epochs` times over.
+
+    batches: `data.batches(...)`, a list, or whatever else can be gone through again; they live where the model lives.
+    schedule: `schedule(index)` is a factor on the learning rate of each group of the optimizer. The rates themselves
+    are put back at the end. clip: the longest gradient (norm over all parameters) that is let through; a longer one is
+    scaled down. first: the index of the first update, for a run that goes on. A model in eval mode is put into train
+    mode before an update, and stays in it.
+
+    Raises Diverged, a FloatingPointError, in place of an update from a loss or gradient that is not finite; ValueError
+    or TypeError for batches that hold nothing or cannot be repeated, an optimizer of another model's parameters, and a
+    schedule that gives no finite factor.
+    """
+    check(model, batches, optimizer, epochs, clip)
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    rates = [group["lr"] for group in optimizer.param_groups]
+    index = first
+    try:
+        for epoch in range(epochs):
+            for x, y in _at_least_one(batches, epoch):
+                if not model.training:
+                    model.train()
+                if schedule is not None:
+                    _set_rates(optimizer, rates, schedule, index)
+                optimizer.zero_grad()
+                with _Telling(x, y):
+                    value = loss(model(x), y)
+                    value.backward()
+                norm = gradient_norm(parameters) if clip is None else clip_grad_norm_(parameters, clip)
+                step = TrainStep(index, epoch, value.item(), float(optimizer.param_groups[0]["lr"]), norm.item())
+                if not math.isfinite(step.loss + step.gradient_norm):
+                    raise Diverged(_what_to_try(step, x), step)
+                optimizer.step()
+                del value  # the last hold on the graph; the step may be looked at for long
+                yield step
+                index += 1
+    finally:
+        if schedule is not None:
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
+
+
+def train(
+    model: torch.nn.Module,
+    batches: Iterable,
+    loss: Loss,
+    optimizer: torch.optim.Optimizer,
+    *,
+    epochs: int,
+    validation: tuple[Shaped[Tensor, "batch ..."], Shaped[Tensor, "batch ..."]] | None = None,
+    schedule: Schedule | None = None,
+    clip: float | None = None,
+    patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+) -> History:
+    """Run `train_steps` to its end, in place; the model comes out in eval mode, ready to be used.
+
+    validation: examples (x, y) on which the model is measured after each pass. The model then ends with the weights of
+    the pass with the lowest loss there, and with `patience` the run stops after that many passes without a lower one.
+    checkpoint: a file in which the run is saved after each pass, and by Ctrl-C. If it exists already, the run goes on
+    from there: rebuild model, optimizer and batches as they were, call `train` again, and the result is the same to the
+    last bit as that of a run that was never interrupted (on the same machine and versions). A file of another model,
+    other batches or other options is refused; `epochs` may have grown; the loss, the schedule and the examples
+    themselves are not compared. A finished run is read from its file and not run again.
+    progress: a bar on stdout once it takes long, and a line when a run goes on from a file.
+
+    Ctrl-C is held back until the update is done and saved; it then raises Interrupted, a KeyboardInterrupt. A second
+    one acts at once. After any error the model keeps the weights of the last update, and what is in the file stays whole.
+    Interrupted and Diverged (see `train_steps`) carry the run so far as `.history`. Errors otherwise as `train_steps`,
+    and ValueError for `patience` without validation and for a checkpoint that is damaged or of another run.
+    """
+    check(model, batches, optimizer, epochs, clip)
+    _check_more(batches, validation, patience, checkpoint)
+    run = Run(model, optimizer, batches, clip=clip, patience=patience, validation=validation)
+    path = None if checkpoint is None else Path(checkpoint)
+    if path is not None:
+        run.begin_or_resume(path, epochs, tell=print if progress else None)
+    total = epochs * len(batches) if hasattr(batches, "__len__") else None
+    try:
+        with held_back() as asked, bar(total, done=len(run.steps), shown=progress) as tell:
+            while run.epoch < epochs and not run.is_out_of_patience:
+                if (rest := run.rest_of_pass(batches)) is None:
+                    steps = iter(())
+                else:
+                    options = {"schedule": schedule, "clip": clip, "first": len(run.steps)}
+                    steps = train_steps(model, rest, loss, optimizer, **options)
+                for step in steps:
+                    run.note(step)
+                    tell(f"epoch {run.epoch + 1}/{epochs}, loss {step.loss:.3g}")
+                    if asked():
+                        raise run.interrupted(path)
+                run.end_pass(loss)
+                if path is not None:
+                    run.save(path)
+                if asked():
+                    raise run.interrupted(path)
+    except Diverged as fault:
+        fault.history = run.history("diverged")
+        raise
+    finally:
+        model.eval()
+    run.use_best_weights()
+    return run.history("patience" if run.epoch < epochs else "epochs")
+
+
+def check(
+    model: torch.nn.Module, batches: Iterable, optimizer: torch.optim.Optimizer, epochs: int, clip: float | None
+) -> None:
+    """Raise what `train_steps` promises about its arguments, before anything is changed."""
+    if isinstance(batches, Tensor) or (
+        isinstance(batches, (tuple, list)) and any(isinstance(b, Tensor) for b in batches)
+    ):
+        raise TypeError("batches holds bare tensors; wanted pairs (x, y). Make them: data.batches(x, y, size=32).")
+    if epochs < 1:
+        raise ValueError(f"epochs={epochs}: wanted at least one pass over the batches.")
+    if epochs > 1 and isinstance(batches, Iterator):
+        raise ValueError(_ONCE.format(kind=type(batches).__name__, why=f"epochs={epochs} needs {epochs} passes"))
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip={clip}: wanted a number above 0, the longest gradient to let through, or None.")
+    own = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    if not any(id(parameter) in own for group in optimizer.param_groups for parameter in group["params"]):
+        raise ValueError(
+            "The optimizer holds none of this model's parameters that need a gradient, so training would change "
+            "nothing. Make the optimizer after the model, from model.parameters()."
+        )
+
+
+_ONCE = (
+    "batches is a {kind}, which can be gone through only once, but {why}. Give data.batches(x, y, size=32), or a list."
+)
+
+
+def _check_more(
+    batches: Iterable, validation: tuple[Tensor, Tensor] | None, patience: int | None, checkpoint: str | Path | None
+) -> None:
+    """Raise what `train` promises beyond that."""
+    if checkpoint is not None and isinstance(batches, Iterator):
+        raise ValueError(_ONCE.format(kind=type(batches).__name__, why="a run that goes on repeats a pass"))
+    if validation is not None and (
+        len(validation) != 2 or len(validation[0]) != len(validation[1]) or not len(validation[0])
+    ):
+        raise ValueError("validation: wanted a pair (x, y) of equal length, with at least one example.")
+    if patience is not None and (patience < 1 or validation is None):
+        raise ValueError(f"patience={patience}: wanted 1 or more passes, and validation=(x, y) to measure them by.")
+
+
+def _at_least_one(batches: Iterable, epoch: int) -> Iterator:
+    """One pass over the batches; ValueError when it holds none."""
+    empty = True
+    for pair in batches:
+        empty = False
+        yield pair
+    if empty:
+        raise ValueError(
+            f"batches held nothing in epoch {epoch} (counted from 0). "
+            + ("Give at least one (x, y)." if epoch == 0 else "Give what can be gone through again, such as a list.")
+        )
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float], schedule: Schedule, index: int) -> None:
+    factor = schedule(index)
+    if not (math.isfinite(factor) and factor >= 0):
+        raise ValueError(f"schedule({index}) is {factor}; wanted a finite factor on the learning rate, 0 or more.")
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+
+
+class _Telling:
+    """Adds to an error of the model or the loss what they were given: most such errors are wrong shapes or types."""
+
+    def __init__(self, x: Tensor, y: Tensor):
+        self.given = x, y
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type | None, fault: BaseException | None, traceback: object) -> None:
+        if isinstance(fault, Exception):
+            x, y = (
+                f"{tuple(t.shape)} of {t.dtype} on {t.device}" if isinstance(t, Tensor) else type(t).__name__
+                for t in self.given
+            )
+            fault.add_note(
+                f"The batch: x {x}, y {y}. A loss gives one number. For cross-entropy y holds class numbers, integers "
+                "of shape (batch,): y.long(). For a regression y has the shape of the model's output."
+            )
+
+
+def _what_to_try(step: TrainStep, x: Tensor) -> str:
+    if isinstance(x, Tensor) and not torch.isfinite(x).all():
+        advice = "The batch itself holds nan or infinite numbers: look at the data, and at what was divided by 0."
+    else:
+        advice = (
+            "Try a learning rate ten times smaller, a warm-up or clip=1.0; if it happens in the first updates "
+            "whatever the rate, look in the loss for the log of 0, a root of 0 or a division by 0."
+        )
+    return (
+        f"Update {step.index} was not made: its batch has loss {step.loss:g} and gradient norm {step.gradient_norm:g} "
+        f"(learning rate {step.lr:g}). The weights are as they were before it. {advice}"
+    )

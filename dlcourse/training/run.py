@@ -1,0 +1,187 @@
+"""A run of training between two updates: all that it is, how it is saved, and how it goes on from a file."""
+
+import copy
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dlcourse.training import checkpoint
+from dlcourse.training.history import History, TrainStep, best_of
+from dlcourse.training.interrupt import Interrupted
+from dlcourse.training.metrics import Evaluation, evaluate
+from dlcourse.training.streams import Streams
+from dlcourse.types import Tensor
+
+
+class Run:
+    """What `train` does between the updates."""
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        optimizer: torch.optim.Optimizer,
+        batches: Iterable,
+        *,
+        clip: float | None,
+        patience: int | None,
+        validation: tuple[Tensor, Tensor] | None,
+    ):
+        self.model, self.optimizer, self.patience, self.validation = model, optimizer, patience, validation
+        self.rates = [group["lr"] for group in optimizer.param_groups]  # a schedule changes them on the way
+        self.streams = Streams(model, batches)
+        self.settings = _settings(self.streams, optimizer, batches, clip, patience, validation)
+        self.steps: list[TrainStep] = []
+        self.evaluations: list[Evaluation] = []
+        self.best_weights: dict[str, Any] | None = None
+        self.epoch, self.batch = 0, 0  # passes finished, and batches done of the next one
+        self.begun = self.streams.states()  # where the streams stood when this pass began
+        self.resumed = False
+
+    # ---- the way through a pass
+
+    def rest_of_pass(self, batches: Iterable) -> Iterator | None:
+        """The batches of this pass that are not done yet; None when a run was interrupted after the last one.
+
+        A run that goes on draws the same order again, from where the streams stood when the pass began.
+        """
+        if not self.resumed:
+            self.begun = self.streams.states()
+            return iter(batches)
+        self.resumed = False
+        now = self.streams.states()
+        self.streams.restore(self.begun)
+        rest = iter(batches)
+        deque(islice(rest, self.batch), maxlen=0)
+        self.streams.restore(now)
+        following = list(islice(rest, 1))
+        return chain(following, rest) if following else None
+
+    def note(self, step: TrainStep) -> None:
+        self.steps.append(TrainStep(step.index, self.epoch, step.loss, step.lr, step.gradient_norm))
+        self.batch += 1
+
+    def end_pass(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+        """Measure the model, and keep its weights if they are the best so far."""
+        if self.validation is not None:
+            x, y = self.validation
+            self.evaluations.append(evaluate(self.model, x, y, loss, index=len(self.steps), epoch=self.epoch))
+            if best_of(self.evaluations) is self.evaluations[-1]:
+                self.best_weights = copy.deepcopy(self.model.state_dict())
+        self.epoch, self.batch = self.epoch + 1, 0
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        best = best_of(self.evaluations)
+        since = len(self.evaluations) if best is None else self.evaluations[-1].epoch - best.epoch
+        return self.patience is not None and since >= self.patience
+
+    def use_best_weights(self) -> None:
+        if self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+
+    def history(self, stopped: str) -> History:
+        return History(tuple(self.steps), tuple(self.evaluations), best_of(self.evaluations), stopped)
+
+    # ---- the file
+
+    def begin_or_resume(self, path: Path, epochs: int, *, tell: Callable[[str], None] | None) -> None:
+        """Go on from the file if it is there. Else write it: better to learn now that the path is wrong than later."""
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.save(path)
+            return
+        self._load(path, epochs)
+        if tell is not None:
+            finished = self.epoch >= epochs or self.is_out_of_patience
+            tell(
+                f"{path} holds this run, finished after {len(self.steps)} updates. Delete it to train from the start."
+                if finished
+                else f"Going on from {path}, after update {len(self.steps)} in epoch {self.epoch + 1} of {epochs}."
+            )
+
+    def save(self, path: Path) -> None:
+        optimizer = self.optimizer.state_dict()
+        for group, rate in zip(optimizer["param_groups"], self.rates, strict=True):
+            group["lr"] = rate
+        rows = [(step.epoch, step.loss, step.lr, step.gradient_norm) for step in self.steps]
+        content = {
+            "model": self.model.state_dict(),
+            "optimizer": optimizer,
+            "best": self.best_weights,
+            "epoch": self.epoch,
+            "batch": self.batch,
+            "begun": self.begun,
+            "now": self.streams.states(),
+            "steps": torch.tensor(rows, dtype=torch.float64, device="cpu").reshape(-1, 4),
+            "evaluations": [(e.index, e.epoch, e.loss, e.accuracy) for e in self.evaluations],
+            "settings": self.settings,
+        }
+        checkpoint.save(path, content)
+
+    def _load(self, path: Path, epochs: int) -> None:
+        """Become the run in the file; nothing is changed before everything is known to fit."""
+        content = checkpoint.load(path)
+        ways_out = "Make it as it was, or move or delete the file to begin from the start, or give another path."
+        if other := _differences(content["settings"], self.settings) or _other_model(content["model"], self.model):
+            raise ValueError(f"{path} holds a run with {other}. {ways_out}")
+        if epochs < content["epoch"]:
+            raise ValueError(f"{path} holds a run of {content['epoch']} epochs already, more than epochs={epochs}.")
+        self.model.load_state_dict(content["model"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.best_weights = content["best"]
+        self.epoch, self.batch, self.begun = content["epoch"], content["batch"], content["begun"]
+        self.streams.restore(content["now"])
+        self.steps = [TrainStep(i, int(epoch), *row) for i, (epoch, *row) in enumerate(content["steps"].tolist())]
+        self.evaluations = [Evaluation(*row) for row in content["evaluations"]]
+        self.resumed = True
+
+    def interrupted(self, path: Path | None) -> Interrupted:
+        """Save, and make the error that says where the run stopped and how it goes on."""
+        where = f"after update {len(self.steps)}, in epoch {self.epoch + 1}"
+        if path is None:
+            kept = "The model keeps what it has learned. To be able to go on, give train a checkpoint=path."
+        else:
+            self.save(path)
+            kept = f"All is saved in {path}: run the same lines again to go on, with the same results."
+        return Interrupted(f"Stopped by Ctrl-C {where}. {kept}", self.history("interrupt"))
+
+
+def _settings(
+    streams: Streams,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable,
+    clip: float | None,
+    patience: int | None,
+    validation: tuple[Tensor, Tensor] | None,
+) -> dict[str, str]:
+    """All that decides the result and can be compared, as text."""
+    settings = {"optimizer": type(optimizer).__name__}
+    for number, group in enumerate(optimizer.param_groups):
+        of = f" of group {number}" * bool(number)
+        settings |= {key + of: repr(value) for key, value in group.items() if key != "params"}
+        settings |= {f"parameters{of}": str([tuple(parameter.shape) for parameter in group["params"]])}
+    length = f"{len(batches)} a pass" if hasattr(batches, "__len__") else "of unknown number"
+    return settings | {
+        "batches": f"{type(batches).__name__}, {length}, size {getattr(batches, 'size', None)}",
+        "clip": repr(clip),
+        "patience": repr(patience),
+        "validation": "none" if validation is None else f"{len(validation[0])} examples",
+        "random streams": f"{len(streams.generators)} beside {', '.join(device.type for device in streams.devices)}",
+    }
+
+
+def _differences(saved: dict[str, str], here: dict[str, str]) -> str:
+    """In words, what was otherwise in the saved run; empty when nothing was."""
+    names = [name for name in {**saved, **here} if saved.get(name) != here.get(name)]
+    return "; ".join(f"{name} {saved.get(name, 'unset')}, here it is {here.get(name, 'unset')}" for name in names[:3])
+
+
+def _other_model(saved: dict[str, Any], model: torch.nn.Module) -> str:
+    def shapes(state: dict[str, Any]) -> dict[str, str]:
+        return {name: str(tuple(getattr(value, "shape", ()))) for name, value in state.items()}
+
+    return _differences(shapes(saved), shapes(model.state_dict()))
