@@ -1,7 +1,9 @@
 """Training: the loop, what it measures, what it keeps, and what is wrong with it.
 
-for step in train_steps(model, batches, loss, optimizer, epochs=10): ...      the loop
-history = train(model, batches, loss, optimizer, epochs=10, validation=(x, y), checkpoint="run.pt")
+    for step in train_steps(model, batches, loss, optimizer, epochs=10): ...
+    history = train(model, batches, loss, optimizer, epochs=10, validation=(x, y), checkpoint="run.pt")
+
+Read `loop.py` first; `run.py` is how a run is saved and goes on.
 """
 
 from dlcourse.training.history import History, TrainStep

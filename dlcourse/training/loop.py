@@ -112,7 +112,7 @@ def train(
     progress: a bar on stdout once it takes long, and a line when a run goes on from a file.
 
     Ctrl-C is held back until the update is done and saved; it then raises Interrupted, a KeyboardInterrupt. A second
-    one acts at once. After any error the model keeps the weights of the last update, and what is in the file stays whole.
+    one acts at once. After any error the model keeps the weights of the last update, and what the file holds is whole.
     Interrupted and Diverged (see `train_steps`) carry the run so far as `.history`. Errors otherwise as `train_steps`,
     and ValueError for `patience` without validation and for a checkpoint that is damaged or of another run.
     """
