@@ -52,8 +52,8 @@ def mlp(
     For each hidden layer Linear, norm if there is one, activation, Dropout if `dropout` (a probability) is above 0; at
     the end a Linear alone. `activation` and `norm` are classes of modules, such as nn.Tanh and nn.BatchNorm (any
     function does that makes a module, of a size for `norm`); `init` draws the weights, see `nn.Linear`. Weights and
-    masks come from `generator`, on whose device the model is made. Raises ValueError for fewer than two sizes, for one
-    below 1, and unless `dropout` is in [0, 1].
+    masks come from `generator`, on whose device the model is made. Raises ValueError for fewer than two sizes and for
+    one below 1; nn.Dropout refuses what is no probability.
 
     >>> mlp((64, 32, 10), norm=nn.LayerNorm, generator=torch.Generator().manual_seed(0))
     Sequential(

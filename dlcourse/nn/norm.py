@@ -88,9 +88,9 @@ def layer_norm(
     """
     if not x.ndim or x.shape[-1] != len(weight):
         raise ValueError(f"layer_norm got x {tuple(x.shape)}; wanted {len(weight)} features in its last dimension.")
-    mean = x.mean(-1, keepdim=True)
-    var = x.var(-1, correction=0, keepdim=True)
-    return (x - mean) / torch.sqrt(var + eps) * weight + bias
+    centred = x - x.mean(-1, keepdim=True)
+    var = centred.square().mean(-1, keepdim=True)
+    return centred / torch.sqrt(var + eps) * weight + bias
 
 
 def layer_norm_definition(

@@ -23,7 +23,7 @@ from dlcourse.types import Float, Tensor
 class Normalize(nn.Module):
     """(x - mean) / std, one pair for each feature of a table or each channel of images; buffers `mean` and `std`.
 
-    Raises ValueError unless both are rows of one length and every std is above 0, and for x of other channels.
+    Raises ValueError unless both are rows of one length, finite, and every std above 0; and for x of other channels.
 
     >>> Normalize([0.5], [0.25])(torch.tensor([[1.0], [0.5]]))
     tensor([[2.],
@@ -35,10 +35,15 @@ class Normalize(nn.Module):
     ):
         super().__init__()
         mean, std = _row(mean), _row(std)
-        if mean.ndim != 1 or mean.shape != std.shape or not len(mean) or not (std > 0).all():
+        if mean.ndim != 1 or mean.shape != std.shape or not len(mean):
             raise ValueError(
                 f"Normalize got mean {tuple(mean.shape)} and std {tuple(std.shape)}; wanted two rows of one length, a "
-                "number for each channel, and every std above 0. Normalize.of(x) measures both."
+                "number for each channel. Normalize.of(x) measures both."
+            )
+        if not (mean.isfinite().all() and std.isfinite().all() and (std > 0).all()):
+            raise ValueError(
+                f"Normalize got means from {mean.min():g} to {mean.max():g} and stds from {std.min():g} to "
+                f"{std.max():g}; wanted finite numbers, and every std above 0. Is the data itself finite?"
             )
         self.register_buffer("mean", mean.detach().clone())
         self.register_buffer("std", std.detach().clone())

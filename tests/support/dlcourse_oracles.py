@@ -5,6 +5,7 @@ of it, where they must not (tests/test_mutations.py). Conventions: losses are me
 slopes at corners are torch's.
 """
 
+import copy
 import math
 from contextlib import contextmanager
 
@@ -245,6 +246,555 @@ def loss_definition(reference, targets, breaking):
     return oracle
 
 
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+
+def source(seed, device):
+    """A generator on this device."""
+    return torch.Generator(device=device).manual_seed(seed)
+
+
+@contextmanager
+def global_stream_untouched():
+    """Inside, nothing is drawn from torch's global stream."""
+    before = torch.get_rng_state()
+    yield
+    assert torch.equal(torch.get_rng_state(), before), "it drew from the global stream"
+
+
+def wide(reference):
+    """The reference computed in float64 and then rounded: where digits go lost, in float32 it is no judge."""
+    return lambda *inputs: reference(*(x.double() for x in inputs)).to(inputs[0].dtype)
+
+
+def agree_as_modules(ours, theirs, x):
+    """Same value, same slopes for x and every parameter, and x left alone. `theirs` may be wider."""
+    assert [name for name, _ in ours.named_parameters()] == [name for name, _ in theirs.named_parameters()]
+    values, slopes = [], []
+    for module, kind in ((ours, x.dtype), (theirs, next(theirs.parameters()).dtype)):
+        leaf = x.detach().requires_grad_()
+        value = module(leaf.to(kind)).to(x.dtype)
+        cotangent = random(*value.shape, seed=1, dtype=value.dtype, device=value.device) + 0.5
+        slopes.append(
+            [slope.to(x.dtype) for slope in torch.autograd.grad(value, [leaf, *module.parameters()], cotangent)]
+        )
+        values.append(value.detach())
+        assert torch.equal(leaf.detach(), x), "it changed its argument"
+    assert_close(*values)
+    for a, b in zip(*slopes, strict=True):
+        assert_close(a, b)
+
+
+def same_state(ours, theirs):
+    """The same names in the same order, with the same values. `theirs` may be wider."""
+    ours, theirs = ours.state_dict(), theirs.state_dict()
+    assert list(ours) == list(theirs)
+    for name, value in theirs.items():
+        if value.is_floating_point():
+            assert_close(ours[name], value.to(ours[name].dtype))
+        else:
+            assert ours[name].dtype == value.dtype
+            assert torch.equal(ours[name], value)
+
+
+def linear(function, device):
+    """Value and the slopes of x, weight and bias are torch's, for any number of dimensions in front."""
+    for dtype in DTYPES:
+        for shape, out in (((5, 3), 4), ((1, 1), 1), ((2, 3, 4), 2), ((3,), 2), ((0, 2), 3)):
+            x = random(*shape, dtype=dtype, device=device)
+            weight = random(out, shape[-1], seed=2, dtype=dtype, device=device)
+            bias = random(out, seed=3, dtype=dtype, device=device)
+            agree(function, F.linear, x, weight, bias)
+            agree(function, F.linear, x, weight)
+        agree(function, F.linear, random(3, 5, dtype=dtype, device=device).T, weight.T[:1, :1].expand(2, 3).mT.mT)
+    x, weight = torch.zeros(2, 3, device=device), torch.zeros(4, 5, device=device)
+    refuses(lambda: function(x, weight), ValueError, "(2, 3)", "(4, 5)", "5 features", "flatten(1)")
+    refuses(lambda: function(x[0, 0], weight), ValueError, "()", "5 features")
+
+
+def linear_definition(function, device):
+    """The same, number by number."""
+    for batch, features, out in ((3, 4, 2), (1, 1, 1), (2, 1, 3)):
+        inputs = [random(*s, seed=i, device=device) for i, s in enumerate(((batch, features), (out, features), (out,)))]
+        agree(function, F.linear, *inputs)
+
+
+def fans(function, device):
+    """Counted by hand: (out, in), and (out, in, ...) times the field."""
+    cases = {(10, 64): (64, 10), (1, 1): (1, 1), (8, 3, 5, 7): (105, 280), (4, 6, 3): (18, 12)}
+    assert {shape: function(shape) for shape in cases} == cases
+    assert function(torch.Size([2, 3])) == (3, 2)
+    for shape in ((), (5,), (0, 3), (3, 0), (2, 3, 0)):
+        refuses(lambda s=shape: function(s), ValueError, str(shape), "two dimensions", "1 or more")
+
+
+def gain(function, device):
+    """torch's numbers; other names are refused."""
+    for name in ("linear", "sigmoid", "tanh", "relu", "leaky_relu"):
+        assert function(name) == pytest.approx(torch.nn.init.calculate_gain(name), rel=1e-12)
+    refuses(lambda: function("gelu"), ValueError, "'gelu'", "linear, sigmoid, tanh, relu, leaky_relu")
+
+
+def drawn(reference, *, more=lambda weight, gain: None):
+    """Oracle for random weights: torch's own numbers from the same generator, on its device, and nobody else's."""
+
+    def oracle(function, device):
+        for shape in ((40, 7), (7, 40), (1, 3), (1, 1), (6, 4, 3, 5)):
+            for dtype in DTYPES:
+                for options in ({}, {"gain": 0.3}):
+                    ours, theirs = source(5, device), source(5, device)
+                    with global_stream_untouched():
+                        weight = function(shape, generator=ours, dtype=dtype, **options)
+                    assert_close(weight, reference(torch.empty(shape, dtype=dtype, device=device), theirs, **options))
+                    assert torch.equal(ours.get_state(), theirs.get_state())
+                    assert not weight.requires_grad
+                    more(weight, options.get("gain", 1.0))
+        assert function((2, 2), generator=source(0, device)).dtype == torch.float32
+        refuses(lambda: function((5,), generator=source(0, device)), ValueError, "(5,)", "two dimensions")
+
+    return oracle
+
+
+def kaiming(name):
+    """torch's function, whose gain is always ReLU's, with a gain as an option."""
+    draw = getattr(torch.nn.init, name)
+
+    def reference(weight, generator, gain=2**0.5):
+        return draw(weight, nonlinearity="relu", generator=generator) * (gain / math.sqrt(2))
+
+    return reference
+
+
+def rows_or_columns(weight, gain):
+    """Orthonormal rows if wide, columns if tall, times the gain."""
+    matrix = weight.double().flatten(1)
+    product = matrix @ matrix.T if len(matrix) <= matrix.shape[1] else matrix.T @ matrix
+    torch.testing.assert_close(product, gain**2 * torch.eye(len(product)).to(product), rtol=0, atol=1e-5)
+
+
+def dropout(function, device):
+    """The mask is the generator's, kept numbers grow to 1 / (1 - p), dropped ones have slope 0; always."""
+
+    def expected(p):
+        def reference(x):
+            keep = torch.rand(x.shape, generator=source(3, device), device=device) >= p
+            return torch.where(keep, x / (1 - p) if p < 1 else x, 0.0)
+
+        return reference
+
+    for dtype in DTYPES:
+        for p in (0.0, 0.1, 0.5, 0.9, 1.0):
+            for x in (random(40, 3, dtype=dtype, device=device), random(6, 2, dtype=dtype, device=device).T):
+                with global_stream_untouched():
+                    agree(lambda x, p=p: function(x, p, generator=source(3, device)), expected(p), x)
+    here = source(3, "cpu")  # a generator elsewhere serves too
+    assert function(torch.ones(20, device=device), 0.5, generator=here).unique().tolist() == [0, 2]
+    assert not torch.equal(here.get_state(), source(3, "cpu").get_state())
+
+    ones = torch.ones(20_000, device=device)
+    for p in (0.2, 0.5, 0.75):  # the mean stays, within five standard deviations
+        mean = function(ones, p, generator=source(0, device)).mean().item()
+        assert mean == pytest.approx(1, abs=5 * math.sqrt(p / (1 - p) / len(ones)))
+    with torch.random.fork_rng(devices=[device] if device.type != "cpu" else []):
+        torch.manual_seed(7)
+        first = function(ones, 0.5)
+        torch.manual_seed(7)
+        assert torch.equal(function(ones, 0.5), first)
+        assert torch.equal(first, torch.rand(ones.shape, generator=source(7, device), device=device).ge(0.5) * 2.0)
+    for p in (-0.1, 1.1, math.nan):
+        refuses(lambda p=p: function(ones, p), ValueError, f"p={p}", "[0, 1]")
+
+
+def tables_and_images(dtype, device):
+    """Batches with odd sizes, size 1, gaps, a constant channel, and a mean far from 0."""
+    yield random(5, 3, scale=2, dtype=dtype, device=device)
+    yield random(2, 1, dtype=dtype, device=device)
+    yield random(3, 7, dtype=dtype, device=device).T
+    yield random(3, 2, 5, 1, dtype=dtype, device=device)
+    yield random(4, 3, 2, 2, dtype=dtype, device=device).transpose(0, 3)
+    yield random(1, 2, 3, 1, dtype=dtype, device=device)
+    yield random(2, 3, 4, dtype=dtype, device=device)
+    constant = random(6, 3, dtype=dtype, device=device)
+    constant[:, 1] = 0.75
+    yield constant
+    if dtype == torch.float64:  # in float32 torch itself loses the digits
+        yield 1e4 + random(8, 2, dtype=dtype, device=device)
+
+
+def channel_rows(x):
+    """(mean, var, weight, bias) for the channels of x."""
+    mean, var, weight, bias = (random(x.shape[1], seed=i, dtype=x.dtype, device=x.device) for i in range(4))
+    return mean, var.square() + 0.1, weight, bias
+
+
+def moments(function, device):
+    """Mean and mean squared deviation, channel by channel."""
+
+    def slow(x):
+        channels = [x[:, c] for c in range(x.shape[1])]
+        means = [channel.sum() / channel.numel() for channel in channels]
+        squares = [(channel - mean).square().mean() for channel, mean in zip(channels, means, strict=True)]
+        return torch.stack([*means, *squares])
+
+    for dtype in DTYPES:
+        for x in tables_and_images(dtype, device):
+            agree(lambda x: torch.cat(function(x)), slow, x)
+
+
+def batch_norm(function, device):
+    """torch's in evaluation mode, and in training mode when handed the batch's own moments, with all slopes."""
+
+    def training(x, weight, bias, **options):
+        dims = [d for d in range(x.ndim) if d != 1]
+        return function(x, x.mean(dims), x.var(dims, correction=0), weight, bias, **options)
+
+    for dtype in DTYPES:
+        for x in tables_and_images(dtype, device):
+            mean, var, weight, bias = channel_rows(x)
+            for options in ({}, {"eps": 0.1}):
+                agree(
+                    lambda *a, m=mean, v=var, o=options: function(a[0], m, v, *a[1:], **o),
+                    wide(lambda *a, m=mean, v=var, o=options: F.batch_norm(a[0], m.double(), v.double(), *a[1:], **o)),
+                    *(x, weight, bias),
+                )
+                agree(
+                    lambda *a, o=options: training(*a, **o),
+                    wide(lambda *a, o=options: F.batch_norm(a[0], None, None, *a[1:], training=True, **o)),
+                    *(x, weight, bias),
+                )
+    row = torch.ones(3, device=device)
+    for shape in ((4, 2), (4, 2, 3, 3), (3,)):
+        x = torch.zeros(shape, device=device)
+        refuses(lambda x=x: function(x, row, row, row, row), ValueError, "batch_norm", str(shape), "(batch, 3)")
+
+
+def batch_norm_definition(function, device):
+    """torch's in training mode."""
+    for x in tables_and_images(torch.float64, device):
+        _, _, weight, bias = channel_rows(x)
+        for options in ({}, {"eps": 0.1}):
+            agree(
+                lambda *a, o=options: function(*a, **o),
+                lambda *a, o=options: F.batch_norm(a[0], None, None, *a[1:], training=True, **o),
+                *(x, weight, bias),
+            )
+
+
+def layer_norm(function, device, dtypes=DTYPES, shapes=((5, 3), (2, 1), (3, 2, 4), (3, 8), (6,), (0, 3))):
+    """torch's over the last dimension, with all slopes; refusals, unless it is the definition."""
+    for dtype in dtypes:
+        for shape in shapes:
+            xs = [random(*shape, scale=2, dtype=dtype, device=device), torch.ones(shape, dtype=dtype, device=device)]
+            if len(shape) == 2:
+                xs.append(random(*shape[::-1], dtype=dtype, device=device).T)
+            if dtype == torch.float64 and shape[-1] > 1:
+                xs.append(xs[0] + 1e4)
+            weight, bias = (random(shape[-1], seed=i, dtype=dtype, device=device) for i in (2, 3))
+            for x in xs:
+                for options in ({}, {"eps": 0.1}):
+                    agree(
+                        lambda *a, o=options: function(*a, **o),
+                        wide(lambda x, *a, o=options: F.layer_norm(x, x.shape[-1:], *a, **o)),
+                        *(x, weight, bias),
+                    )
+    if len(shapes) > 3:
+        row = torch.ones(3, device=device)
+        refuses(lambda: function(torch.zeros(3, 4, device=device), row, row), ValueError, "(3, 4)", "3 features")
+        refuses(lambda: function(torch.zeros((), device=device), row, row), ValueError, "()", "3 features")
+
+
+def layer_norm_definition(function, device):
+    """The same, example by example."""
+    layer_norm(function, device, dtypes=[torch.float64], shapes=((5, 3), (2, 1), (1, 4)))
+
+
+# --- layers as modules ------------------------------------------------------------------------------------------------
+
+
+def linear_class(make, device):
+    """torch.nn.Linear once the states are exchanged; its own start is `init`, and a bias of 0."""
+    for bias in (True, False):
+        with global_stream_untouched():
+            ours = make(4, 3, bias=bias, generator=source(2, device))
+        theirs = torch.nn.Linear(4, 3, bias=bias, device=device)
+        assert repr(ours) == f"{make.__name__}(in_features=4, out_features=3, bias={bias})"
+        assert [*ours.state_dict()] == [*theirs.state_dict()]
+        assert ours.weight.dtype == torch.float32
+        wanted = torch.randn(3, 4, generator=source(2, device), device=device) * math.sqrt(2 / 4)
+        assert_close(ours.weight.detach(), wanted)
+        assert ours.bias is None or ours.bias.tolist() == [0, 0, 0]
+        ours.load_state_dict(theirs.state_dict())
+        for model in (ours, copy.deepcopy(ours), ours.double()):
+            reference = copy.deepcopy(theirs).to(model.weight.dtype)
+            agree_as_modules(model, reference, random(5, 4, dtype=model.weight.dtype, device=device))
+        theirs.double().load_state_dict(make(4, 3, bias=bias, generator=source(9, device)).state_dict())
+    plain = make(
+        2, 2, init=lambda shape, *, generator: torch.full(shape, 7.0, device=device), generator=source(0, device)
+    )
+    assert plain.weight.tolist() == [[7, 7], [7, 7]]
+    for sizes in ((0, 3), (3, 0)):
+        refuses(lambda s=sizes: make(*s, generator=source(0, device)), ValueError, str(sizes), "1 or more")
+
+
+def dropout_class(make, device):
+    """Drops in training mode alone, one half unless told otherwise; a copy goes on from the same place."""
+    x = torch.ones(30, device=device)
+    layer = make(0.25, generator=source(1, device))
+    twin = copy.deepcopy(layer)
+    first, second = layer(x), layer(x)
+    assert not torch.equal(first, second)
+    assert torch.equal(first, torch.rand(30, generator=source(1, device), device=device).ge(0.25) / 0.75)
+    assert torch.equal(twin(x), first)
+    assert torch.equal(twin(x), second)
+    state = layer.generator.get_state()
+    assert torch.equal(layer.eval()(x), x)
+    assert torch.equal(layer.generator.get_state(), state)
+    assert torch.equal(layer.train()(x), twin(x))
+    assert not layer.state_dict()
+    with torch.random.fork_rng(devices=[device] if device.type != "cpu" else []):
+        torch.manual_seed(7)
+        assert torch.equal(make()(x), torch.rand(30, generator=source(7, device), device=device).ge(0.5) * 2)
+    assert (make().p, make(0.3).p, make().generator) == (0.5, 0.3, None)
+    assert repr(make(0.3)) == f"{make.__name__}(p=0.3)"
+    assert repr(layer) == f"{make.__name__}(p=0.25, with a generator)"
+    for p in (-0.5, 1.5, math.nan):
+        refuses(lambda p=p: make(p), ValueError, f"p={p}", "[0, 1]")
+
+
+def batch_norm_class(make, device):
+    """torch's BatchNorm1d and 2d over several batches: values, slopes, running statistics; then in evaluation mode."""
+    for dtype in DTYPES:
+        for reference, shapes in (
+            (torch.nn.BatchNorm1d, ((5, 3), (2, 3), (7, 3), (3, 3, 2))),
+            (torch.nn.BatchNorm2d, ((2, 3, 4, 5), (1, 3, 2, 1), (3, 3, 1, 1))),
+        ):
+            for options in ({}, {"eps": 0.1, "momentum": 0.3}, {"momentum": 1.0}):
+                with global_stream_untouched():
+                    ours = make(3, **options).to(device)
+                theirs = reference(3, **options, device=device)
+                same_state(ours, theirs)
+                for p in theirs.parameters():
+                    p.data += random(3, dtype=torch.float32, device=device)
+                ours.load_state_dict(theirs.state_dict())
+                ours, theirs = ours.to(dtype), theirs.double()
+                for i, shape in enumerate(shapes):
+                    if dtype == torch.float32 and math.prod(shape) == 6:
+                        continue  # two numbers for each channel: the slope is nothing but rounding
+                    x = 3 + random(*shape, seed=i, scale=2, dtype=dtype, device=device)
+                    agree_as_modules(ours, theirs, x)
+                    same_state(ours, theirs)
+                before = copy.deepcopy(ours).eval()
+                for shape in (*shapes, (1, *shapes[0][1:])):
+                    agree_as_modules(ours.eval(), theirs.eval(), random(*shape, dtype=dtype, device=device))
+                same_state(ours, theirs)
+                same_state(ours, before)
+                assert not any(buffer.requires_grad for buffer in ours.buffers())
+                fresh, other = make(3, **options).to(device, dtype), reference(3, **options, device=device, dtype=dtype)
+                fresh.load_state_dict(theirs.state_dict())
+                other.load_state_dict(ours.state_dict())
+                same_state(fresh, other)
+    layer = make(3).to(device)
+    assert repr(layer) == f"{make.__name__}(3, eps=1e-05, momentum=0.1)"
+    before = copy.deepcopy(layer)
+    for shape in ((1, 3), (1, 3, 1, 1), (0, 3)):
+        x = torch.ones(shape, device=device)
+        refuses(lambda x=x: layer(x), ValueError, "training mode", str(shape), "model.eval()", "drop_last=True")
+    for shape in ((4, 2), (3,), (4, 6)):
+        x = torch.ones(shape, device=device)
+        for mode in (True, False):
+            refuses(lambda x=x, m=mode: layer.train(m)(x), ValueError, str(shape), "(batch, 3)", "x[None]")
+    same_state(layer, before)
+    refuses(lambda: make(0), ValueError, "(0)", "1 or more")
+
+
+def layer_norm_class(make, device):
+    """torch.nn.LayerNorm over the last dimension, in either mode."""
+    for dtype in DTYPES:
+        for options in ({}, {"eps": 0.1}):
+            with global_stream_untouched():
+                ours = make(3, **options).to(device)
+            theirs = torch.nn.LayerNorm(3, **options, device=device)
+            same_state(ours, theirs)
+            for p in theirs.parameters():
+                p.data += random(3, dtype=torch.float32, device=device)
+            ours.load_state_dict(theirs.state_dict())
+            for mode in (True, False):
+                for shape in ((5, 3), (1, 3), (2, 4, 3), (3,)):
+                    x = random(*shape, dtype=dtype, device=device)
+                    agree_as_modules(ours.to(dtype).train(mode), theirs.double().train(mode), x)
+    assert repr(make(3)) == f"{make.__name__}(3, eps=1e-05)"
+    refuses(lambda: make(3).to(device)(torch.zeros(3, 4, device=device)), ValueError, "(3, 4)", "3 features")
+    refuses(lambda: make(0), ValueError, "(0)", "1 or more")
+
+
+def normalize_class(make, device):
+    """The training examples come out with mean 0 and std 1, a constant channel as 0; slopes are 1 / std."""
+    for dtype in DTYPES:
+        for x in tables_and_images(dtype, device):
+            x = 5 + 3 * x
+            before, layer = x.clone(), make.of(x)
+            assert torch.equal(x, before)
+            assert [*layer.state_dict()] == ["mean", "std"]
+            assert not [*layer.parameters()]
+            rows = x.double().transpose(0, 1).flatten(1)
+            constant = rows.amin(1) == rows.amax(1)
+            std = torch.where(constant, 1.0, (rows - rows.mean(1, keepdim=True)).square().mean(1).sqrt())
+            assert_close(layer.mean, rows.mean(1).to(dtype))
+            assert_close(layer.std, std.to(dtype))
+            out = layer(x).double().transpose(0, 1).flatten(1)
+            loose = 1e-9 if dtype == torch.float64 else 1e-4
+            torch.testing.assert_close(out.mean(1), torch.zeros_like(std), rtol=0, atol=loose)
+            torch.testing.assert_close(out.std(1, correction=0), 1.0 - constant.double(), rtol=0, atol=loose)
+            shape = (-1, *[1] * (x.ndim - 2))
+            agree(layer, lambda x, a=layer, s=shape: (x - a.mean.reshape(s)) / a.std.reshape(s), x)
+            assert layer(x.float()).dtype == dtype
+    tenth = make.of(torch.full((7, 1), 0.1, device=device))  # whose mean, rounded, is not one tenth
+    assert tenth.std.tolist() == [1]
+    layer = make([0.5, 1.0], [0.25, 2.0]).to(device)
+    assert layer(torch.tensor([[1.0, 5.0]], device=device)).tolist() == [[2, 2]]
+    assert layer.double().mean.dtype == layer.std.dtype == torch.float64
+    assert repr(layer) == f"{make.__name__}(mean=[0.5, 1.0], std=[0.25, 2.0])"
+    assert repr(make([1 / 3] * 3, [1.0] * 3)) == f"{make.__name__}(mean=[0.3333, 0.3333, 0.3333], std=[1.0, 1.0, 1.0])"
+    assert repr(make([0.5] * 4, [0.25] * 4)) == f"{make.__name__}(4 channels)"
+    mean = torch.zeros(2, device=device, requires_grad=True)
+    own = make(mean, mean + 1)
+    assert not own.mean.requires_grad
+    assert not own.std.requires_grad
+    mean.data += 7
+    assert own.mean.tolist() == [0, 0], "it keeps numbers of its own"
+    for wrong in (([0.0], [1.0, 1.0]), ([], []), (mean[None], mean[None])):
+        refuses(lambda w=wrong: make(*w), ValueError, "two rows of one length", "Normalize.of(x)")
+    for wrong in (([0.0], [0.0]), ([0.0], [-1.0]), ([0.0], [INF]), ([math.nan], [1.0]), ([0.0, 0.0], [1.0, 0.0])):
+        refuses(lambda w=wrong: make(*w), ValueError, "finite", "every std above 0")
+    for shape in ((0, 2), (3,), (2, 0)):
+        refuses(lambda s=shape: make.of(torch.zeros(s, device=device)), ValueError, str(shape), "at least one")
+    for shape in ((3, 3), (2,), (3, 4, 2, 2)):
+        refuses(lambda s=shape: own(torch.zeros(s, device=device)), ValueError, "Normalize", str(shape), "(batch, 2)")
+
+
+# --- hooks ------------------------------------------------------------------------------------------------------------
+
+
+class Pair(torch.nn.Module):
+    """A module with a tuple, a list and a dict in its output, that runs one part twice and another never."""
+
+    def __init__(self):
+        super().__init__()
+        self.twice, self.never = torch.nn.Tanh(), torch.nn.Tanh()
+        self.alias = self.twice
+
+    def forward(self, x):
+        first = self.twice(x)
+        return first, [{"second": self.twice(2 * x)}, "text"]
+
+
+def hooks_left(model):
+    """All hooks of a model and its modules."""
+    return [
+        hook
+        for module in model.modules()
+        for kind, table in vars(module).items()
+        if "hooks" in kind and table
+        for hook in table.values()
+    ]
+
+
+def small_net(device):
+    layers = torch.nn.Linear(3, 4, device=device), torch.nn.ReLU(), torch.nn.Linear(4, 2, device=device)
+    model = torch.nn.Sequential(torch.nn.Sequential(*layers[:2]), layers[2])
+    for i, p in enumerate(model.parameters()):
+        p.data.copy_(random(*p.shape, seed=i))
+    return model
+
+
+def capture(function, device):
+    """Last outputs by name, with gradients where wanted, and nothing left behind."""
+    model, x = small_net(device), random(5, 3, dtype=torch.float32, device=device)
+    with function(model, ("0.0", "1", "", "1")) as seen:
+        assert not seen
+        out = model(x)
+    hidden = x @ model[0][0].weight.T + model[0][0].bias
+    assert [*seen] == ["0.0", "1", ""]
+    assert_close(seen["0.0"], hidden)
+    assert seen["1"] is out
+    assert seen[""] is out
+    out.sum().backward()
+    assert not hooks_left(model)
+    model(2 * x)
+    assert seen[""] is out, "the block has ended"
+
+    for wanted in (True, False):
+        model.zero_grad()
+        with function(model, iter(["0.1"]), retain_grad=wanted) as seen:
+            cotangent = random(5, 2, dtype=torch.float32, device=device)
+            model(x).backward(cotangent)
+        assert seen["0.1"].retains_grad == wanted
+        if wanted:
+            assert_close(seen["0.1"].grad, cotangent @ model[1].weight.detach())
+    with function(model, ["0.1"], retain_grad=True) as seen, torch.no_grad():
+        model(x)
+        assert not seen["0.1"].requires_grad
+    assert function(model, ["0"]).__enter__() == {}
+
+    pair, leaf = Pair(), x.clone().requires_grad_()
+    with function(pair, ["twice", "alias", "never", ""], retain_grad=True) as seen:
+        first, (rest, _) = pair(leaf)
+        (first.sum() + 3 * rest["second"].sum()).backward()
+    assert "never" not in seen
+    assert seen["twice"] is seen["alias"] is rest["second"], "the last of two outputs"
+    assert_close(seen["twice"].grad, torch.full_like(x, 3))
+    assert_close(seen[""][0].grad, torch.ones_like(x))
+    assert isinstance(seen[""], tuple)
+
+    model = small_net(device)
+
+    def failing():
+        with function(model, ["0", "1"]):
+            model(x[:, :1])
+
+    refuses(failing, RuntimeError)
+    for names, missing in ((["1", "nose"], "nose"), (["0.5"], "0.5")):
+        refuses(lambda n=names: function(model, n).__enter__(), ValueError, f"no ['{missing}']", "'0.1'", "capture")
+    refuses(lambda: function(model, "1").__enter__(), TypeError, "'1'", "['1']")
+    assert not hooks_left(model)
+
+
+def replace(function, device):
+    """The function's output takes the place of the module's, gradients flow, and nothing is left behind."""
+    model, x = small_net(device), random(5, 3, dtype=torch.float32, device=device)
+    plain = model(x).detach()
+    with function(model, {"0.1": lambda h: h * 0, "1": lambda out: out + 1}) as nothing:
+        assert nothing is None
+        assert_close(model(x).detach(), (model[1].bias + 1).expand(5, 2).detach())
+    assert torch.equal(model(x), plain)
+    leaf = x.clone().requires_grad_()
+    with function(model, {"0": torch.tanh}):
+        out = model(leaf)
+        out.sum().backward()
+    other = x.clone().requires_grad_()
+    wanted = model[1](torch.tanh(model[0](other)))
+    wanted.sum().backward()
+    assert_close(out.detach(), wanted.detach())
+    assert_close(leaf.grad, other.grad)
+    with function(model, {}):
+        assert torch.equal(model(x), plain)
+
+    pair = Pair()
+    with function(pair, {"twice": lambda h: h + 1, "": lambda out: out[0]}):
+        assert_close(pair(x), torch.tanh(x) + 1)
+
+    def run(functions, inputs):
+        with function(model, functions):
+            model(inputs)
+
+    refuses(lambda: run({"1": lambda out: None}, x), TypeError, "'1'", "None", "return the new output")
+    refuses(lambda: run({"1": lambda out: 1 / 0}, x), ZeroDivisionError)
+    refuses(lambda: run({"0": torch.tanh}, x[:, :1]), RuntimeError)
+    refuses(lambda: run({"0": torch.tanh, "nose": torch.tanh}, x), ValueError, "no ['nose']", "'0.1'", "replace")
+    assert not hooks_left(model)
+    assert torch.equal(model(x), plain)
+
+
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
@@ -364,6 +914,59 @@ def two_layer(function, device):
                 )
 
 
+def mlp(function, device):
+    """The same layers in the same order as torch's own, drawn one after the other from the one generator."""
+    kinds = torch.nn
+    for sizes, options, expected in (
+        ((3, 2), {}, [kinds.Linear]),
+        ((3, 5, 2), {}, [kinds.Linear, kinds.ReLU, kinds.Linear]),
+        ((4, 1, 6, 3), {"activation": kinds.Tanh}, [*[kinds.Linear, kinds.Tanh] * 2, kinds.Linear]),
+        ((3, 5, 2), {"norm": kinds.LayerNorm}, [kinds.Linear, kinds.LayerNorm, kinds.ReLU, kinds.Linear]),
+        (
+            [2, 3, 4, 2],
+            {"norm": kinds.BatchNorm1d, "dropout": 0.25},
+            [*[kinds.Linear, kinds.BatchNorm1d, kinds.ReLU, kinds.Dropout] * 2, kinds.Linear],
+        ),
+    ):
+        generator = source(4, device)
+        with global_stream_untouched():
+            model = function(sizes, generator=generator, **options)
+        assert type(model) is kinds.Sequential
+        assert [type(layer).__name__ for layer in model] == [kind.__name__ for kind in expected]
+        again = source(4, device)
+        layers, places = [], iter(range(len(sizes) - 1))
+        for kind in expected:
+            if kind is kinds.Linear:
+                i = next(places)
+                layer = kinds.Linear(*sizes[i : i + 2], device=device)
+                layer.weight.data = (
+                    torch.randn(*layer.weight.shape, generator=again, device=device) * (2 / sizes[i]) ** 0.5
+                )
+                layer.bias.data.zero_()
+            elif kind in (kinds.LayerNorm, kinds.BatchNorm1d):
+                layer = kind(sizes[i + 1], device=device)
+            else:
+                layer = kind()
+            layers.append(layer)
+        theirs = kinds.Sequential(*layers)
+        same_state(model, theirs)
+        assert torch.equal(generator.get_state(), again.get_state())
+        assert all(layer.p == 0.25 and layer.generator is generator for layer in model if hasattr(layer, "p"))
+        agree_as_modules(model.eval(), theirs.eval(), random(5, sizes[0], dtype=torch.float32, device=device))
+    calls = []
+
+    def init(shape, *, generator):
+        calls.append(shape)
+        return torch.full(shape, 0.5, device=device)
+
+    model = function((3, 4, 2), init=init, generator=source(0, device))
+    assert calls == [(4, 3), (2, 4)]
+    assert {p.unique().item() for p in model.parameters()} == {0, 0.5}
+    for sizes in ((), (3,), (3, 0), (0, 2), (3, -1, 2)):
+        refuses(lambda s=sizes: function(s, generator=source(0, device)), ValueError, str(sizes), "1 or more")
+    refuses(lambda: function((3, 4, 2), dropout=1.5, generator=source(0, device)), ValueError, "p=1.5")
+
+
 def trusted_steps(name, *examples):
     """The package's `*_steps` function, which the plain function must run to the end."""
 
@@ -412,9 +1015,43 @@ ORACLES = {
     "nn.binary_cross_entropy_with_logits_definition": loss_definition(
         F.binary_cross_entropy_with_logits, GOALS, [(ValueError, 1000.0), (OverflowError, -1000.0)]
     ),
+    "nn.linear": linear,
+    "nn.linear_definition": linear_definition,
+    "nn.fans": fans,
+    "nn.gain": gain,
+    "nn.xavier_normal": drawn(lambda w, g, **o: torch.nn.init.xavier_normal_(w, generator=g, **o)),
+    "nn.xavier_uniform": drawn(lambda w, g, **o: torch.nn.init.xavier_uniform_(w, generator=g, **o)),
+    "nn.he_normal": drawn(kaiming("kaiming_normal_")),
+    "nn.he_uniform": drawn(kaiming("kaiming_uniform_")),
+    "nn.orthogonal": drawn(lambda w, g, **o: torch.nn.init.orthogonal_(w, generator=g, **o), more=rows_or_columns),
+    "nn.dropout": dropout,
+    "nn.moments": moments,
+    "nn.batch_norm": batch_norm,
+    "nn.batch_norm_definition": batch_norm_definition,
+    "nn.layer_norm": layer_norm,
+    "nn.layer_norm_definition": layer_norm_definition,
+    "hooks.capture": capture,
+    "hooks.replace": replace,
     "models.perceptron_steps": perceptron_steps,
     "models.perceptron": final(trusted_steps("perceptron_steps", {"epochs": 1}, {"epochs": 5})),
     "models.logistic_steps": logistic_steps,
     "models.logistic": final(trusted_steps("logistic_steps", {"lr": 0.1, "steps": 0}, {"lr": 0.7, "steps": 5})),
     "models.two_layer": two_layer,
+    "models.mlp": mlp,
+}
+# The same for our modules: an oracle makes the layer itself.
+CLASSES = {
+    "nn.Linear": linear_class,
+    "nn.Dropout": dropout_class,
+    "nn.BatchNorm": batch_norm_class,
+    "nn.LayerNorm": layer_norm_class,
+    "nn.Normalize": normalize_class,
+}
+# What is handed on from torch: the very same class.
+FROM_TORCH = {
+    "nn.Flatten": torch.nn.Flatten,
+    "nn.Identity": torch.nn.Identity,
+    "nn.ReLU": torch.nn.ReLU,
+    "nn.Sequential": torch.nn.Sequential,
+    "nn.Tanh": torch.nn.Tanh,
 }
