@@ -19,6 +19,7 @@ _CHECKS = (
     *("accuracy", "sigmoid", "perceptron", "xor", "cross_entropy", "hinges", "debug_neuron"),
     *("local_derivatives", "unbroadcast", "topological_order"),
     *("debug_backward", "cross_entropy_backward", "batch_norm_backward"),
+    *("warmup_cosine", "initial_weight", "adam_step", "adamw_step", "loops"),
 )
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]
