@@ -17,8 +17,11 @@ _HOMES = {
     "HingeLabEngine": "dlcourse.widgets.hinge_lab.engine",
     "BackpropStepper": "dlcourse.widgets.backprop_stepper.widget",
     "BackpropStepperEngine": "dlcourse.widgets.backprop_stepper.engine",
+    "InitDepthLabEngine": "dlcourse.widgets.init_depth_lab.engine",
     "DrawPad": "dlcourse.widgets.draw_pad.widget",
     "DrawPadEngine": "dlcourse.widgets.draw_pad.engine",
+    "OptimizerRace": "dlcourse.widgets.optimizer_race.widget",
+    "OptimizerRaceEngine": "dlcourse.widgets.optimizer_race.engine",
 }
 
 __all__ = sorted(_HOMES)
