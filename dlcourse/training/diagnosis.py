@@ -12,54 +12,20 @@ report = diagnose(model, batches, cross_entropy, optimizer)      # train_steps o
 """
 
 import copy
+import statistics
+import textwrap
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
+from dlcourse.training.causes import Evidence, Finding, Measured, judge
+from dlcourse.training.loop import Diverged, train_steps
+from dlcourse.training.streams import Streams
 from dlcourse.training.watching import Recorder, watching
 from dlcourse.types import Tensor
-
-CAUSES = (
-    "label dtype",
-    "softmax twice",
-    "gradients not cleared",
-    "wrong mode",
-    "parameters left out",
-    "not shuffled",
-    "equal weights",
-    "inputs not normalised",
-    "exploding gradients",
-    "loss at start",
-    "learning rate too high",
-    "dead units",
-    "saturated units",
-    "vanishing gradients",
-    "learning rate too low",
-    "nothing learned",
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong."""
-
-    cause: str  # one of CAUSES
-    evidence: str  # the numbers that show it
-    advice: str  # what to do
-    follows: str | None = None  # the finding before it that probably brings this one about
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One thing that was looked at: a line of the table."""
-
-    name: str
-    value: str
-    healthy: str  # the range of a healthy run, in words
-    ok: bool
 
 
 @dataclass(frozen=True)
@@ -67,7 +33,7 @@ class LayerHealth:
     """One layer, for `plot.diagnosis`."""
 
     name: str
-    gradient: float  # norm of the loss's gradient for its output, relative to the last layer's
+    gradient: float  # norm of the loss's gradient for what it puts out, in the middle of the looks at the second half
     dead: float | None  # share of the units behind it that were 0 for every example; None where there are none
 
 
@@ -78,6 +44,10 @@ class Diagnosis:
     findings: tuple[Finding, ...]
     measured: tuple[Measured, ...]
     layers: tuple[LayerHealth, ...]
+    updates: int  # that were seen
+
+    def __str__(self) -> str:
+        return "\n".join([*_table(self), "", *_told(self)])
 
 
 class Watched:
@@ -91,7 +61,9 @@ class Watched:
         return self._recorder.loss(function)
 
     def report(self) -> Diagnosis:
-        return Diagnosis((), (), ())
+        """What was seen until now, judged."""
+        findings, measured = judge(self._recorder)
+        return Diagnosis(findings, measured, tuple(_health(self._recorder)), len(self._recorder.updates))
 
 
 @contextmanager
@@ -116,12 +88,51 @@ def diagnose(
 
     Model, optimizer and random streams are left as they were.
     """
-    model, optimizer = copy.deepcopy((model, optimizer))
-    with watch(model, optimizer) as watched:
-        seen: Any = watched.loss(loss)
-        for _ in range(epochs):
-            for x, y in batches:
-                optimizer.zero_grad()
-                seen(model(x), y).backward()
-                optimizer.step()
+    streams = Streams(model, batches)
+    states = streams.states()
+    model, optimizer = copy.deepcopy((model, optimizer))  # together: the copy of one holds the parameters of the other
+    try:
+        with watch(model, optimizer) as watched, suppress(Diverged):  # the loss that was not finite has been seen
+            try:
+                deque(train_steps(model, batches, watched.loss(loss), optimizer, epochs=epochs), maxlen=0)
+            except Exception:
+                if not watched.report().findings:
+                    raise
+    finally:
+        streams.restore(states)
     return watched.report()
+
+
+def _health(seen: Recorder) -> Iterator[LayerHealth]:
+    """Each layer's health over the second half of the run."""
+    evidence = Evidence(seen)
+    dead = evidence.dead(evidence.window(end=True))
+    looks = [look for look in evidence.late if look.deltas]
+    for name in seen.layers:
+        norms = [look.deltas[name] for look in looks if name in look.deltas]
+        if norms:
+            yield LayerHealth(name, statistics.median(norms), dead[name][0] if name in dead else None)
+
+
+def _table(report: Diagnosis) -> list[str]:
+    """Rows of (what, value, healthy), in columns; a row with a finding begins with an exclamation mark."""
+    rows = [("looked at", "seen", "in a healthy run"), *((m.name, m.value, m.healthy) for m in report.measured)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    marks = [" ", *(" " if measured.ok else "!" for measured in report.measured)]
+    return [
+        " ".join([mark, *(text.ljust(width + 1) for text, width in zip(row, widths, strict=True))]).rstrip()
+        for mark, row in zip(marks, rows, strict=True)
+    ]
+
+
+def _told(report: Diagnosis) -> list[str]:
+    """The findings in sentences."""
+    if not report.findings:
+        return [f"Nothing found in {report.updates} update{'s' * (report.updates != 1)}."]
+    lines = []
+    for index, finding in enumerate(report.findings, 1):
+        follows = f" (probably follows from: {finding.follows})" if finding.follows else ""
+        lines.append(f"{index}. {finding.cause}{follows}")
+        for text in (finding.evidence[:1].upper() + finding.evidence[1:] + ".", finding.advice):
+            lines += textwrap.wrap(text, width=100, initial_indent="   ", subsequent_indent="   ")
+    return lines

@@ -43,8 +43,7 @@ class Look:
     weights: dict[str, float] = field(default_factory=dict)  # parameter: norm before the update
     ratios: dict[str, float] = field(default_factory=dict)  # parameter: norm of its change / norm before
     spread: dict[str, float] = field(default_factory=dict)  # weight: how much its rows differ, 0 when all are equal
-    stale: int = 0  # parameters whose .grad still holds what was there before the previous update
-    accumulated: int = 0  # parameters that got a gradient by backward
+    stale: int = 0  # parameters whose .grad also holds what was there before the previous update
     emptied: bool = False  # backward gave gradients, and at the update all were gone
 
 
@@ -66,6 +65,7 @@ class LossCall:
     loss: float
     examples: int
     used: bool = False  # backward was called on it; otherwise it was a measurement only
+    train_mode: bool = False  # the model was in train mode, and has layers for which that matters
     cross_entropy: float | None = None  # torch's, of the same logits and labels, where it is defined
     binary: float | None = None
     squared: float | None = None
@@ -91,17 +91,21 @@ class Recorder:
         self.loss_name = ""
         self.failed: str = ""  # the error that the loss raised, if it did
         self.measured_in_train_mode = self.measured_in_eval_mode = 0  # forward passes without gradients
-        self.sensitive: list[str] = []  # names of modules whose output depends on the mode
+        self.sensitive: dict[str, nn.Module] = {}  # modules whose output depends on the mode
+        self.frozen: list[str] = []  # parameters that want no gradient
         self.layers: list[str] = []  # names, in the order of the first pass
         self.parameters = self._named()
         self._close = True
         self._train = self._eval = 0
-        self._look = Look(0)
+        self.look = Look(0)  # of the update that is coming
         self._handles: list[Any] = []
         self._passing: list[Any] = []  # hooks on tensors of the pass at hand
         self._stale: dict[str, bool] = {}
+        self._added: set[str] = set()  # parameters to which backward added a gradient since the last update
+        self._flowed = False  # and one of these gradients was not 0
         self._before: dict[str, Tensor] = {}
         self._left: dict[str, Tensor] = {}
+        self._final: list[str] | None = None
         self._last: str | None = None
         self._sites: list[tuple[str, Any, Tensor]] = []
         self._labels_kept = 0
@@ -125,7 +129,7 @@ class Recorder:
             self._attach_to(self.model)
 
     def _attach_to(self, model: nn.Module) -> None:
-        self.sensitive = [name or type(module).__name__ for name, module in _sensitive(model)]
+        self.sensitive = {name or type(module).__name__: module for name, module in _sensitive(model)}
         self._keep(model.register_forward_pre_hook(self._begin))
         self._keep(model.register_forward_hook(self._end))
         sites = [(name, module) for name, module in model.named_modules() if is_activation(module)]
@@ -138,6 +142,8 @@ class Recorder:
             self._keep(module.register_forward_hook(self._activation))
 
     def detach(self) -> None:
+        self._final = self.left_out()
+        self._left = {}
         for handle in (*self._handles, *self._passing):
             handle.remove()
         self._handles, self._passing = [], []
@@ -170,14 +176,18 @@ class Recorder:
     def _end(self, module: nn.Module, args: Any, output: Any) -> None:
         """Count the pass; what activations put out behind the last layer is the answer, and no hidden unit."""
         self._sites = []
-        modes = [part.training for _, part in _sensitive(module)]
-        in_eval = not module.training and not any(modes)
+        noisy = self._noisy()
+        in_eval = not module.training and not noisy
         if torch.is_grad_enabled():
             self._train += not in_eval
             self._eval += in_eval
         elif self.updates:  # before the first update somebody may only ask for shapes
-            self.measured_in_train_mode += module.training and any(modes)
-            self.measured_in_eval_mode += not any(modes)
+            self.measured_in_train_mode += module.training and noisy
+            self.measured_in_eval_mode += not noisy
+
+    def _noisy(self) -> bool:
+        """Is a module, for which the mode matters, in train mode?"""
+        return any(module.training for module in self.sensitive.values())
 
     def _looking(self) -> bool:
         return self._close and torch.is_grad_enabled()
@@ -185,12 +195,12 @@ class Recorder:
     @torch.no_grad()
     def _enters_first(self, x: Tensor) -> None:
         x = x.detach().float()
-        self._look.inputs = {
+        self.look.inputs = {
             "mean": x.mean().item(),
             "rms": x.square().mean().sqrt().item(),
             "largest": x.abs().max().item(),
         }
-        self._look.examples += len(x) if x.ndim else 1
+        self.look.examples += len(x) if x.ndim else 1
 
     def _enters(self, name: str, functional: bool, module: nn.Module, args: Any) -> None:
         if not self._looking() or not args or not isinstance(args[0], Tensor) or not args[0].numel():
@@ -211,9 +221,9 @@ class Recorder:
             return
         self._last = name
         with torch.no_grad():
-            self._look.signals[name] = output.detach().float().std(correction=0).item()
+            self.look.signals[name] = output.detach().float().std(correction=0).item()
         if output.requires_grad:
-            self._passing.append(output.register_hook(partial(self._delta, name, self._look)))
+            self._passing.append(output.register_hook(partial(self._delta, name, self.look)))
 
     def _activation(self, module: nn.Module, args: Any, output: Any) -> None:
         if self._looking() and self._last is not None and isinstance(output, Tensor) and output.numel():
@@ -225,10 +235,10 @@ class Recorder:
         output = output.detach().float()
         units = output.transpose(0, 1).flatten(1) if output.ndim in (2, 4) else output.flatten(0, -2).T
         alive = (units != 0).any(dim=1).cpu()
-        known = self._look.alive.get(layer)
-        self._look.alive[layer] = alive if known is None or known.shape != alive.shape else known | alive
+        known = self.look.alive.get(layer)
+        self.look.alive[layer] = alive if known is None or known.shape != alive.shape else known | alive
         if share := saturated(output, kind):
-            self._look.saturated[layer] = max(share, self._look.saturated.get(layer, 0.0))
+            self.look.saturated[layer] = max(share, self.look.saturated.get(layer, 0.0))
 
     # The backward pass
 
@@ -237,11 +247,13 @@ class Recorder:
 
     def _fresh(self, name: str, parameter: Tensor, gradient: Tensor) -> None:
         """Before a gradient is added to .grad: is what the last update used still there?"""
-        if self._close and (parameter.grad is None or not parameter.grad.any()):
-            self._stale[name] = False
+        if self._close:
+            self._flowed = self._flowed or bool(gradient.any())
+            if parameter.grad is None or not parameter.grad.any():
+                self._stale[name] = False
 
     def _accumulated(self, name: str, parameter: Tensor) -> None:
-        self._look.accumulated += 1
+        self._added.add(name)
 
     # The update
 
@@ -260,12 +272,12 @@ class Recorder:
         for handle in self._passing:
             handle.remove()
         self._passing, self._before = [], {}
-        self._stale = {name: parameter.grad is not None for name, parameter in self.parameters.items()}
+        self._stale, self._added, self._flowed = dict.fromkeys(self.parameters, True), set(), False
         self._close = looked_at_closely(index + 1)
-        self._look = Look(index + 1)
+        self.look = Look(index + 1)
 
     def _look_closely(self) -> None:
-        look, held = self._look, self._held()
+        look, held = self.look, self._held()
         for name, parameter in self.parameters.items():
             before, change = self._before[name], parameter.detach() - self._before[name]
             look.weights[name] = size = before.float().norm().item()
@@ -274,11 +286,9 @@ class Recorder:
                 look.gradients[name] = parameter.grad.float().norm().item()
             if parameter.ndim > 1 and len(parameter) > 1:
                 look.spread[name] = spread(before)
-        ours = {
-            name for name, parameter in self.parameters.items() if id(parameter) in held and parameter.requires_grad
-        }
-        look.stale = sum(self._stale.get(name, False) and name in look.gradients for name in ours)
-        look.emptied = look.accumulated > 0 and not any(look.gradients.get(name, 0.0) for name in ours)
+        ours = {name for name, parameter in self.parameters.items() if id(parameter) in held}
+        look.stale = len({name for name in ours & self._added if self._stale.get(name)})
+        look.emptied = self._flowed and bool(self._added) and not any(look.gradients.get(name) for name in ours)
         self.looks.append(look)
 
     # The loss
@@ -312,6 +322,7 @@ class Recorder:
             self._seen_shapes(function, logits, labels)
         with torch.no_grad():
             call = LossCall(len(self.updates), value.detach().float().mean().item(), len(labels) if labels.ndim else 1)
+            call.train_mode = self.model is not None and self.model.training and self._noisy()
             if self._close:
                 measure(call, logits.detach().float(), labels.detach())
                 call.squashed = squashed(logits)
@@ -326,10 +337,10 @@ class Recorder:
     def _used(self, call: LossCall, gradient: Tensor) -> None:
         call.used = True
 
-    # What only the end of the run can tell
-
     def left_out(self) -> list[str]:
         """Parameters that want a gradient, that the optimizer does not hold, and that nobody else has moved."""
+        if self._final is not None:
+            return self._final
         held = self._held()
         return [
             name
