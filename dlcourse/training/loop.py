@@ -10,6 +10,8 @@ as if it had never stopped, to the last bit.
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,7 +20,7 @@ from dlcourse.optim.clip import clip_grad_norm_, gradient_norm
 from dlcourse.training.bar import bar
 from dlcourse.training.history import History, TrainStep
 from dlcourse.training.interrupt import held_back
-from dlcourse.training.run import Run
+from dlcourse.training.run import EMPTY, Run
 from dlcourse.types import Shaped, Tensor
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -63,7 +65,8 @@ def train_steps(
     index = first
     try:
         for epoch in range(epochs):
-            for x, y in _at_least_one(batches, epoch):
+            begun = index
+            for x, y in batches:
                 if not model.training:
                     model.train()
                 if schedule is not None:
@@ -80,6 +83,8 @@ def train_steps(
                 del value  # the last hold on the graph; the step may be looked at for long
                 yield step
                 index += 1
+            if index == begun and not (first and epoch == 0):  # of a run that goes on, the first pass may be over
+                raise ValueError(EMPTY)
     finally:
         if schedule is not None:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -126,23 +131,20 @@ def train(
     try:
         with held_back() as asked, bar(total, done=len(run.steps), shown=progress) as tell:
             while run.epoch < epochs and not run.is_out_of_patience:
-                if (rest := run.rest_of_pass(batches)) is None:
-                    steps = iter(())
-                else:
-                    options = {"schedule": schedule, "clip": clip, "first": len(run.steps)}
-                    steps = train_steps(model, rest, loss, optimizer, **options)
-                for step in steps:
-                    run.note(step)
-                    tell(f"epoch {run.epoch + 1}/{epochs}, loss {step.loss:.3g}")
-                    if asked():
-                        raise run.interrupted(path)
+                options = {"schedule": schedule, "clip": clip, "first": len(run.steps)}
+                with closing(train_steps(model, run.rest_of_pass(batches), loss, optimizer, **options)) as steps:
+                    for step in steps:
+                        run.note(step)
+                        tell(f"epoch {run.epoch + 1}/{epochs}, loss {step.loss:.3g}")
+                        if asked():
+                            raise run.interrupted(path)
                 run.end_pass(loss)
                 if path is not None:
                     run.save(path)
                 if asked():
                     raise run.interrupted(path)
     except Diverged as fault:
-        fault.history = run.history("diverged")
+        fault.step, fault.history = replace(fault.step, epoch=run.epoch), run.history("diverged")
         raise
     finally:
         model.eval()
@@ -189,19 +191,6 @@ def _check_more(
         raise ValueError("validation: wanted a pair (x, y) of equal length, with at least one example.")
     if patience is not None and (patience < 1 or validation is None):
         raise ValueError(f"patience={patience}: wanted 1 or more passes, and validation=(x, y) to measure them by.")
-
-
-def _at_least_one(batches: Iterable, epoch: int) -> Iterator:
-    """One pass over the batches; ValueError when it holds none."""
-    empty = True
-    for pair in batches:
-        empty = False
-        yield pair
-    if empty:
-        raise ValueError(
-            f"batches held nothing in epoch {epoch} (counted from 0). "
-            + ("Give at least one (x, y)." if epoch == 0 else "Give what can be gone through again, such as a list.")
-        )
 
 
 def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float], schedule: Schedule, index: int) -> None:

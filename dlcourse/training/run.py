@@ -3,7 +3,7 @@
 import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,11 @@ from dlcourse.training.interrupt import Interrupted
 from dlcourse.training.metrics import Evaluation, evaluate
 from dlcourse.training.streams import Streams
 from dlcourse.types import Tensor
+
+EMPTY = (
+    "A pass over the batches held nothing. Give at least one (x, y), in something that can be gone through again, such "
+    "as data.batches(x, y, size=32) or a list."
+)
 
 
 class Run:
@@ -39,26 +44,23 @@ class Run:
         self.best_weights: dict[str, Any] | None = None
         self.epoch, self.batch = 0, 0  # passes finished, and batches done of the next one
         self.begun = self.streams.states()  # where the streams stood when this pass began
-        self.resumed = False
 
     # ---- the way through a pass
 
-    def rest_of_pass(self, batches: Iterable) -> Iterator | None:
-        """The batches of this pass that are not done yet; None when a run was interrupted after the last one.
+    def rest_of_pass(self, batches: Iterable) -> Iterator:
+        """The batches of this pass that are not done yet.
 
         A run that goes on draws the same order again, from where the streams stood when the pass began.
         """
-        if not self.resumed:
+        if self.batch == 0:
             self.begun = self.streams.states()
             return iter(batches)
-        self.resumed = False
         now = self.streams.states()
         self.streams.restore(self.begun)
         rest = iter(batches)
         deque(islice(rest, self.batch), maxlen=0)
         self.streams.restore(now)
-        following = list(islice(rest, 1))
-        return chain(following, rest) if following else None
+        return rest
 
     def note(self, step: TrainStep) -> None:
         self.steps.append(TrainStep(step.index, self.epoch, step.loss, step.lr, step.gradient_norm))
@@ -66,6 +68,8 @@ class Run:
 
     def end_pass(self, loss: Callable[[Tensor, Tensor], Tensor]) -> None:
         """Measure the model, and keep its weights if they are the best so far."""
+        if self.batch == 0:
+            raise ValueError(EMPTY)
         if self.validation is not None:
             x, y = self.validation
             self.evaluations.append(evaluate(self.model, x, y, loss, index=len(self.steps), epoch=self.epoch))
@@ -100,7 +104,7 @@ class Run:
             tell(
                 f"{path} holds this run, finished after {len(self.steps)} updates. Delete it to train from the start."
                 if finished
-                else f"Going on from {path}, after update {len(self.steps)} in epoch {self.epoch + 1} of {epochs}."
+                else f"Going on from {path}, after {len(self.steps)} updates, in epoch {self.epoch + 1} of {epochs}."
             )
 
     def save(self, path: Path) -> None:
@@ -125,9 +129,9 @@ class Run:
     def _load(self, path: Path, epochs: int) -> None:
         """Become the run in the file; nothing is changed before everything is known to fit."""
         content = checkpoint.load(path)
-        ways_out = "Make it as it was, or move or delete the file to begin from the start, or give another path."
-        if other := _differences(content["settings"], self.settings) or _other_model(content["model"], self.model):
-            raise ValueError(f"{path} holds a run with {other}. {ways_out}")
+        ways_out = "Make it as it was, or delete the file to train from the start, or give another path."
+        if other := _other_model(content["model"], self.model) or _differences(content["settings"], self.settings):
+            raise ValueError(f"{path} holds another run: {other}. {ways_out}")
         if epochs < content["epoch"]:
             raise ValueError(f"{path} holds a run of {content['epoch']} epochs already, more than epochs={epochs}.")
         self.model.load_state_dict(content["model"])
@@ -137,11 +141,10 @@ class Run:
         self.streams.restore(content["now"])
         self.steps = [TrainStep(i, int(epoch), *row) for i, (epoch, *row) in enumerate(content["steps"].tolist())]
         self.evaluations = [Evaluation(*row) for row in content["evaluations"]]
-        self.resumed = True
 
     def interrupted(self, path: Path | None) -> Interrupted:
         """Save, and make the error that says where the run stopped and how it goes on."""
-        where = f"after update {len(self.steps)}, in epoch {self.epoch + 1}"
+        where = f"after {len(self.steps)} updates, {self.epoch} epochs and {self.batch} batches of the next"
         if path is None:
             kept = "The model keeps what it has learned. To be able to go on, give train a checkpoint=path."
         else:
@@ -177,7 +180,7 @@ def _settings(
 def _differences(saved: dict[str, str], here: dict[str, str]) -> str:
     """In words, what was otherwise in the saved run; empty when nothing was."""
     names = [name for name in {**saved, **here} if saved.get(name) != here.get(name)]
-    return "; ".join(f"{name} {saved.get(name, 'unset')}, here it is {here.get(name, 'unset')}" for name in names[:3])
+    return "; ".join(f"{name} {saved.get(name, 'none')} there, {here.get(name, 'none')} here" for name in names[:3])
 
 
 def _other_model(saved: dict[str, Any], model: torch.nn.Module) -> str:
