@@ -6,12 +6,18 @@ from pathlib import Path
 import dlcourse_mutants
 import pytest
 import torch
-from dlcourse_oracles import ORACLES
+from dlcourse_oracles import CLASSES
+from dlcourse_oracles import ORACLES as FUNCTIONS
 
 import dlcourse
 
 CPU = torch.device("cpu")
-ROOMS = {"nn": ("activation", "softmax", "loss"), "models": ("perceptron", "logistic", "mlp")}
+ORACLES = {**FUNCTIONS, **CLASSES}
+FILES = [
+    *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
+    *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp")),
+    "hooks.py",
+]
 # Changes that leave every result as it is, with the reason.
 HARMLESS = {
     "below = torch.where(x > 0, 0.0, x) [0.0 -> 1.0]": "any finite number does where the branch is not taken",
@@ -19,6 +25,8 @@ HARMLESS = {
     "for row, label in zip(logits.tolist(), labels.tolist(), strict=True): [True -> False]": "equal lengths",
     "for z, t in zip(logits.flatten().tolist(), targets.flatten().tolist(), strict=True): [True -> False]": "as above",
     "for i, (example, label) in enumerate(zip(x, labels.to(x.dtype), strict=True)): [True -> False]": "checked before",
+    "q = q * r.diagonal().sign() [q * r.diagonal().sign() -> q / r.diagonal().sign()]": "a sign is its own inverse",
+    "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
 }
 
 
@@ -39,13 +47,13 @@ def test_a_known_fault_is_rejected(name, function):
     assert rejected(name, function)
 
 
-def test_every_function_but_the_definitions_has_a_known_fault():
+def test_everything_but_the_definitions_has_a_known_fault():
     named = {name for name, _, _ in dlcourse_mutants.NAMED}
     assert named == {name for name in ORACLES if not name.endswith("_definition")}
 
 
 def survivors(path: Path, room: str) -> Iterator[str]:
-    """The versions of a file that no oracle of the file's own functions rejects."""
+    """The versions of a file that no oracle of the file's own functions and classes rejects."""
     for label, module in dlcourse_mutants.broken_versions(path):
         functions = {f"{room}.{name}": value for name, value in vars(module).items()}
         own = {name: f for name, f in functions.items() if name in ORACLES and f.__module__ == "broken"}
@@ -53,16 +61,24 @@ def survivors(path: Path, room: str) -> Iterator[str]:
             yield label
 
 
-@pytest.mark.parametrize("file", [f"{room}/{name}.py" for room, names in ROOMS.items() for name in names])
+@pytest.mark.parametrize("file", FILES)
 def test_every_small_change_of_the_source_is_rejected(file):
-    unchanged, *changed = survivors(Path(dlcourse.__file__).parent / file, file.partition("/")[0])
+    room = file.partition("/")[0].removesuffix(".py")
+    unchanged, *changed = survivors(Path(dlcourse.__file__).parent / file, room)
     assert unchanged == "unchanged"
     assert [label for label in changed if label not in HARMLESS] == []
 
 
+def test_every_file_of_the_rooms_is_broken():
+    """A new file joins the table."""
+    home = Path(dlcourse.__file__).parent
+    found = {f"{room}/{path.name}" for room in ("nn", "models") for path in (home / room).glob("[!_]*.py")}
+    assert {*FILES} == {*found, "hooks.py"}
+
+
 def test_every_harmless_change_is_still_one():
-    files = [Path(dlcourse.__file__).parent / room / f"{name}.py" for room, names in ROOMS.items() for name in names]
-    labels = {label for file in files for label, _ in dlcourse_mutants.broken_versions(file)}
+    home = Path(dlcourse.__file__).parent
+    labels = {label for file in FILES for label, _ in dlcourse_mutants.broken_versions(home / file)}
     assert set(HARMLESS) <= labels
 
 

@@ -9,11 +9,14 @@ import copy
 import math
 import types
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from dlcourse import models, nn
+from dlcourse import hooks, models, nn
 
 
 def perceptron_like(*, mistake=lambda margin: margin <= 0, move=1.0, bias_move=1.0, stop=True):
@@ -55,6 +58,238 @@ def mean_of_picked(score):
     """A cross-entropy from a function that gives log probabilities."""
     return lambda logits, labels: -score(logits).gather(1, labels.long()[:, None]).mean()
 
+
+def std_from(default, rule):
+    """A normal draw whose standard deviation is rule(fan_in, fan_out, gain)."""
+
+    def draw(shape, *, gain=default, generator, dtype=torch.float32):
+        return rule(*nn.fans(shape), gain) * torch.randn(shape, generator=generator, dtype=dtype)
+
+    return draw
+
+
+def bound_from(default, rule):
+    """A uniform draw within the bound rule(fan_in, fan_out, gain)."""
+
+    def draw(shape, *, gain=default, generator, dtype=torch.float32):
+        return rule(*nn.fans(shape), gain) * (2 * torch.rand(shape, generator=generator, dtype=dtype) - 1)
+
+    return draw
+
+
+def unsigned_orthogonal(shape, *, gain=1.0, generator, dtype=torch.float32):
+    """The QR decomposition's own signs."""
+    noise = torch.randn(shape, generator=generator, dtype=dtype).flatten(1)
+    tall = noise if len(noise) >= noise.shape[1] else noise.T
+    q = torch.linalg.qr(tall)[0]
+    return gain * (q if tall is noise else q.T).reshape(shape) + 0 * sum(nn.fans(shape))
+
+
+def dropout_like(change=lambda x, keep, p: x * keep / (1 - p) if p < 1 else 0 * x, drop=None):
+    """Dropout, of which one part is changed."""
+
+    def function(x, p, *, generator=None):
+        nn.Dropout(p)  # refuses
+        device = x.device if generator is None else generator.device
+        numbers = torch.rand(x.shape, generator=generator, device=device).to(x.device)
+        return change(x, drop(numbers, p) if drop else numbers >= p, p)
+
+    return function
+
+
+def norm_like(std=lambda var, eps: torch.sqrt(var + eps), finish=lambda z, weight, bias: z * weight + bias):
+    """Batch norm from given moments, with one part changed."""
+
+    def function(x, mean, var, weight, bias, *, eps=1e-5):
+        nn.batch_norm(x, mean, var, weight, bias)  # refuses
+        mean, var, weight, bias = (t.reshape(-1, *[1] * (x.ndim - 2)) for t in (mean, var, weight, bias))
+        return finish((x - mean) / std(var, eps), weight, bias)
+
+    return function
+
+
+def layer_norm_like(dim=-1, correction=0, std=lambda var, eps: torch.sqrt(var + eps), scale=True):
+    """Layer norm with one part changed."""
+
+    def function(x, weight, bias, *, eps=1e-5):
+        nn.layer_norm(x, weight, bias)  # refuses
+        z = x - x.mean(dim, keepdim=True)
+        z = z / std(z.square().sum(dim, keepdim=True) / max(x.shape[dim] - correction, 1), eps)
+        return z * weight + bias if scale else z
+
+    return function
+
+
+def broken(base, **methods):
+    """The class with some methods changed, under its own name."""
+    return type(base.__name__, (base,), methods)
+
+
+def learning(mean_of=lambda x: nn.moments(x)[0], var_of=None, share=lambda m: m, count=1):
+    """BatchNorm with one part of its running averages changed."""
+
+    def unbiased(x, var):
+        n = x.numel() / len(var)
+        return var * n / (n - 1)
+
+    def learn(self, x):
+        kept = copy.deepcopy(self)
+        mean, var = nn.BatchNorm._learn_from(kept, x)  # refuses
+        with torch.no_grad():
+            share_now = share(self.momentum)
+            self.running_mean += share_now * (mean_of(x) - self.running_mean)
+            self.running_var += share_now * ((var_of or unbiased)(x, var) - self.running_var)
+            self.num_batches_tracked += count
+        return mean, var
+
+    return broken(nn.BatchNorm, _learn_from=learn)
+
+
+def running_in_training(self, x):
+    if self.training:
+        self._learn_from(x)
+    return nn.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+
+
+def batch_at_evaluation(self, x):
+    mean, var = self._learn_from(x) if self.training else nn.moments(x)
+    return nn.batch_norm(x, mean, var, self.weight, self.bias, eps=self.eps)
+
+
+def constants_in_training(self, x):
+    return tuple(t.detach() for t in nn.BatchNorm._learn_from(self, x))
+
+
+def learns_always(self, x):
+    if not self.training and len(x) > 1:
+        self._learn_from(x.detach())
+    return nn.BatchNorm.forward(self, x)
+
+
+def unbiased_in_training(self, x):
+    mean, var = nn.BatchNorm._learn_from(self, x)
+    n = x.numel() / len(var)
+    return mean, var * n / (n - 1)
+
+
+def torch_like_bias(self, *args, generator, **options):
+    super(type(self), self).__init__(*args, generator=generator, **options)
+    if self.bias is not None:
+        self.bias.data = nn.xavier_uniform((1, len(self.bias)), generator=generator)[0]
+
+
+def one_mask(self, x):
+    if not hasattr(self, "mask"):
+        self.mask = nn.dropout(torch.ones_like(x), self.p, generator=self.generator)
+    return x * self.mask if self.training else x
+
+
+def without_bias(self, *args, bias=True, **options):
+    super(type(self), self).__init__(*args, bias=False, **options)
+
+
+def without_init(self, *args, init=None, **options):
+    super(type(self), self).__init__(*args, **options)
+
+
+def drawn_transposed(self, in_features, out_features, *, init=nn.he_normal, **options):
+    draw = lambda shape, *, generator: init(shape[::-1], generator=generator).reshape(shape)  # noqa: E731
+    super(type(self), self).__init__(in_features, out_features, init=draw, **options)
+
+
+def layer_norm_over_the_batch(self, x):
+    z = x.flatten(0, -2)
+    weight, bias = self.weight[:1].expand(len(z)), self.bias[:1].expand(len(z))
+    return nn.layer_norm(z.T, weight, bias, eps=self.eps).T.reshape(x.shape)
+
+
+def divided_by_the_variance(self, x):
+    return nn.Normalize([0.0] * x.shape[1], self.std)(nn.Normalize.forward(self, x))
+
+
+def measured_on_what_comes(self, x):
+    return 0 * nn.Normalize.forward(self, x) + nn.Normalize.forward(nn.Normalize.of(x.detach()), x)
+
+
+def measuring(*, correction=0, together=False, exact=True):
+    """Normalize with one part of its measuring changed."""
+
+    def of(cls, x):
+        right = nn.Normalize.of(x)  # refuses
+        rows = x.transpose(0, 1).flatten(1)
+        std = rows.std(1, correction=correction)
+        if together:
+            return cls(rows.mean().expand(len(rows)), rows.std(correction=0).expand(len(rows)))
+        constant = rows.amin(1) == rows.amax(1) if exact else std == 0
+        return cls(right.mean, torch.where(constant, 1.0, std))
+
+    return broken(nn.Normalize, of=classmethod(of))
+
+
+def mlp_like(order=("linear", "norm", "activation", "dropout"), last=("linear",)):
+    """The builder with the layers in another order, or a bend at the end."""
+
+    def build(sizes, *, activation=nn.ReLU, init=nn.he_normal, norm=None, dropout=0.0, generator):
+        models.mlp(sizes, dropout=dropout, generator=torch.Generator())  # refuses
+        layers = []
+        for i, (a, b) in enumerate(pairwise(sizes), 2):
+            parts = {
+                "linear": lambda a=a, b=b: nn.Linear(a, b, init=init, generator=generator),
+                "norm": (lambda b=b: norm(b)) if norm else None,
+                "activation": activation,
+                "dropout": (lambda: nn.Dropout(dropout, generator=generator)) if dropout else None,
+            }
+            layers += [parts[part]() for part in (order if i < len(sizes) else last) if parts[part]]
+        return nn.Sequential(*layers)
+
+    return build
+
+
+def hooking(*, stays=False, first=False, detach=False, always=False):
+    """`capture` with one part changed."""
+
+    @contextmanager
+    def function(model, names, *, retain_grad=False):
+        names = names if isinstance(names, str) else list(names)
+        with hooks.capture(model, names):  # refuses
+            pass
+        seen, modules = {}, dict(model.named_modules(remove_duplicate=False))
+
+        def keep(name, output):
+            if first and name in seen:
+                return
+            seen[name] = output.detach() if detach and isinstance(output, torch.Tensor) else output
+            if (retain_grad or always) and isinstance(output, torch.Tensor) and output.requires_grad:
+                output.retain_grad()
+
+        handles = [modules[n].register_forward_hook(lambda m, a, out, n=n: keep(n, out)) for n in names]
+        yield seen
+        if not stays:
+            for handle in handles:
+                handle.remove()
+
+    return function
+
+
+def replacing(hook, *, take_away=True):
+    """`replace` with another hook."""
+
+    @contextmanager
+    def function(model, functions):
+        with hooks.replace(model, functions):  # refuses
+            pass
+        modules = dict(model.named_modules())
+        handles = [modules[n].register_forward_hook(partial(hook, f)) for n, f in functions.items()]
+        try:
+            yield
+        finally:
+            for handle in handles if take_away else []:
+                handle.remove()
+
+    return function
+
+
+ROOT2 = math.sqrt(2)
 
 # (what must reject it, the fault, the broken function)
 NAMED = [
@@ -152,6 +387,155 @@ NAMED = [
         "sigmoid twice",
         lambda z, t: nn.binary_cross_entropy_with_logits(nn.sigmoid(z), t),
     ),
+    ("nn.linear", "not transposed", lambda x, w, b=None: nn.linear(x, w.reshape(w.shape[::-1]).T, b)),
+    ("nn.linear", "bias ignored", lambda x, w, b=None: nn.linear(x, w)),
+    ("nn.linear", "bias taken away", lambda x, w, b=None: nn.linear(x, w) - (0 if b is None else b)),
+    ("nn.linear", "bias detached", lambda x, w, b=None: nn.linear(x, w, b if b is None else b.detach())),
+    ("nn.linear", "right, but silent on wrong sizes", lambda x, w, b=None: x @ w.T + (0 if b is None else b)),
+    ("nn.fans", "swapped", lambda shape: nn.fans(shape)[::-1]),
+    ("nn.fans", "without the field", lambda shape: (shape[1], shape[0])),
+    ("nn.fans", "the field squared", lambda shape: tuple(n * math.prod(shape[2:]) for n in nn.fans(shape))),
+    ("nn.gain", "the square", lambda name: nn.gain(name) ** 2),
+    ("nn.gain", "1 for what it does not know", lambda name: nn.gain(name) if name != "gelu" else 1.0),
+    ("nn.xavier_normal", "fan_in alone", std_from(1.0, lambda i, o, g: g / math.sqrt(i))),
+    ("nn.xavier_normal", "variance for standard deviation", std_from(1.0, lambda i, o, g: g * 2 / (i + o))),
+    ("nn.xavier_normal", "no mean of the fans", std_from(1.0, lambda i, o, g: g / math.sqrt(i + o))),
+    ("nn.xavier_normal", "gain ignored", std_from(1.0, lambda i, o, g: math.sqrt(2 / (i + o)))),
+    ("nn.xavier_uniform", "the standard deviation as bound", bound_from(1.0, lambda i, o, g: g * (2 / (i + o)) ** 0.5)),
+    ("nn.xavier_uniform", "within 0 and the bound", lambda shape, **o: nn.xavier_uniform(shape, **o).abs()),
+    ("nn.he_normal", "fan_out for fan_in", std_from(ROOT2, lambda i, o, g: g / math.sqrt(o))),
+    ("nn.he_normal", "variance for standard deviation", std_from(ROOT2, lambda i, o, g: g**2 / i)),
+    ("nn.he_normal", "1 for 2", std_from(ROOT2, lambda i, o, g: g / ROOT2 / math.sqrt(i))),
+    ("nn.he_normal", "the mean of the fans", std_from(ROOT2, lambda i, o, g: g * math.sqrt(2 / (i + o)))),
+    ("nn.he_normal", "gain squared", std_from(ROOT2, lambda i, o, g: g * g / math.sqrt(i))),
+    (
+        "nn.he_normal",
+        "from the global stream",
+        lambda shape, *, generator, **o: nn.he_normal(shape, generator=torch.default_generator, **o),
+    ),
+    ("nn.he_normal", "always float32", lambda shape, *, dtype=None, **o: nn.he_normal(shape, **o)),
+    ("nn.he_normal", "a parameter at once", lambda shape, **o: nn.he_normal(shape, **o).requires_grad_()),
+    ("nn.he_uniform", "fan_out for fan_in", bound_from(ROOT2, lambda i, o, g: g * math.sqrt(3 / o))),
+    ("nn.he_uniform", "the standard deviation as bound", bound_from(ROOT2, lambda i, o, g: g / math.sqrt(i))),
+    ("nn.orthogonal", "the routine's own signs", unsigned_orthogonal),
+    ("nn.orthogonal", "gain ignored", lambda shape, *, gain=1.0, **o: nn.orthogonal(shape, **o)),
+    ("nn.orthogonal", "just normal", lambda shape, **o: nn.xavier_normal(shape, **o)),
+    ("nn.dropout", "not scaled", dropout_like(lambda x, keep, p: x * keep)),
+    ("nn.dropout", "scaled by 1 - p, as at test time", dropout_like(lambda x, keep, p: x * keep * (1 - p))),
+    ("nn.dropout", "divided by p", dropout_like(lambda x, keep, p: x * keep / p if p else x)),
+    ("nn.dropout", "p is the probability to keep", dropout_like(drop=lambda numbers, p: numbers < p)),
+    ("nn.dropout", "not a number at p = 1", dropout_like(lambda x, keep, p: x * keep / torch.tensor(1.0 - p).to(x))),
+    ("nn.dropout", "whole rows", dropout_like(drop=lambda numbers, p: (numbers >= p)[:1].expand_as(numbers))),
+    ("nn.dropout", "no slope", lambda x, p, **o: nn.dropout(x.detach(), p, **o) + 0 * x),
+    ("nn.dropout", "generator ignored", lambda x, p, *, generator=None: nn.dropout(x, p)),
+    ("nn.dropout", "silent on what is no probability", lambda x, p, **o: nn.dropout(x, min(max(p, 0.0), 1.0), **o)),
+    ("nn.moments", "unbiased variance", lambda x: torch.var_mean(x, [d for d in range(x.ndim) if d != 1])[::-1]),
+    (
+        "nn.moments",
+        "the mean of the variances at each position",
+        lambda x: (nn.moments(x)[0], x.var(0, correction=0).reshape(x.shape[1], -1).mean(1)),
+    ),
+    ("nn.moments", "standard deviation for variance", lambda x: (nn.moments(x)[0], nn.moments(x)[1].sqrt())),
+    ("nn.moments", "detached", lambda x: tuple(t.detach() for t in nn.moments(x))),
+    (
+        "nn.moments",
+        "E[x^2] - E[x]^2, which loses the digits far from 0",
+        lambda x: (nn.moments(x)[0], nn.moments(x.square())[0] - nn.moments(x)[0].square()),
+    ),
+    ("nn.batch_norm", "eps outside of the root", norm_like(std=lambda var, eps: torch.sqrt(var) + eps)),
+    ("nn.batch_norm", "eps ignored", norm_like(std=lambda var, eps: torch.sqrt(var + 1e-5))),
+    ("nn.batch_norm", "variance for standard deviation", norm_like(std=lambda var, eps: var + eps)),
+    ("nn.batch_norm", "shifted, then scaled", norm_like(finish=lambda z, weight, bias: (z + bias) * weight)),
+    ("nn.batch_norm", "not scaled", norm_like(finish=lambda z, weight, bias: z + bias)),
+    (
+        "nn.batch_norm",
+        "moments as constants",
+        lambda x, mean, var, *a, **o: nn.batch_norm(x, mean.detach(), var.detach(), *a, **o),
+    ),
+    (
+        "nn.batch_norm",
+        "the batch's own moments, whatever is handed in",
+        lambda x, mean, var, *a, **o: nn.batch_norm(x, mean, var, *a) * 0 + nn.batch_norm(x, *nn.moments(x), *a, **o),
+    ),
+    ("nn.layer_norm", "over the batch", layer_norm_like(dim=0)),
+    ("nn.layer_norm", "unbiased variance", layer_norm_like(correction=1)),
+    ("nn.layer_norm", "eps outside of the root", layer_norm_like(std=lambda var, eps: torch.sqrt(var) + eps)),
+    ("nn.layer_norm", "neither scaled nor shifted", layer_norm_like(scale=False)),
+    ("nn.Linear", "a bias drawn, as in torch", broken(nn.Linear, __init__=torch_like_bias)),
+    ("nn.Linear", "no bias", broken(nn.Linear, __init__=without_bias)),
+    ("nn.Linear", "init ignored", broken(nn.Linear, __init__=without_init)),
+    ("nn.Linear", "drawn with the fans swapped", broken(nn.Linear, __init__=drawn_transposed)),
+    ("nn.Linear", "bias not used", broken(nn.Linear, forward=lambda self, x: nn.linear(x, self.weight))),
+    (
+        "nn.Dropout",
+        "drops at evaluation",
+        broken(nn.Dropout, forward=lambda self, x: nn.Dropout.forward(self.train(), x)),
+    ),
+    (
+        "nn.Dropout",
+        "scaled at evaluation",
+        broken(nn.Dropout, forward=lambda self, x: nn.Dropout.forward(self, x) * (1 if self.training else 1 - self.p)),
+    ),
+    ("nn.Dropout", "never drops", broken(nn.Dropout, forward=lambda self, x: x)),
+    ("nn.Dropout", "one mask for ever", broken(nn.Dropout, forward=one_mask)),
+    (
+        "nn.Dropout",
+        "generator ignored",
+        broken(nn.Dropout, forward=lambda self, x: nn.dropout(x, self.p) if self.training else x),
+    ),
+    ("nn.BatchNorm", "batch statistics at evaluation", broken(nn.BatchNorm, forward=batch_at_evaluation)),
+    ("nn.BatchNorm", "running statistics in training", broken(nn.BatchNorm, forward=running_in_training)),
+    ("nn.BatchNorm", "learns at evaluation too", broken(nn.BatchNorm, forward=learns_always)),
+    ("nn.BatchNorm", "moments as constants", broken(nn.BatchNorm, _learn_from=constants_in_training)),
+    ("nn.BatchNorm", "normalised with the unbiased variance", broken(nn.BatchNorm, _learn_from=unbiased_in_training)),
+    ("nn.BatchNorm", "biased running variance", learning(var_of=lambda x, var: var)),
+    ("nn.BatchNorm", "running standard deviation", learning(var_of=lambda x, var: var.sqrt())),
+    ("nn.BatchNorm", "momentum the other way round", learning(share=lambda m: 1 - m)),
+    ("nn.BatchNorm", "batches not counted", learning(count=0)),
+    ("nn.BatchNorm", "running mean of the first example", learning(mean_of=lambda x: nn.moments(x[:1])[0])),
+    ("nn.LayerNorm", "over the batch", broken(nn.LayerNorm, forward=layer_norm_over_the_batch)),
+    (
+        "nn.LayerNorm",
+        "eps ignored",
+        broken(nn.LayerNorm, forward=lambda self, x: nn.layer_norm(x, self.weight, self.bias)),
+    ),
+    (
+        "nn.LayerNorm",
+        "bias taken away again",
+        broken(nn.LayerNorm, forward=lambda self, x: nn.LayerNorm.forward(self, x) - self.bias),
+    ),
+    ("nn.Normalize", "divided by the variance", broken(nn.Normalize, forward=divided_by_the_variance)),
+    ("nn.Normalize", "measured on what comes in", broken(nn.Normalize, forward=measured_on_what_comes)),
+    (
+        "nn.Normalize",
+        "no slope",
+        broken(nn.Normalize, forward=lambda self, x: nn.Normalize.forward(self, x.detach()) + 0 * x),
+    ),
+    ("nn.Normalize", "unbiased std", measuring(correction=1)),
+    ("nn.Normalize", "one pair for all channels", measuring(together=True)),
+    ("nn.Normalize", "a constant divided by its rounding", measuring(exact=False)),
+    ("hooks.capture", "hooks stay", hooking(stays=True)),
+    ("hooks.capture", "hooks stay after an exception", hooking()),
+    ("hooks.capture", "the first output", hooking(first=True)),
+    ("hooks.capture", "detached", hooking(detach=True)),
+    ("hooks.capture", "gradients always", hooking(always=True)),
+    ("hooks.replace", "does nothing", replacing(lambda f, m, a, out: out)),
+    ("hooks.replace", "silent on None", replacing(lambda f, m, a, out: f(out))),
+    ("hooks.replace", "adds what it should put in place", replacing(lambda f, m, a, out: out + f(out))),
+    ("hooks.replace", "hooks stay", replacing(lambda f, m, a, out: f(out), take_away=False)),
+    ("models.mlp", "norm after the activation", mlp_like(("linear", "activation", "norm", "dropout"))),
+    ("models.mlp", "dropout before the activation", mlp_like(("linear", "norm", "dropout", "activation"))),
+    ("models.mlp", "no norm", mlp_like(("linear", "activation", "dropout"))),
+    ("models.mlp", "no dropout", mlp_like(("linear", "norm", "activation"))),
+    ("models.mlp", "a bend at the end", mlp_like(last=("linear", "activation"))),
+    ("models.mlp", "Xavier for He", lambda sizes, *, init=nn.xavier_normal, **o: models.mlp(sizes, init=init, **o)),
+    ("models.mlp", "init ignored", lambda sizes, *, init=None, **o: models.mlp(sizes, **o)),
+    ("models.mlp", "activation ignored", lambda sizes, *, activation=None, **o: models.mlp(sizes, **o)),
+    (
+        "models.mlp",
+        "from a copy of the generator",
+        lambda sizes, *, generator, **o: models.mlp(sizes, generator=copy.deepcopy(generator), **o),
+    ),
     ("models.perceptron_steps", "a score of 0 is no mistake", perceptron_like(mistake=lambda margin: margin < 0)),
     ("models.perceptron_steps", "wrong sign", perceptron_like(move=-1.0)),
     ("models.perceptron_steps", "no bias", perceptron_like(bias_move=0.0)),
@@ -231,7 +615,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 def code_of(source: ast.Module) -> Iterator[ast.AST]:
     """Nodes inside functions: bodies and defaults, but no annotations (and docstrings have nothing to change)."""
     for function in (node for node in ast.walk(source) if isinstance(node, ast.FunctionDef)):
-        for part in (*function.body, *filter(None, function.args.kw_defaults)):
+        for part in (*function.body, *function.args.defaults, *filter(None, function.args.kw_defaults)):
             yield from ast.walk(part)
 
 

@@ -339,7 +339,7 @@ def drawn(reference, *, more=lambda weight, gain: None):
     """Oracle for random weights: torch's own numbers from the same generator, on its device, and nobody else's."""
 
     def oracle(function, device):
-        for shape in ((40, 7), (7, 40), (1, 3), (1, 1), (6, 4, 3, 5)):
+        for shape in ((40, 7), (7, 40), (4, 4), (1, 3), (1, 1), (6, 4, 3, 5)):
             for dtype in DTYPES:
                 for options in ({}, {"gain": 0.3}):
                     ours, theirs = source(5, device), source(5, device)
@@ -387,6 +387,8 @@ def dropout(function, device):
             for x in (random(40, 3, dtype=dtype, device=device), random(6, 2, dtype=dtype, device=device).T):
                 with global_stream_untouched():
                     agree(lambda x, p=p: function(x, p, generator=source(3, device)), expected(p), x)
+    number = torch.rand(9, generator=source(3, device), device=device)[4].item()  # as large as p: kept
+    assert function(torch.ones(9, device=device), number, generator=source(3, device))[4] > 0
     here = source(3, "cpu")  # a generator elsewhere serves too
     assert function(torch.ones(20, device=device), 0.5, generator=here).unique().tolist() == [0, 2]
     assert not torch.equal(here.get_state(), source(3, "cpu").get_state())
@@ -532,6 +534,8 @@ def linear_class(make, device):
         2, 2, init=lambda shape, *, generator: torch.full(shape, 7.0, device=device), generator=source(0, device)
     )
     assert plain.weight.tolist() == [[7, 7], [7, 7]]
+    assert plain.bias.tolist() == [0, 0], "a bias unless told otherwise"
+    assert make(1, 1, generator=source(0, device)).weight.shape == (1, 1)
     for sizes in ((0, 3), (3, 0)):
         refuses(lambda s=sizes: make(*s, generator=source(0, device)), ValueError, str(sizes), "1 or more")
 
@@ -604,6 +608,7 @@ def batch_norm_class(make, device):
         for mode in (True, False):
             refuses(lambda x=x, m=mode: layer.train(m)(x), ValueError, str(shape), "(batch, 3)", "x[None]")
     same_state(layer, before)
+    assert make(1).weight.shape == (1,)
     refuses(lambda: make(0), ValueError, "(0)", "1 or more")
 
 
@@ -716,6 +721,7 @@ def capture(function, device):
     hidden = x @ model[0][0].weight.T + model[0][0].bias
     assert [*seen] == ["0.0", "1", ""]
     assert_close(seen["0.0"], hidden)
+    assert not out.retains_grad
     assert seen["1"] is out
     assert seen[""] is out
     out.sum().backward()
