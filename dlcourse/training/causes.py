@@ -25,28 +25,32 @@ INPUT_LARGE = 10.0  # root mean square of what reaches the first layer; the rule
 INPUT_SMALL = 0.01  # largest absolute value: a one-hot row has 1 somewhere, however long it is
 DELTA = 1e3  # gradient at the first layer against the last. He's rule keeps it; torch's default start loses a factor
 #              0.4 with each ReLU layer, so eight of them reach it, and then it is time to say something
-DEAD = 0.5  # share of a layer's units that are 0 for every example: the layer is half as wide as it was paid for
-DEAD_UNITS = 8  # in layers of fewer units half may be dead by chance; there it counts when all are
+DEAD = 0.75  # share of a layer's units that are 0 for every example. Healthy nets, deep or long trained, reach a half
+DEAD_UNITS = 8  # in layers of fewer units as many may be dead by chance; there it counts when all are
 DEAD_EXAMPLES = 256  # seen before a unit may be called dead
 FLAT = 0.5  # share of tanh's or sigmoid's outputs where the slope is below a sixteenth of its largest
 RISES = 1.5  # times the larger of the first loss and that of an even guess
 PEAK = 3.0  # the same for a single update, when the loss did not come down well afterwards
+BURST = 100.0  # the same, however few updates were seen
 JUMP = 0.1  # an update of a tenth of the weight's own size, typically: a hundred times the usual thousandth
-CRAWL = 3e-5  # an update that small, in every look: 1,000 of them move a weight by three hundredths
+CRAWL = 3e-5  # an update that small, in every look. The usual size is a thousandth; slow healthy runs have 0.0005
+STAYS = 0.01  # all updates together move the weights by less than that: nothing can have been learned
 FALLS = 0.05  # share of the first loss by which it has to come down to count as learning
 BLOCKS = 3.0  # chi-squared of labels against batches, per degree of freedom: 1 when shuffled, a batch's size if sorted
 BLOCKS_SURE = 6.0  # and that many standard deviations above 1
+KINDS = 20  # more different labels than that are no classes
 WINDOW = 16  # labels: shorter batches are taken together, or a batch of one would always hold one class
 EQUAL = 0.1  # how much rows of a weight differ: 1 when random, 0 when all units are the same
 SOME = 0.1  # share of the updates in which a fault of the loop must be seen; clearing every second time gives 0.5
 STEPS = 10  # updates before anything is said of the course of a run
 STEPS_LONG = 60  # and before it is said that nothing was learned although all looks right
+TRAVEL = 0.5  # and the updates add up to half a weight's own length. Slow healthy runs have learned by 0.2
 
 CAUSES: dict[str, str] = {  # cause: what to do
-    "label dtype": "Give the loss what it expects: cross_entropy takes logits (batch, classes) and whole numbers (batch,);"
-    " a squared error or a binary cross-entropy takes two floats of the same shape.",
-    "softmax twice": "Let the model end in its last linear layer. Cross-entropy takes logits and applies softmax (or the"
-    " sigmoid) itself.",
+    "label dtype": "Give the loss what it expects: cross_entropy takes logits (batch, classes) and whole numbers"
+    " (batch,); a squared error or a binary cross-entropy takes two floats of the same shape.",
+    "softmax twice": "Let the model end in its last linear layer. Cross-entropy takes logits and applies softmax (or"
+    " the sigmoid) itself.",
     "gradients not cleared": "Call optimizer.zero_grad() once for each update, anywhere between step() and the next"
     " backward(). backward() adds to .grad.",
     "gradients cleared too soon": "Call zero_grad() before backward() or after step(), not between the two.",
@@ -59,23 +63,24 @@ CAUSES: dict[str, str] = {  # cause: what to do
     " biases, and at most the last layer, may begin at 0.",
     "inputs not normalised": "Let the model begin with nn.Normalize.of(x_train), so that each feature has mean 0 and"
     " standard deviation 1.",
-    "exploding gradients": "Begin with smaller weights (He for ReLU, Xavier for tanh), put a norm between the layers, or"
-    " clip the gradient.",
-    "loss at start": "Begin with smaller weights, above all in the last layer; check that there is one output per class.",
+    "exploding gradients": "Begin with smaller weights (He for ReLU, Xavier for tanh), put a norm between the layers,"
+    " or clip the gradient.",
+    "loss at start": "Begin with smaller weights, above all in the last layer; check that there is one output for each"
+    " class.",
     "learning rate too high": "Divide the learning rate by ten, and look at training.lr_finder; a warm-up or clipping"
     " tames the first updates.",
-    "dead units": "A dead ReLU gets no gradient and stays dead. Begin again with He's weights and biases of 0 on"
-    " normalised inputs, with a smaller learning rate, or take a leaky ReLU.",
     "saturated units": "Begin with smaller weights (Xavier) on normalised inputs: in the flat parts almost no gradient"
     " comes through.",
     "vanishing gradients": "Use ReLU with He's weights, fewer layers, a norm between them, or skip connections.",
+    "dead units": "A dead ReLU gets no gradient and stays dead. Begin again with He's weights and biases of 0 on"
+    " normalised inputs, with a smaller learning rate, or take a leaky ReLU.",
     "learning rate too low": "Multiply the learning rate by ten until the loss falls, or look at training.lr_finder.",
-    "nothing learned": "Two things look the same from here. Either the labels do not belong to the inputs: look at a few"
+    "nothing learned": "Two things look the same from here. Either the labels do not belong to the inputs: look at some"
     " pairs by eye, and check that both were put into the same order. Or the problem is too hard for this model and"
     " this many updates: see whether it can learn one batch by heart.",
 }
 
-# Cause: what it tends to bring about. A finding that stands in the row of an earlier one is marked as following from it.
+# Cause: what it tends to bring about. A finding in the set of an earlier one is marked as following from it.
 _COURSE = {"learning rate too high", "learning rate too low", "nothing learned"}
 _UNITS = {"dead units", "saturated units", "vanishing gradients"}
 _START = {"exploding gradients", "loss at start"}
@@ -92,9 +97,9 @@ FOLLOWS: dict[str, set[str]] = {
     "exploding gradients": {"loss at start"} | _UNITS | _COURSE,
     "loss at start": _UNITS | _COURSE,
     "learning rate too high": _UNITS | {"nothing learned"},
-    "dead units": {"vanishing gradients"} | _COURSE,
-    "saturated units": {"vanishing gradients"} | _COURSE,
-    "vanishing gradients": _COURSE,
+    "saturated units": {"vanishing gradients", "dead units"} | _COURSE,
+    "vanishing gradients": {"dead units"} | _COURSE,
+    "dead units": _COURSE,
     "learning rate too low": {"nothing learned"},
     "nothing learned": set(),
 }
@@ -163,10 +168,10 @@ class Evidence:
     @cached_property
     def summed(self) -> bool:
         """The loss is a sum over the batch, not a mean."""
-        first = next((call for call in self.calls if self._by_the_book(call)), None)
-        return first is not None and first.examples > 1 and first.loss / self._by_the_book(first) > first.examples / 2
+        first = next((call for call in self.calls if self.by_the_book(call)), None)
+        return first is not None and first.examples > 1 and first.loss / self.by_the_book(first) > first.examples / 2
 
-    def _by_the_book(self, call: LossCall) -> float:
+    def by_the_book(self, call: LossCall) -> float:
         book = {"cross-entropy": call.cross_entropy, "binary": call.binary, "squared": call.squared}
         return book.get(self.kind) or 0.0
 
@@ -183,20 +188,33 @@ class Evidence:
         return all(map(math.isfinite, self.losses))
 
     @cached_property
+    def labels(self) -> list[Tensor]:
+        """Those of each update, in the order in which they came, as far as they were kept."""
+        by_update: dict[int, list[Tensor]] = {}
+        for call in self.calls:
+            if call.labels is not None:
+                by_update.setdefault(call.index, []).append(call.labels.flatten())
+        return [torch.cat(labels) for labels in by_update.values()]
+
+    @cached_property
     def even(self) -> float | None:
         """The loss of an even guess; for a squared error, of the targets' mean."""
         if self.kind == "cross-entropy" and self.seen.classes:
             return math.log(self.seen.classes)
         if self.kind == "binary":
             return math.log(2)
-        if self.kind == "squared" and self.seen.labels:
-            labels = torch.cat([label.flatten() for label in self.seen.labels]).float()
-            return max(labels.var(correction=0).item(), 1e-12)
+        if self.kind == "squared" and self.labels:
+            return max(torch.cat(self.labels).float().var(correction=0).item(), 1e-12)
         return None
 
     @cached_property
     def start(self) -> float:
         return self.losses[0] if self.losses else math.nan
+
+    @cached_property
+    def begin(self) -> float:
+        """The mean over the first quarter of the updates."""
+        return statistics.fmean(self.losses[: max(1, len(self.losses) // 4)]) if self.losses else math.nan
 
     @cached_property
     def end(self) -> float:
@@ -209,15 +227,14 @@ class Evidence:
         return max(self.start, self.even or self.start)
 
     @cached_property
-    def fell(self) -> float:
-        """The share of the first loss that is gone at the end."""
-        return (self.start - self.end) / abs(self.start) if self.start else 0.0
+    def to_learn(self) -> bool:
+        """There was something to learn: the loss did not begin low, as that of a model trained before does."""
+        return self.finite and (self.even is None or self.begin > 0.5 * self.even)
 
     @cached_property
     def unlearned(self) -> bool:
-        """Enough updates were seen, there was something to learn, and the loss did not come down."""
-        something = self.even is None or self.start > 0.5 * self.even
-        return self.finite and self.steps >= STEPS and something and self.fell < FALLS
+        """There was something to learn, enough updates were seen, and the loss did not come down."""
+        return self.to_learn and self.steps >= STEPS and self.end > (1 - FALLS) * self.begin
 
     # The layers
 
@@ -268,17 +285,26 @@ class Evidence:
         return statistics.median([statistics.median(row) for row in rows if row]) if any(rows) else None
 
     @cached_property
-    def sequence(self) -> tuple[Tensor, int] | None:
-        """The labels in the order in which they came, as small whole numbers, and the size of a batch."""
-        kept = [label.flatten() for label in self.seen.labels if label.ndim == 1 or label.numel() == len(label)]
-        if len(kept) < 2:
-            return None
-        labels = torch.cat(kept)
-        values = labels.unique()
-        if len(values) > 20 and labels.is_floating_point():  # targets of a regression: quarters of them are the classes
-            cuts = labels.float().quantile(labels.new_tensor([0.25, 0.5, 0.75], dtype=torch.float32))
-            return torch.bucketize(labels.float(), cuts), len(kept[0])
-        return torch.searchsorted(values, labels), len(kept[0])
+    def kinds(self) -> list[Tensor]:
+        """The labels of each update as small whole numbers; targets of a regression by the quarter they fall into."""
+        if not self.labels:
+            return []
+        values = torch.cat(self.labels).unique()
+        if len(values) > KINDS:
+            cuts = torch.cat(self.labels).float().quantile(values.new_tensor([0.25, 0.5, 0.75], dtype=torch.float32))
+            return [torch.bucketize(labels.float(), cuts) for labels in self.labels]
+        return [torch.searchsorted(values, labels) for labels in self.labels]
+
+    @cached_property
+    def blocks(self) -> list[Tensor]:
+        """The same, short batches taken together; what is left over at the end is left out."""
+        blocks, open_ = [], []
+        for labels in self.kinds:
+            open_.append(labels)
+            if sum(map(len, open_)) >= WINDOW:
+                blocks.append(torch.cat(open_))
+                open_ = []
+        return blocks
 
 
 def number(value: float) -> str:
@@ -295,7 +321,7 @@ def labels_fit(e: Evidence) -> Verdict | None:
     """Labels whose shape or kind the loss takes for something else, with or without an error."""
     if e.seen.shapes is None:
         return None
-    logits, labels, logits_dtype, labels_dtype = e.seen.shapes
+    logits, labels, _, labels_dtype = e.seen.shapes
     value = f"{_shape(logits)}, {_shape(labels)} {str(labels_dtype).removeprefix('torch.')}"
     evidence = ""
     entropy = "crossentropy" in e.seen.loss_name.lower().replace("_", "") and "binary" not in e.seen.loss_name.lower()
@@ -308,10 +334,10 @@ def labels_fit(e: Evidence) -> Verdict | None:
         evidence = f"{came}: cross_entropy took the batch for one example of {logits[0]} classes"
     elif entropy and len(logits) == 2 and logits[1] == 1:
         evidence = f"{came}: a softmax over one class is always 1, so this loss is 0 whatever the model says"
-    elif any(not torch.isfinite(label).all() for label in e.seen.labels if label.is_floating_point()):
+    elif any(not torch.isfinite(label).all() for label in e.labels if label.is_floating_point()):
         evidence = "some labels are not finite numbers"
-    elif e.seen.loss_name and min(e.losses, default=0.0) < 0 and e.seen.labels and _is_binary(e.seen.loss_name):
-        low, high = min(float(y.min()) for y in e.seen.labels), max(float(y.max()) for y in e.seen.labels)
+    elif e.seen.loss_name and min(e.losses, default=0.0) < 0 and e.labels and _is_binary(e.seen.loss_name):
+        low, high = min(float(y.min()) for y in e.labels), max(float(y.max()) for y in e.labels)
         if low < 0 or high > 1:
             evidence = f"labels from {number(low)} to {number(high)}; a binary cross-entropy takes 0 and 1"
     return _line("outputs, labels", value, "as the loss expects", "label dtype", evidence)
@@ -323,7 +349,7 @@ def _is_binary(name: str) -> bool:
 
 def _unfit(e: Evidence, entropy: bool) -> bool:
     """Do the shapes or kinds explain the loss's error?"""
-    logits, labels, logits_dtype, labels_dtype = e.seen.shapes
+    logits, labels, _, labels_dtype = e.seen.shapes
     if entropy:
         return labels != logits[:1] + logits[2:] or labels_dtype.is_floating_point or labels_dtype == torch.bool
     return logits != labels or not labels_dtype.is_floating_point
@@ -349,13 +375,15 @@ def outputs_are_logits(e: Evidence) -> Verdict | None:
     low, high = min(call.low for call in close), max(call.high for call in close)
     evidence = ""
     ends = f"the model ends in a {close[0].squashed}" if close[0].squashed else ""
-    if e.kind == "cross-entropy":
-        nearer = [
-            abs(call.loss - call.cross_entropy) <= abs(call.loss - call.likelihood)
-            for call in close
-            if call.cross_entropy is not None and call.likelihood is not None
-        ]
-        if nearer and sum(nearer) > len(nearer) / 2 and (all(call.sums_to_one for call in close) or ends):
+    nearer = [
+        abs(call.loss - e.by_the_book(call)) <= abs(call.loss - call.likelihood)
+        for call in close
+        if call.likelihood is not None
+    ]
+    if sum(nearer) <= len(nearer) / 2:
+        pass  # a loss that takes probabilities, and rightly got them
+    elif e.kind == "cross-entropy":
+        if all(call.sums_to_one for call in close) or ends:
             ends = ends or "each row of outputs sums to 1"
             classes = e.seen.classes or 2
             least = math.log(math.e + classes - 1) - 1
@@ -418,10 +446,14 @@ def parameters_held(e: Evidence) -> Verdict | None:
     if not e.steps:
         return None
     left = e.seen.left_out()
-    trained = [name for name in e.seen.parameters if name not in left and name not in e.seen.frozen]
-    without = [name for name in trained if name not in left and not any(name in look.gradients for look in e.looks)]
+    known = [name for name in e.seen.parameters if name not in e.seen.foreign]
+    without = [
+        name
+        for name in known
+        if name not in left and name not in e.seen.frozen and not any(name in look.gradients for look in e.looks)
+    ]
     without = without if len(e.looks) > 1 else []
-    total = len(e.seen.parameters) - len(e.seen.foreign)
+    known = known or list(e.seen.parameters)
     evidence = []
     if left:
         evidence.append(f"the optimizer does not hold {_some(left)}, and nothing has changed them")
@@ -431,7 +463,7 @@ def parameters_held(e: Evidence) -> Verdict | None:
         evidence.append(f"no gradient ever reached {_some(without)}")
     if e.seen.frozen and e.unlearned and not evidence:
         evidence.append(f"{_some(e.seen.frozen)} are frozen (requires_grad is False), and the loss does not fall")
-    value = f"{total - len(left) - len(without) - len(e.seen.frozen)} of {total} trained"
+    value = f"{len(known) - len(left) - len(without) - len(e.seen.frozen)} of {len(known)} trained"
     value += f", {len(e.seen.frozen)} frozen" if e.seen.frozen else ""
     return _line("parameters", value, "all but what you froze", "parameters left out", "; ".join(evidence))
 
@@ -442,49 +474,41 @@ def _some(names: Sequence[str]) -> str:
 
 def shuffled(e: Evidence) -> Verdict | None:
     """Labels against batches, by chi-squared: in shuffled batches each class turns up as often as its share says."""
-    if e.sequence is None:
+    total = sum(map(len, e.kinds))
+    if not total:
         return None
-    labels, size = e.sequence
-    size = max(size, WINDOW)
-    blocks = [block for block in labels.split(size) if len(block) == size]
-    kinds = int(labels.max()) + 1
-    again = repeats(e)
+    kinds = max(int(labels.max()) for labels in e.kinds) + 1
     if kinds == 1:
-        alone = e.seen.classes is not None and e.seen.classes > 1 and len(labels) >= 4 * WINDOW
-        text = f"all {len(labels)} labels seen are of one class, of {e.seen.classes}" if alone else ""
+        classes = 2 if e.kind == "binary" else e.seen.classes
+        alone = classes is not None and classes > 1 and total >= 4 * WINDOW
+        text = f"all {total} labels seen are of one class, of {classes}" if alone else ""
         return _line("labels in a batch", "one class only", "several classes", "not shuffled", text)
-    if len(blocks) < 2:
+    if len(e.blocks) < 2:
         return None
-    counts = torch.stack([torch.bincount(block, minlength=kinds) for block in blocks]).double()
-    share = counts.sum(0) / counts.sum()
+    counts = torch.stack([torch.bincount(block, minlength=kinds) for block in e.blocks]).double()
+    size, share = counts.sum(1, keepdim=True), counts.sum(0) / counts.sum()
     counts, share = counts[:, share > 0], share[share > 0]
-    freedom = (len(blocks) - 1) * (len(share) - 1)
+    freedom = (len(counts) - 1) * (len(share) - 1)
     if not freedom:
         return None
-    ratio = ((counts - size * share) ** 2 / (size * share)).sum().item() / freedom
-    sure = (ratio - 1) * math.sqrt(freedom / 2)
-    distinct, expected = (counts > 0).sum(1).double().mean().item(), (1 - (1 - share) ** size).sum().item()
-    evidence = ""
-    if ratio > BLOCKS and sure > BLOCKS_SURE:
-        evidence = (
-            f"{size} labels in a row hold {distinct:.1f} different ones, shuffled they would hold {expected:.1f} "
-            f"(unevenness {ratio:.1f} where chance gives 1)"
+    unevenness = ((counts - size * share) ** 2 / (size * share)).sum().item() / freedom
+    sure = (unevenness - 1) * math.sqrt(freedom / 2)
+    distinct, expected = (counts > 0).sum(1).double().mean().item(), (1 - (1 - share) ** size).sum(1).mean().item()
+    again = ", in the same order in each pass" if repeats(e) else ""
+    text = ""
+    if unevenness > BLOCKS and sure > BLOCKS_SURE:
+        text = (
+            f"{size.mean():.0f} labels in a row hold {distinct:.1f} different ones, shuffled they would hold "
+            f"{expected:.1f} (unevenness {unevenness:.1f}, where chance gives 1){again}"
         )
-        evidence += ", in the same order in each pass" if again else ""
-    value = f"{distinct:.1f} different" + (", same order each pass" if again else "")
-    return _line("labels in a batch", value, f"about {expected:.1f}", "not shuffled", evidence)
+    return _line("labels in a batch", f"{distinct:.1f} different{again}", f"about {expected:.1f}", "not shuffled", text)
 
 
 def repeats(e: Evidence) -> bool:
     """Do the batches come again in the same order? A run of one batch, over and over, has no order."""
-    order = [call.order for call in e.calls if call.order is not None]
-    later = [index for index, mark in enumerate(order) if index and mark == order[0]]
-    period = later[0] if later else 0
-    return (
-        period > 1
-        and len(order) >= 2 * period
-        and all(order[index] == order[index + period] for index in range(len(order) - period))
-    )
+    order = [labels.numpy().tobytes() for labels in e.kinds]
+    period = next((index for index, labels in enumerate(order) if index and labels == order[0]), 0)
+    return period > 1 and len(order) >= 2 * period and order[period:] == order[:-period]
 
 
 def rows_differ(e: Evidence) -> Verdict | None:
@@ -528,7 +552,7 @@ def start(e: Evidence) -> Verdict | None:
     if e.even is None or not math.isfinite(e.start):
         return None
     if e.kind == "squared":
-        squares = torch.cat([label.flatten() for label in e.seen.labels]).double().square().mean().item()
+        squares = torch.cat([label.flatten() for label in e.labels]).double().square().mean().item()
         limit, wanted = START_SQUARED * max(squares, e.even), f"below {number(START_SQUARED * max(squares, e.even))}"
         against = f"the targets' mean square is {number(squares)}"
     else:
@@ -548,6 +572,8 @@ def rate_high(e: Evidence) -> Verdict | None:
     if not e.finite:
         first = next(index for index, loss in enumerate(e.losses) if not math.isfinite(loss))
         text = f"the loss of update {first} is no finite number" if first else ""
+    elif peak > BURST * e.high and e.end > e.high:
+        text = f"the loss rose from {number(e.start)} to {number(peak)} in {e.steps} updates"
     elif len(e.losses) >= STEPS:
         came_down = e.end < 0.5 * e.high
         if e.end > RISES * e.high and e.end > e.start:
@@ -599,6 +625,9 @@ def vanishing(e: Evidence) -> Verdict | None:
     flows = [flow for look in e.late if (flow := e.flow(look)) is not None]
     if not flows or e.steps < STEPS:  # a last layer that begins at 0 lets nothing through in the first update
         return None
+    flows = [flow for flow in flows if flow] or [
+        1.0
+    ]  # nothing at all is blocked, not vanished: dead units, a last layer of zeros
     middle = statistics.median(flows)
     text = (
         f"the gradient is {number(middle)} times as large at the first layer as at the last"
@@ -613,7 +642,7 @@ def rate_low(e: Evidence) -> Verdict | None:
         return None
     lr = max((update.lr for update in e.seen.updates), default=math.nan)
     text = ""
-    if e.unlearned and e.steps >= STEPS and e.ratio < CRAWL:
+    if e.to_learn and e.steps >= STEPS and e.ratio < CRAWL and (e.unlearned or e.ratio * e.steps < STAYS):
         text = (
             f"the loss went from {number(e.start)} to {number(e.end)} in {e.steps} updates, none of which changed the "
             f"weights by more than {number(e.ratio)} of their size, at a learning rate of {number(lr)}"
@@ -622,13 +651,14 @@ def rate_low(e: Evidence) -> Verdict | None:
 
 
 def learned(e: Evidence) -> Verdict | None:
-    if e.even is None or not e.finite or e.kind == "squared" or e.sequence is None:
+    if e.kind not in ("cross-entropy", "binary") or not e.finite or not e.kinds:
         return None
-    share = torch.bincount(e.sequence[0]).double()
+    share = torch.bincount(torch.cat(e.kinds)).double()
     share = share[share > 0] / share.sum()
     entropy = -(share * share.log()).sum().item()
     text = ""
-    if e.steps >= STEPS_LONG and e.start > 0.9 * entropy and e.end > 0.97 * entropy and e.end < RISES * e.high:
+    long = e.steps >= STEPS_LONG and (e.typical_ratio or 0) * e.steps > TRAVEL
+    if long and e.begin > 0.9 * entropy and e.end > 0.97 * entropy and e.end < RISES * e.high:
         text = (
             f"after {e.steps} updates the loss is {number(e.end)}; who knows only how frequent each label is, and "
             f"nothing of the inputs, has {number(entropy)}"
@@ -650,9 +680,9 @@ JUDGES: tuple[Callable[[Evidence], Verdict | None], ...] = (
     exploding,
     start,
     rate_high,
-    dead,
     flat,
     vanishing,
+    dead,
     rate_low,
     learned,
 )

@@ -74,7 +74,7 @@ class LossCall:
     high: float = math.nan
     sums_to_one: bool = False  # all outputs in [0, 1], and each row sums to 1
     squashed: str = ""  # the last operation, when it was softmax or sigmoid
-    order: int | None = None  # a fingerprint of the labels
+    labels: Tensor | None = None  # a copy on the CPU, of the first LABELS_KEPT
 
 
 class Recorder:
@@ -85,7 +85,6 @@ class Recorder:
         self.updates: list[Update] = []
         self.looks: list[Look] = []
         self.calls: list[LossCall] = []
-        self.labels: list[Tensor] = []
         self.shapes: tuple[tuple[int, ...], tuple[int, ...], torch.dtype, torch.dtype] | None = None  # logits, labels
         self.classes: int | None = None
         self.loss_name = ""
@@ -102,7 +101,7 @@ class Recorder:
         self._passing: list[Any] = []  # hooks on tensors of the pass at hand
         self._stale: dict[str, bool] = {}
         self._added: set[str] = set()  # parameters to which backward added a gradient since the last update
-        self._flowed = False  # and one of these gradients was not 0
+        self._flowed: set[str] = set()  # those of them whose gradient was not 0
         self._before: dict[str, Tensor] = {}
         self._left: dict[str, Tensor] = {}
         self._final: list[str] | None = None
@@ -248,7 +247,8 @@ class Recorder:
     def _fresh(self, name: str, parameter: Tensor, gradient: Tensor) -> None:
         """Before a gradient is added to .grad: is what the last update used still there?"""
         if self._close:
-            self._flowed = self._flowed or bool(gradient.any())
+            if gradient.any():
+                self._flowed.add(name)
             if parameter.grad is None or not parameter.grad.any():
                 self._stale[name] = False
 
@@ -272,7 +272,7 @@ class Recorder:
         for handle in self._passing:
             handle.remove()
         self._passing, self._before = [], {}
-        self._stale, self._added, self._flowed = dict.fromkeys(self.parameters, True), set(), False
+        self._stale, self._added, self._flowed = dict.fromkeys(self.parameters, True), set(), set()
         self._close = looked_at_closely(index + 1)
         self.look = Look(index + 1)
 
@@ -288,7 +288,8 @@ class Recorder:
                 look.spread[name] = spread(before)
         ours = {name for name, parameter in self.parameters.items() if id(parameter) in held}
         look.stale = len({name for name in ours & self._added if self._stale.get(name)})
-        look.emptied = self._flowed and bool(self._added) and not any(look.gradients.get(name) for name in ours)
+        flowed = ours & self._added & self._flowed
+        look.emptied = bool(flowed) and not any(look.gradients.get(name) for name in flowed)
         self.looks.append(look)
 
     # The loss
@@ -327,10 +328,8 @@ class Recorder:
                 measure(call, logits.detach().float(), labels.detach())
                 call.squashed = squashed(logits)
             if self._labels_kept < LABELS_KEPT and labels.numel():
-                kept = labels.detach().to("cpu", copy=True)
-                self.labels.append(kept)
-                self._labels_kept += len(kept) if kept.ndim else 1
-                call.order = hash(kept.numpy().tobytes())
+                call.labels = labels.detach().to("cpu", copy=True)
+                self._labels_kept += call.examples
         self.calls.append(call)
         value.register_hook(partial(self._used, call))
 
@@ -454,6 +453,8 @@ def measure(call: LossCall, logits: Tensor, labels: Tensor) -> None:
         call.squared = nn.functional.mse_loss(logits, labels.float()).item()
         if labels.min() >= 0 and labels.max() <= 1:
             call.binary = nn.functional.binary_cross_entropy_with_logits(logits, labels.float()).item()
+            if call.low >= 0 and call.high <= 1:
+                call.likelihood = nn.functional.binary_cross_entropy(logits, labels.float()).item()
             if logits.ndim > 1 and logits.shape[1] > 1 and (labels.sum(1) - 1).abs().max() < 1e-4:
                 call.cross_entropy = nn.functional.cross_entropy(logits, labels.float()).item()
                 call.likelihood = -(labels * logits.clamp_min(1e-38).log()).sum(1).mean().item()
