@@ -17,6 +17,7 @@ _HOMES = {
     "HingeLabEngine": "dlcourse.widgets.hinge_lab.engine",
     "BackpropStepper": "dlcourse.widgets.backprop_stepper.widget",
     "BackpropStepperEngine": "dlcourse.widgets.backprop_stepper.engine",
+    "InitDepthLab": "dlcourse.widgets.init_depth_lab.widget",
     "InitDepthLabEngine": "dlcourse.widgets.init_depth_lab.engine",
     "DrawPad": "dlcourse.widgets.draw_pad.widget",
     "DrawPadEngine": "dlcourse.widgets.draw_pad.engine",

@@ -17,7 +17,7 @@ from dlcourse.widgets.optimizer_race.question import Question
 from dlcourse.widgets.optimizer_race.race import LAST, Place, Race
 from dlcourse.widgets.optimizer_race.racers import RACERS, own_racer
 from dlcourse.widgets.params import Choice, Number, Several, Whole, shown
-from dlcourse.widgets.snapshot import Snapshot, quantise
+from dlcourse.widgets.snapshot import Snapshot
 
 MOST = 4  # starts at once
 POINTS = 1600  # of all trails together in one snapshot
@@ -261,12 +261,14 @@ class OptimizerRaceEngine(Engine):
             racers       [{"id", "name", "rate"}, ...] that are shown
             rows         as `rows` gives them
             trails       for each row how many points of `trail` are its own
-            known        ids of all racers there are; own: whether the surface may be the learner's
+            known        ids of all racers there are; names: what they are called, by id
+            own          whether there is a surface of the learner's
             question     None, or {"state": "asked" / "running" / "revealed", "text", "options", "guess", "answer",
                          "answered_at", "right", "verdict", "asked_count", "right_count"}
 
         arrays:
-            field        uint8 (72, 96): the logarithm of the loss above its lowest, row 0 at the bottom
+            field, fine  uint8 (72, 96): field + fine / 256, from 0 to 254, is the logarithm of the loss above its
+                         lowest; a field of 255 is no value. Row 0 is the bottom
             trail        float32 (n, 2): where each row's racer has been, up to the present step
             steps        float32 (k,): the steps of the curves; curves: float32 (rows, k), the loss above the lowest,
                          NaN where it is not finite. They go on to the last step reached.
@@ -297,11 +299,13 @@ class OptimizerRaceEngine(Engine):
             "rows": rows,
             "trails": [len(trail) for trail in trails],
             "known": list(self.known),
+            "names": {name: racer.name for name, racer in self.known.items()},
             "own": self.own is not None,
             "question": self._question(),
         }
         arrays = {
             "field": self.field,
+            "fine": self.fine,
             "trail": np.concatenate(trails).astype(np.float32),
             "steps": steps.astype(np.float32),
             "curves": above.astype(np.float32),
@@ -320,9 +324,8 @@ class OptimizerRaceEngine(Engine):
         for row in self.rows():
             factor = f" at rate {row['rate']:.3g}" if row["rate"] != settings["lr"] else ""
             away = "" if row["distance"] is None else f", {words.number(row['distance'])} from the nearest minimum"
-            sentences.append(
-                f"{_capital(self._who(row))}{factor}: {row['words']}, loss {words.number(row['loss'])}{away}. {row['reason']}".strip()
-            )
+            facts = f"{row['words']}, loss {words.number(row['loss'])}{away}. {row['reason']}"
+            sentences.append(f"{_capital(self._who(row))}{factor}: {facts}".strip())
         if self.question is not None:
             sentences.append(self._verdict())
         return " ".join(sentences)
@@ -386,7 +389,7 @@ class OptimizerRaceEngine(Engine):
         settings = {name: self.values[name] for name in LIVE}
         race = Race(ground, self.known, starts, settings, self.values["seed"])
         if getattr(self, "race", None) is None or self.race.surface != ground:
-            self.field = _field(ground)
+            self.field, self.fine = _field(ground)
         self.race, self.reasons = race, {}
         self.forget()
 
@@ -434,11 +437,10 @@ class OptimizerRaceEngine(Engine):
             places = race.track[steps, racer, start]
             near = race.near(places)
             near[1:] |= near[:-1]  # and the first point of those too far away to be drawn
-            steps = steps[near]
-            steps = steps[:: -(-len(steps) // most) | 1]
+            places = places[near & np.isfinite(places).all(-1)]
+            places = places[:: -(-len(places) // most) | 1]
             end = race.track[race.at, racer, start]
-            points = race.track[steps, racer, start]
-            trails.append(np.vstack([points, end]) if race.near(end) else points)
+            trails.append(np.clip(np.vstack([places, end]) if race.near(end) else places, -1e30, 1e30))
         return trails
 
     def _curve_steps(self) -> np.ndarray:
@@ -462,9 +464,23 @@ class OptimizerRaceEngine(Engine):
         return f"Step {self.race.at}: " + ", ".join([losses, *counts])
 
     def _notice(self, rows: list[dict[str, Any]]) -> str | None:
-        lost = [row for row in rows if row["state"] == "diverged"]
-        told = [f"{_capital(self._who(row))} {row['words']}. {row['reason']}" for row in lost[:2]]
-        return " ".join([*told, *([f"{len(lost) - 2} more diverged."] if len(lost) > 2 else [])]) or None
+        lost: dict[str, list] = {}
+        for row in rows:
+            if row["state"] == "diverged":
+                lost.setdefault(row["name"], []).append(row)
+        told = [
+            f"{_capital(name)} diverged at step {self._steps(those)}. {those[0]['reason']}"
+            for name, those in list(lost.items())[:2]
+        ]
+        more = f"Diverged too: {', '.join(list(lost)[2:])}." if len(lost) > 2 else ""
+        return " ".join(filter(None, [*told, more])) or None
+
+    def _steps(self, rows: list[dict[str, Any]]) -> str:
+        """ "22", and with several starts "22 (start 1) and 19 (start 2)"."""
+        steps = {row["start"]: self.race.now.far[self.race.names.index(row["racer"]), row["start"] - 1] for row in rows}
+        if len(self.race.starts) == 1:
+            return str(steps[1])
+        return " and ".join(f"{step} (start {start})" for start, step in steps.items())
 
     def _who(self, row: Mapping[str, Any]) -> str:
         return row["name"] + (f" from start {row['start']}" if len(self.race.starts) > 1 else "")
@@ -482,17 +498,20 @@ class OptimizerRaceEngine(Engine):
         return self.question.verdict([int(arrived[self.race.names.index(name), 0]) for name in self.question.racers])
 
 
-def _field(ground: surfaces.Surface) -> np.ndarray:
-    """The surface as bytes: the logarithm of its height above the lowest, so that hollow and cliff both show."""
+def _field(ground: surfaces.Surface) -> tuple[np.ndarray, np.ndarray]:
+    """The surface as bytes, and what they leave over in parts of 256: contour lines of bytes alone would be stairs.
+
+    It is the logarithm of the height above the lowest place, so that hollow and cliff both show."""
     with torch.no_grad():
         above = (ground.field() - ground.lowest).numpy()
     finite = above[np.isfinite(above)]
-    if not len(finite):
-        return np.full(above.shape, 255, dtype=np.uint8)
-    above = np.where(np.isfinite(above), above, np.nan)
     small = max(np.quantile(finite, 0.95), 1e-12) / 50
-    with np.errstate(invalid="ignore"):
-        return quantise(np.log(np.maximum(above, 0) / small + 1), 0.0, float(np.log(finite.max() / small + 1)) or 1.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        heights = np.log(np.maximum(above, 0) / small + 1)
+        heights = 254 * heights / (np.log(finite.max() / small + 1) or 1.0)
+    missing = ~np.isfinite(above)
+    whole = np.where(missing, 255, np.floor(np.where(missing, 0, heights)))
+    return whole.astype(np.uint8), np.where(missing, 0, np.floor(256 * (heights - whole))).astype(np.uint8)
 
 
 def _places(listed: Any, extent: surfaces.Extent) -> list[Place]:

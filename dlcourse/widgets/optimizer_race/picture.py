@@ -41,7 +41,7 @@ def picture(engine: OptimizerRaceEngine) -> Picture:
 def _map(ax: Axes, shown: Snapshot) -> None:
     header, trail = shown.header, shown.arrays["trail"]
     left, right, bottom, top = extent = header["extent"]
-    heights = np.ma.masked_equal(shown.arrays["field"], 255)
+    heights = np.ma.masked_greater(shown.arrays["field"] + shown.arrays["fine"] / 256, 254.5)
     places = np.linspace(left, right, heights.shape[1]), np.linspace(bottom, top, heights.shape[0])
     levels = np.linspace(0, 254, BANDS + 1)
     ax.contourf(*places, heights, levels=levels, cmap=LAND)
@@ -51,16 +51,24 @@ def _map(ax: Axes, shown: Snapshot) -> None:
     ends = np.cumsum(header["trails"])
     for row, begin, end in zip(header["rows"], ends - header["trails"], ends, strict=True):
         colour, marker, _ = LOOKS[row["racer"]]
-        way = trail[begin:end]
+        way = _seen(trail[begin:end], extent)
         casing = [Stroke(linewidth=3.6, foreground=PANEL), Normal()]
         ax.plot(way[:, 0], way[:, 1], "-", color=colour, linewidth=1.7, path_effects=casing)
-        if len(way):
-            x, y = np.clip(way[-1], (left, bottom), (right, top))  # who has left the picture stands at its edge
+        if end > begin:
+            x, y = np.clip(trail[end - 1], (left, bottom), (right, top))  # who has left the picture stands at its edge
             ax.plot(x, y, marker, color=colour, markersize=9, markeredgecolor=PANEL, clip_on=False, zorder=5)
     for x, y in header["starts"]:
         ax.plot(x, y, "o", markerfacecolor="none", markeredgecolor=INK, markersize=11, markeredgewidth=1.4)
     ax.set(xlim=extent[:2], ylim=extent[2:], xlabel="$x$", ylabel="$y$", aspect="equal")
     ax.grid(False)
+
+
+def _seen(way: np.ndarray, extent: list[float]) -> np.ndarray:
+    """The steps of a trail but for those that leap over the whole picture, from outside to outside."""
+    left, right, bottom, top = extent
+    inside = ((way >= (left, bottom)) & (way <= (right, top))).all(-1)
+    leaps = np.flatnonzero(~inside[1:] & ~inside[:-1]) + 1
+    return np.insert(way, leaps, np.nan, axis=0)
 
 
 def _curves(ax: Axes, shown: Snapshot) -> None:

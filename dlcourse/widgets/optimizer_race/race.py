@@ -119,7 +119,9 @@ class Race:
 
     def distances(self, place: np.ndarray) -> np.ndarray:
         """To each minimum, (..., minima)."""
-        return np.linalg.norm(place[..., None, :] - np.array(self.surface.minima).reshape(-1, 2), axis=-1)
+        minima = np.array(self.surface.minima).reshape(-1, 2)
+        with np.errstate(over="ignore", invalid="ignore"):  # who has diverged is infinitely far away
+            return np.linalg.norm(place[..., None, :] - minima, axis=-1)
 
     # Inside.
 
@@ -143,8 +145,8 @@ class Race:
         self.track[step] = place = place.numpy()
         left, right, *_ = self.surface.extent
         near = self.near(place)
-        with np.errstate(invalid="ignore", over="ignore"):
-            close = (self.distances(place) < self.surface.ring).any(-1)
+        close = (self.distances(place) < self.surface.ring).any(-1)
+        with np.errstate(invalid="ignore"):
             moved = ~(np.abs(place - moment.drawn).max(-1) < (right - left) / TRAIL)
         inside = np.where(close, np.where(moment.inside < 0, step, moment.inside), -1)
         stayed = (inside >= 0) & (step - inside >= STAY)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import traitlets
+
 from dlcourse.widgets.base import BaseWidget
 from dlcourse.widgets.bundle import bundle, styles
 from dlcourse.widgets.optimizer_race.engine import OptimizerRaceEngine
@@ -33,6 +35,7 @@ class OptimizerRace(BaseWidget):
     picture = staticmethod(picture)
     title = "Optimiser race"
     parts = ("map", "starts", "losses", "table", "factors", "predict", "story")
+    speed = traitlets.Int(1, min=1, max=1000).tag(sync=True)  # a race is over in a hundred steps or two
     _esm, _css = bundle(HERE / "optimizer_race.js"), styles(HERE / "optimizer_race.css")
 
     def load(self, text: str) -> None:

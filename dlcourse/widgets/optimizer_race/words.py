@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import torch
 
 from dlcourse.widgets.optimizer_race.race import Race, rate
 
@@ -45,9 +46,11 @@ def verdict(race: Race, racer: int, start: int) -> tuple[str, str]:
     if (step := now.far[racer, start]) >= 0:
         return "diverged", f"diverged at step {step}"
     if (step := now.arrived[racer, start]) >= 0:
-        return "arrived", f"arrived at step {step}" + ("" if now.inside[racer, start] >= 0 else ", outside again")
+        if now.inside[racer, start] < 0:
+            return "arrived", f"arrived at step {step}, outside again"
+        return "arrived", f"arrived at step {step}" + _which(race, race.track[race.at, racer, start])
     if (step := now.inside[racer, start]) >= 0:
-        return "racing", f"in the ring since step {step}"
+        return "racing", f"inside since step {step}"
     return "racing", "racing" if race.surface.holds(*race.track[race.at, racer, start]) else "outside the picture"
 
 
@@ -75,6 +78,14 @@ def reason(race: Race, racer: int, start: int) -> str:
             f"The decay alone multiplies each weight by 1 - rate · decay = 1 - {speed:.3g} · {decay:.3g} = "
             f"{1 - speed * decay:.3g} at every step."
         )
-    leap = np.linalg.norm(race.track[step + 1, racer, start] - race.track[step, racer, start])
+    with np.errstate(invalid="ignore"):
+        leap = math.hypot(*(race.track[step + 1, racer, start] - race.track[step, racer, start]))
     length = f"{number(leap)} long" if math.isfinite(leap) else "longer than any number"
     return f"Its step from {step} to {step + 1} was {length} and led out of the picture."
+
+
+def _which(race: Race, place: np.ndarray) -> str:
+    """Said of a minimum that is not the lowest."""
+    nearest = race.surface.minima[int(race.distances(place).argmin())]
+    height = race.surface.at(torch.tensor(nearest, dtype=torch.float64, device="cpu")).item()
+    return ", not at the lowest" if height > race.surface.lowest + 1e-6 else ""
