@@ -49,7 +49,7 @@ def adam(
         raise ValueError(f"adam got step={step}; it counts from 1, or the correction would divide by 0.")
     beta1, beta2 = betas
     if weight_decay:
-        gradient = gradient + weight_decay * parameter
+        gradient = gradient.add(parameter, alpha=weight_decay)  # gradient + weight_decay * parameter
     mean = mean.lerp(gradient, 1 - beta1)  # this share of the way from the old mean to the gradient
     square = torch.addcmul(beta2 * square, gradient, gradient, value=1 - beta2)  # + (1 - beta2) * gradient**2
     scale = square.sqrt() / math.sqrt(1 - beta2**step) + eps

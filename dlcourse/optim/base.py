@@ -62,9 +62,10 @@ class Optimizer(torch.optim.Optimizer):
         with torch.no_grad():
             for group in self.param_groups:
                 for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        self._check_gradient(parameter.grad)
-                        parameter.copy_(self.update(parameter, parameter.grad, group))
+                    gradient = parameter.grad
+                    if gradient is not None:
+                        self._check_gradient(gradient)
+                        parameter.copy_(self.update(parameter, gradient, group))
         return loss
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -99,11 +100,13 @@ class Optimizer(torch.optim.Optimizer):
                     f"{name} here has no {option}, and got {option}={options[option]}. Leave it at {unused}, or take "
                     f"torch.optim.{name}."
                 )
-        if "betas" in options and len(options["betas"]) != 2:
-            raise ValueError(f"{name} got betas={options['betas']}; wanted two numbers, such as (0.9, 0.999).")
-        for option in self.defaults.keys() & RANGES.keys():
-            fits, words = RANGES[option]
-            for value in options[option] if option == "betas" else [options[option]]:
+        for option in [option for option in RANGES if option in self.defaults]:
+            (fits, words), values = RANGES[option], [options[option]]
+            if option == "betas":
+                values = options[option]
+                if not isinstance(values, tuple | list) or len(values) != 2:
+                    raise ValueError(f"{name} got betas={values}; wanted two numbers, such as (0.9, 0.999).")
+            for value in values:
                 if not isinstance(value, Real):
                     raise TypeError(f"{name} got {option} of type {type(value).__name__}; wanted a number {words}.")
                 if not fits(value):

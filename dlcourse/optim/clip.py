@@ -15,6 +15,7 @@ import torch
 from dlcourse.types import Float, Tensor
 
 
+@torch.no_grad()
 def gradient_norm(parameters: Iterable[Tensor] | Tensor) -> Float[Tensor, ""]:
     """The length of all gradients as one long vector. Parameters without a gradient count as 0; none at all: 0.
 
@@ -26,6 +27,7 @@ def gradient_norm(parameters: Iterable[Tensor] | Tensor) -> Float[Tensor, ""]:
     return _norm(_gradients(parameters))
 
 
+@torch.no_grad()
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> Float[Tensor, ""]:
     """Shrink all gradients in place by one factor, so that their norm is at most `max_norm` (above 0, may be infinite).
 
@@ -47,6 +49,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> F
     return norm
 
 
+@torch.no_grad()
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
     """Move each number of the gradients into [-clip_value, clip_value], in place; nan stays nan.
 
@@ -64,9 +67,8 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 
 
 def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    """The gradients there are, outside torch's graph."""
     each = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [parameter.grad.detach() for parameter in each if parameter.grad is not None]
+    return [parameter.grad for parameter in each if parameter.grad is not None]
 
 
 def _norm(gradients: list[Tensor]) -> Tensor:

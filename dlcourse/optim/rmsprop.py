@@ -39,7 +39,7 @@ def rmsprop(
     (tensor(0.9000), tensor(4.))
     """
     if weight_decay:
-        gradient = gradient + weight_decay * parameter
+        gradient = gradient.add(parameter, alpha=weight_decay)  # gradient + weight_decay * parameter
     square = torch.addcmul(alpha * square, gradient, gradient, value=1 - alpha)  # + (1 - alpha) * gradient**2
     return parameter.addcdiv(gradient, square.sqrt() + eps, value=-lr), square  # - lr * gradient / (...)
 

@@ -38,12 +38,13 @@ def sgd(
     >>> sgd(torch.tensor(1.0), torch.tensor(1.0), torch.tensor(2.0), lr=0.1, momentum=0.5)
     (tensor(0.8000), tensor(2.))
     """
+    # x.add(y, alpha=a) is x + a * y, in one pass over the numbers.
     if weight_decay:
-        gradient = gradient + weight_decay * parameter
+        gradient = gradient.add(parameter, alpha=weight_decay)
     if momentum:
-        velocity = gradient.clone() if velocity is None else momentum * velocity + gradient
-        gradient = gradient + momentum * velocity if nesterov else velocity
-    return parameter - lr * gradient, velocity
+        velocity = gradient.clone() if velocity is None else gradient.add(velocity, alpha=momentum)
+        gradient = gradient.add(velocity, alpha=momentum) if nesterov else velocity
+    return parameter.add(gradient, alpha=-lr), velocity
 
 
 class SGD(Optimizer):
