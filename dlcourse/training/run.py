@@ -167,9 +167,9 @@ def _settings(
         of = f" of group {number}" * bool(number)
         settings |= {key + of: repr(value) for key, value in group.items() if key != "params"}
         settings |= {f"parameters{of}": str([tuple(parameter.shape) for parameter in group["params"]])}
-    length = f"{len(batches)} a pass" if hasattr(batches, "__len__") else "of unknown number"
+    number = len(batches) if hasattr(batches, "__len__") else "unknown"
     return settings | {
-        "batches": f"{type(batches).__name__}, {length}, size {getattr(batches, 'size', None)}",
+        "batches a pass": f"{number} of {getattr(batches, 'size', 'unknown size')}",
         "clip": repr(clip),
         "patience": repr(patience),
         "validation": "none" if validation is None else f"{len(validation[0])} examples",
@@ -180,7 +180,7 @@ def _settings(
 def _differences(saved: dict[str, str], here: dict[str, str]) -> str:
     """In words, what was otherwise in the saved run; empty when nothing was."""
     names = [name for name in {**saved, **here} if saved.get(name) != here.get(name)]
-    return "; ".join(f"{name} {saved.get(name, 'none')} there, {here.get(name, 'none')} here" for name in names[:3])
+    return "; ".join(f"{name} was {saved.get(name, 'none')}, here it is {here.get(name, 'none')}" for name in names[:3])
 
 
 def _other_model(saved: dict[str, Any], model: torch.nn.Module) -> str:

@@ -1,15 +1,13 @@
 """A run of training with all that could go wrong on resuming: Dropout with and without a generator of its own, batch
 norm, momentum, shuffling, a schedule, clipping, validation and early stopping. The same everywhere, to the bit.
 
-    python dlcourse_resumable.py FOLDER [SIGNAL INDEX]
+    python dlcourse_resumable.py CHECKPOINT SIGNAL INDEX
 
-trains with the checkpoint FOLDER/run.pt and writes FOLDER/result.pt; with SIGNAL it sends itself that signal in the
-middle of update INDEX.
+trains with that checkpoint and sends itself the signal in the middle of update INDEX.
 """
 
 import os
 import sys
-from pathlib import Path
 
 import torch
 
@@ -96,10 +94,5 @@ def equal(one, other):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    folder, *kill = sys.argv[1:]
-    at = {int(index): int(number) for number, index in [kill]} if kill else {}
-    state, history = run(
-        Path(folder) / "run.pt", during=lambda index: os.kill(os.getpid(), at[index]) if index in at else None
-    )
-    steps = [(step.index, step.epoch, step.loss, step.lr, step.gradient_norm) for step in history.steps]
-    torch.save({**state, "steps": steps}, Path(folder) / "result.pt")
+    path, number, at = sys.argv[1:]
+    run(path, during=lambda index: os.kill(os.getpid(), int(number)) if index == int(at) else None)
