@@ -53,7 +53,10 @@ def say(engine: Any) -> str:
     """One line: for a screen reader, and over a picture."""
     if engine.hidden:
         return f"A question is open. {engine.question.text(engine.depth)}"
-    return f"Step {engine.run.at}, loss {_finite(engine.measured.loss)}. {_sizes(engine)}"
+    activations, gradient = _courses(engine)
+    return (
+        f"Step {engine.run.at}, loss {_finite(engine.measured.loss)}. Activations {activations}; gradient {gradient}."
+    )
 
 
 def notice(engine: Any) -> str | None:
@@ -104,10 +107,17 @@ def _when(engine: Any) -> str:
     return "Before training." if at == 0 else f"After {at} step{'s' * (at > 1)} of gradient descent."
 
 
-def _sizes(engine: Any) -> str:
+def _courses(engine: Any) -> tuple[str, str]:
+    """The standard deviations of the activations on their way up, and of the gradient on its way down."""
     measured, depth = engine.measured, engine.depth
-    activations = _course(measured.std, measured.mean_square, range(1, depth + 1), "up")
-    gradient = _course(measured.grad_std.flip(0), measured.grad_mean_square.flip(0), range(depth, 0, -1), "down")
+    return (
+        _course(measured.std, measured.mean_square, range(1, depth + 1), "up"),
+        _course(measured.grad_std.flip(0), measured.grad_mean_square.flip(0), range(depth, 0, -1), "down"),
+    )
+
+
+def _sizes(engine: Any) -> str:
+    activations, gradient = _courses(engine)
     return f"Standard deviation of the activations: {activations}; of the gradient that arrives at them: {gradient}."
 
 
@@ -128,14 +138,13 @@ def _course(std: Tensor, square: Tensor, layers: range, way: str) -> str:
 
 
 def _forward(engine: Any) -> str:
-    """Why the activations are as large as they are, at the start."""
+    """Why the activations are as large as they are at the start, where theory holds; and what is measured."""
     values = engine.values
     if engine.own.model is not None:
         return _own_factors(engine)
     if values["init"] in ("zeros", "constant"):
         return {"zeros": _zeros, "constant": _constant}[values["init"]](values)
-    start = "" if engine.run.at == 0 else "At the start: "
-    return start + (_through_bends(engine) if values["norm"] == "none" else _through_norms(engine))
+    return _through_bends(engine) if values["norm"] == "none" else _through_norms(engine)
 
 
 def _own_factors(engine: Any) -> str:
@@ -173,15 +182,16 @@ def _constant(values: Any) -> str:
 
 def _through_bends(engine: Any) -> str:
     weight, depth, activation = variance(engine.values, WIDTH, WIDTH), engine.depth, engine.values["activation"]
-    measured, predicted = found(engine.factor), engine.predicted_factor
-    product = f"fan_in * variance = {WIDTH} * {weight:.5g} = {number(WIDTH * weight)}"
+    now = "" if engine.run.at == 0 else " now"
+    predicted, measured = engine.predicted_factor, f"easured{now}: {found(engine.factor)}"
+    product = f"fan_in * variance = {WIDTH} * {weight:.6g} = {number(WIDTH * weight)}"
     left = f"{number(predicted**depth)} after {_layers(depth)}"
     if activation == "relu":
-        product = f"fan_in * variance / 2 = {WIDTH} * {weight:.5g} / 2 = {number(WIDTH * weight / 2)}"
-        return f"A ReLU passes on half of the mean square: {product} a layer, {left}. Measured: {measured} a layer."
+        product = f"fan_in * variance / 2 = {WIDTH} * {weight:.6g} / 2 = {number(WIDTH * weight / 2)}"
+        return f"A ReLU passes on half of the mean square: {product} a layer, {left}. M{measured} a layer."
     if activation == "linear":
-        return f"The mean square is multiplied by {product} a layer, {left}. Measured: {measured} a layer."
-    theory = f"Predicted for very wide layers: {number(predicted)} a layer; measured: {measured}."
+        return f"The mean square is multiplied by {product} a layer, {left}. M{measured} a layer."
+    theory = f"Predicted for very wide layers at the start: {number(predicted)} a layer; m{measured}."
     if activation == "tanh":
         return f"The mean square is multiplied by {product}, and tanh makes large numbers smaller. {theory}"
     return (
@@ -197,12 +207,12 @@ def _through_norms(engine: Any) -> str:
     }
     return (
         f"{over[engine.values['norm']]} just before its activation, so the size of the initial weights hardly matters. "
-        f"Mean square of the last layer: predicted {number(engine.theory.mean_square[-1].item())}."
+        f"Mean square of the last layer at the start: predicted {number(engine.theory.mean_square[-1].item())}."
     )
 
 
 def _backward(engine: Any) -> str:
-    """Why the gradients are as large as they are, at the start."""
+    """The same of the gradients."""
     values = engine.values
     if engine.depth < 2 or engine.theory is None or values["init"] == "zeros":
         return ""
@@ -213,14 +223,13 @@ def _backward(engine: Any) -> str:
         "sigmoid": "the slope of the sigmoid, at most 1/4",
     }[values["activation"]]
     norm = "" if values["norm"] == "none" else f", and is divided by what {NORMS[values['norm']]} divided the signal by"
-    start = "On the way back" if engine.run.at == 0 else "At the start, on the way back,"
     predicted = f"predicted {number(engine.predicted_grad_factor)} a layer"
     limit = ""
     if values["activation"] == "relu" and values["norm"] == "batch":
         limit = " (deep down π / (π - 1) = 1.47)"
     return (
-        f"{start} the gradient passes the same weights and {slope}{norm}. Its mean square: {predicted}{limit}, "
-        f"measured {found(engine.grad_factor)}."
+        f"On the way back the gradient passes the same weights and {slope}{norm}. Its mean square: {predicted}{limit}, "
+        f"measured{'' if engine.run.at == 0 else ' now'} {found(engine.grad_factor)}."
     )
 
 
