@@ -487,7 +487,7 @@ CRASHES = (
     ),
     ("must be Tensor, not float", "torch.sqrt takes a tensor; the root of a plain number is number ** 0.5."),
     (
-        "Tensors can be converted to Python scalars",
+        "converted to Python scalars",
         "math.sqrt takes one number: for a tensor, torch.sqrt or ** 0.5.",
     ),
     ("cannot be converted to Scalar", "math.sqrt takes one number: for a tensor, torch.sqrt or ** 0.5."),
@@ -595,7 +595,7 @@ def check(subject: Subject, seed: int | None) -> str:
 EXERCISE = Exercise(
     id="03.adam",
     name="adam_step",
-    title="Adam, from its equations",
+    title="Adam",
     objectives=("03-O2",),
     difficulty=3,
     minutes=15,

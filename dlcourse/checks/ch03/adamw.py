@@ -211,7 +211,7 @@ def check(subject: Subject, seed: int | None) -> str:
 EXERCISE = Exercise(
     id="03.adamw",
     name="adamw_step",
-    title="Decay beside the step",
+    title="AdamW",
     objectives=("03-O2",),
     difficulty=2,
     minutes=8,

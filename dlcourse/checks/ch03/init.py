@@ -42,7 +42,9 @@ def _factor(got: Any, noise: Tensor) -> float:
 
 
 BOTH = ("relu", "tanh")
-ROOT = "This scales by the variance. Numbers of variance 1 times s have the variance s squared: "
+ROOT = (
+    "This scales by the variance (or by the scale, twice). Numbers of variance 1 times s have the variance s squared: "
+)
 BOUND = (
     "sqrt(6 / ...) is the *bound* of a uniform distribution with this variance. Normal numbers are scaled by the "
     "standard deviation: "
@@ -154,13 +156,6 @@ SUSPECTS = (
         "The root was taken twice: sqrt(2 / fan_in) and sqrt(2 / (fan_in + fan_out)) are standard deviations already.",
         lambda got, wanted, noise, activation: any(
             _scaled(lambda i, o, rule=rule: math.sqrt(rule(i, o)), name)(got, wanted, noise, activation)
-            for name, rule in (("relu", HE), ("tanh", XAVIER))
-        ),
-    ),
-    Suspect(
-        "The scale was applied twice.",
-        lambda got, wanted, noise, activation: any(
-            _scaled(lambda i, o, rule=rule: rule(i, o) ** 2, name)(got, wanted, noise, activation)
             for name, rule in (("relu", HE), ("tanh", XAVIER))
         ),
     ),

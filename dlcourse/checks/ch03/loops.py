@@ -441,12 +441,8 @@ C = (
         lambda got, wanted, w, x, labels, lr, steps: _same(got, (wanted[0], _tracked(w, x, labels, lr, steps))),
     ),
     Suspect(
-        "The softmax is still there twice, now with a log after the second one: log_softmax of the *logits*, or "
-        "cross_entropy of the logits.",
-        _like(
-            _classified(lambda z, t: functional.nll_loss(torch.softmax(torch.softmax(z, 1), 1).log(), t)),
-            _classified(lambda z, t: functional.cross_entropy(torch.softmax(torch.softmax(z, 1), 1), t)),
-        ),
+        "The softmax is applied three times now: cross_entropy has one inside, and wants the logits.",
+        _like(_classified(lambda z, t: _double(torch.softmax(z, 1), t))),
     ),
     *CLASSES,
     Suspect(
@@ -754,9 +750,9 @@ EXERCISE = Exercise(
     ranges="1 to 4 features, 4 to 11 rows, 1 to 5 new rows, 2 to 4 classes, 2 to 5 steps or epochs, 1 to 3 passes with "
     "batches of 2 to 4 rows, learning rates 0.02 to 0.5, numbers between -3 and 3, tensors that are views of others",
     hints=(
-        "Each table has one thing that a healthy run would not show. Name it in words first: waves that grow (a), the "
-        "same rows with two losses (b), a floor far from 0 (c), one prediction for everything (d), a jump in every "
-        "pass at the same place (e). Which line could do that?",
+        "Each table has one thing that a healthy run would not show. Name it in words first: waves that do not die out "
+        "(a), the same rows with other losses (b), a floor far from 0 (c), one prediction for everything (d), a jump "
+        "in every pass at the same place (e). Which line could do that?",
         "(a) What does backward() do with a .grad that holds something? (b) Which numbers does norm use in training "
         "mode, and which in evaluation mode, and who switches back? (c) What does cross_entropy do with its first "
         "argument? (d) Print the shape of the difference. (e) What are the labels of one batch?",

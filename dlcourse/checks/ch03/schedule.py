@@ -297,7 +297,7 @@ def _near(got: Any, wanted: float) -> bool:
 EXERCISE = Exercise(
     id="03.schedule",
     name="warmup_cosine",
-    title="Warm up, then cool down",
+    title="Warm up, then a cosine",
     objectives=("03-O1",),
     difficulty=1,
     minutes=8,
