@@ -620,10 +620,14 @@ def code_of(source: ast.Module) -> Iterator[ast.AST]:
 
 
 def broken_versions(file: Path) -> Iterator[tuple[str, types.ModuleType]]:
-    """(what was changed, the module so changed): unchanged first, then for every place that can be changed."""
+    """(what was changed, the module so changed): unchanged first, then for every place that can be changed.
+
+    `module.changed` names the function or class in which the change is, "" for the unchanged one.
+    """
     text = file.read_text(encoding="utf-8")
     source = ast.parse(text)
     yield "unchanged", compiled(source)
+    named = [top for top in source.body if isinstance(top, (ast.FunctionDef, ast.ClassDef))]
     for node in list(code_of(source)):
         for new in changes(node):
             kept = dict(node.__dict__), node.__class__
@@ -631,6 +635,7 @@ def broken_versions(file: Path) -> Iterator[tuple[str, types.ModuleType]]:
             label = f"{line} [{ast.unparse(node)} -> {ast.unparse(new)}]"
             node.__class__, node.__dict__ = new.__class__, {**new.__dict__}
             module = compiled(source)
+            module.changed = next(top.name for top in named if top.lineno <= node.lineno <= top.end_lineno)
             node.__class__, node.__dict__ = kept[1], kept[0]
             yield label, module
 
@@ -638,5 +643,6 @@ def broken_versions(file: Path) -> Iterator[tuple[str, types.ModuleType]]:
 def compiled(source: ast.Module) -> types.ModuleType:
     """The module that this source makes."""
     module = types.ModuleType("broken")
+    module.changed = ""
     exec(compile(source, "<broken>", "exec"), module.__dict__)
     return module
