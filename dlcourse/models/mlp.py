@@ -53,7 +53,7 @@ def mlp(
     the end a Linear alone. `activation` and `norm` are classes of modules, such as nn.Tanh and nn.BatchNorm (any
     function does that makes a module, of a size for `norm`); `init` draws the weights, see `nn.Linear`. Weights and
     masks come from `generator`, on whose device the model is made. Raises ValueError for fewer than two sizes and for
-    one below 1; nn.Dropout refuses what is no probability.
+    one below 1, TypeError for an activation or norm that makes no module; nn.Dropout refuses what is no probability.
 
     >>> mlp((64, 32, 10), norm=nn.LayerNorm, generator=torch.Generator().manual_seed(0))
     Sequential(
@@ -70,9 +70,20 @@ def mlp(
     for inputs, outputs in pairwise(hidden):
         layers.append(nn.Linear(inputs, outputs, init=init, generator=generator))
         if norm is not None:
-            layers.append(norm(outputs))
-        layers.append(activation())
+            layers.append(_made("norm", norm, outputs))
+        layers.append(_made("activation", activation))
         if dropout:
             layers.append(nn.Dropout(dropout, generator=generator))
     layers.append(nn.Linear(hidden[-1], classes, init=init, generator=generator))
     return nn.Sequential(*layers).to(generator.device)
+
+
+def _made(role: str, make: Callable[..., torch.nn.Module], *sizes: int) -> torch.nn.Module:
+    """make(*sizes), or a TypeError that says what to give."""
+    try:
+        return make(*sizes)
+    except TypeError as error:
+        raise TypeError(
+            f"mlp got {role}={make!r}, which makes no module from {sizes}. Give a class, such as activation=nn.ReLU or "
+            "norm=nn.BatchNorm: not nn.ReLU(), as each layer gets one of its own, and not the function nn.relu."
+        ) from error

@@ -7,9 +7,9 @@ each batch trains another thinned network. The paper scales the weights by 1 - p
 today, the kept numbers are scaled *up* during training, "inverted" dropout, so that the mean is right at once and
 evaluation changes nothing at all.
 
-Where it fails: in a model left in training mode, whose answers are then random; between a batch norm and what follows
-it, because the variance differs between training and evaluation (Li et al., 2018, arXiv:1801.05134); in small
-networks, which have nothing to spare.
+Where it fails: in a model left in training mode, whose answers are then random; ahead of a batch norm, which keeps the
+variance of numbers with gaps and meets numbers without them at evaluation (Li et al., 2018, arXiv:1801.05134); in
+small networks, which have nothing to spare.
 """
 
 import torch

@@ -7,11 +7,11 @@ What differs is over which numbers mean and variance are taken:
 - **Batch norm** (Ioffe and Szegedy, 2015, arXiv:1502.03167, algorithm 1): for each channel, over the batch and all
   positions. In training mode those of the batch at hand, so that examples influence each other and gradients flow
   through mean and variance too; in evaluation mode running averages of them, so that an example's answer is its own.
-- **Layer norm** (Ba, Kiros and Hinton, 2016, arXiv:1607.06450, equation 4): for each example, over its features. Both
-  modes are the same.
+- **Layer norm** (Ba, Kiros and Hinton, 2016, arXiv:1607.06450, equations 3 and 4): for each example, over its
+  features. Both modes are the same.
 
-eps, inside the root, keeps a channel without variance finite: it comes out as the bias. The layer before needs no bias
-of its own, as the mean takes it away again.
+eps, inside the root, keeps a channel without variance finite: it comes out as the bias. A layer just before a batch
+norm needs no bias of its own, as the mean takes it away again.
 
 Where batch norm fails: a batch of one has no variance; small batches make noisy ones; a model left in training mode
 goes on changing its averages, and examples that come sorted by class give statistics of that class alone. Layer norm

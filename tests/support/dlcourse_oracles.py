@@ -971,6 +971,8 @@ def mlp(function, device):
     for sizes in ((), (3,), (3, 0), (0, 2), (3, -1, 2)):
         refuses(lambda s=sizes: function(s, generator=source(0, device)), ValueError, str(sizes), "1 or more")
     refuses(lambda: function((3, 4, 2), dropout=1.5, generator=source(0, device)), ValueError, "p=1.5")
+    for wrong in ({"activation": torch.nn.ReLU()}, {"activation": torch.relu}, {"norm": torch.nn.ReLU(True)}):
+        refuses(lambda w=wrong: function((3, 4, 2), generator=source(0, device), **w), TypeError, *wrong, "nn.relu")
 
 
 def trusted_steps(name, *examples):
