@@ -76,7 +76,7 @@ class Optimizer(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over state and options of another optimiser of this kind, ours or torch's; else ValueError."""
         for group in state_dict["param_groups"]:
-            if missing := self.defaults.keys() - group.keys():
+            if missing := self.defaults.keys() - group.keys() - {"differentiable"}:  # torch adds that one by itself
                 raise ValueError(
                     f"{type(self).__name__}.load_state_dict: the saved options have no {', '.join(sorted(missing))}, "
                     "so another kind of optimiser saved them. Make one of that kind and load them there."

@@ -396,6 +396,8 @@ def apart(room, name):
     for key, value in held.items():
         assert torch.equal(optimizer.state[leaf][key], value)
         assert not torch.equal(other.state[twin][key], value)
+    other.load_state_dict(optimizer.state_dict())  # once more: loading leaves it able to load
+    assert all(torch.equal(other.state[twin][key], value) for key, value in held.items())
 
 
 # --- schedules --------------------------------------------------------------------------------------------------------
