@@ -6,6 +6,7 @@
 Read `loop.py` first; `run.py` is how a run is saved and goes on.
 """
 
+from dlcourse.training.finder import LrFinder, LrFinderStep, lr_finder, lr_finder_steps
 from dlcourse.training.history import History, TrainStep
 from dlcourse.training.interrupt import Interrupted
 from dlcourse.training.loop import Diverged, train, train_steps
@@ -25,12 +26,16 @@ __all__ = [
     "Evaluation",
     "History",
     "Interrupted",
+    "LrFinder",
+    "LrFinderStep",
     "TrainStep",
     "accuracy",
     "calibration",
     "confusion",
     "evaluate",
     "evaluating",
+    "lr_finder",
+    "lr_finder_steps",
     "train",
     "train_steps",
 ]

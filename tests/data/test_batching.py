@@ -55,3 +55,51 @@ def test_examples_stay_on_their_device(device, drawn_on_the_cpu):
     generator = torch.Generator(device="cpu" if drawn_on_the_cpu else device).manual_seed(0)
     for x_batch, y_batch in batches(x, y, size=4, generator=generator):
         assert x_batch.device.type == y_batch.device.type == device.type
+
+
+@given(n=st.integers(1, 40), size=st.integers(1, 50), seed=st.none() | st.integers(0, 5), drop_last=st.booleans())
+def test_the_length_is_the_number_of_batches_of_every_pass(n, size, seed, drop_last):
+    x, y = numbered(n)
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    if drop_last and size > n:
+        with pytest.raises(ValueError, match=f"{n} examples fill no batch; wanted a size of {n} or less"):
+            batches(x, y, size=size, generator=generator, drop_last=True)
+        return
+    made = batches(x, y, size=size, generator=generator, drop_last=drop_last)
+    for _ in range(2):
+        sizes = [len(y_batch) for _, y_batch in made]
+        assert len(sizes) == len(made)
+        assert sizes == [size] * (n // size) + ([n % size] if n % size and not drop_last else [])
+
+
+def test_passes_can_be_repeated_and_mixed():
+    x, y = numbered(10)
+    made = batches(x, y, size=3)
+    assert [b.tolist() for _, b in made] == [b.tolist() for _, b in made] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
+    assert [(a.tolist(), b.tolist()) for (_, a), (_, b) in zip(made, made, strict=True)] == [
+        (rows, rows) for rows in ([0, 1, 2], [3, 4, 5], [6, 7, 8], [9])
+    ]
+
+
+def test_the_order_is_drawn_once_when_a_pass_begins():
+    """So the state of the generator before a pass repeats the whole pass, whoever draws from it on the way."""
+    x, y = numbered(10)
+    generator = torch.Generator().manual_seed(0)
+    made = batches(x, y, size=3, generator=generator)
+    state = generator.get_state()
+    one = iter(made)
+    assert not torch.equal(generator.get_state(), state)
+    first = [next(one)[1].tolist()]
+    torch.rand(3, generator=generator)  # a Dropout that shares it, say
+    first += [b.tolist() for _, b in one]
+    generator.set_state(state)
+    assert [b.tolist() for _, b in made] == first
+
+
+def test_it_says_what_it_is():
+    x, y = numbered(10)
+    assert repr(batches(x, y, size=3)) == "Batches(4 of 3, from 10 examples, in order)"
+    shuffled = batches(x, y, size=3, generator=torch.Generator(), drop_last=True)
+    assert repr(shuffled) == "Batches(3 of 3, from 10 examples, shuffled anew in each pass)"
+    with pytest.raises(AttributeError):
+        shuffled.size = 4
