@@ -6,6 +6,8 @@
 Read `loop.py` first; `run.py` is how a run is saved and goes on.
 """
 
+from dlcourse.training.causes import CAUSES, Finding, Measured
+from dlcourse.training.diagnosis import Diagnosis, LayerHealth, Watched, diagnose, watch
 from dlcourse.training.finder import LrFinder, LrFinderStep, lr_finder, lr_finder_steps
 from dlcourse.training.history import History, TrainStep
 from dlcourse.training.interrupt import Interrupted
@@ -21,21 +23,29 @@ from dlcourse.training.metrics import (
 )
 
 __all__ = [
+    "CAUSES",
     "Calibration",
+    "Diagnosis",
     "Diverged",
     "Evaluation",
+    "Finding",
     "History",
     "Interrupted",
+    "LayerHealth",
     "LrFinder",
     "LrFinderStep",
+    "Measured",
     "TrainStep",
+    "Watched",
     "accuracy",
     "calibration",
     "confusion",
+    "diagnose",
     "evaluate",
     "evaluating",
     "lr_finder",
     "lr_finder_steps",
     "train",
     "train_steps",
+    "watch",
 ]

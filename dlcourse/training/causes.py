@@ -9,12 +9,12 @@ import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import torch
 
-from dlcourse.training.watching import Look, LossCall, Recorder
-from dlcourse.types import Tensor
+from dlcourse.training.evidence import Evidence
+from dlcourse.training.records import LossCall
+from dlcourse.training.watching import Recorder
 
 # The loss at the first update against that of an even guess. Normal logits of standard deviation s cost s^2/2 above it;
 # He's weights give s = 1.4 and 1.0 above. Twice log C is s = 2.1 for ten classes, and no usual start reaches it.
@@ -27,7 +27,6 @@ DELTA = 1e3  # gradient at the first layer against the last. He's rule keeps it;
 #              0.4 with each ReLU layer, so eight of them reach it, and then it is time to say something
 DEAD = 0.75  # share of a layer's units that are 0 for every example. Healthy nets, deep or long trained, reach a half
 DEAD_UNITS = 8  # in layers of fewer units as many may be dead by chance; there it counts when all are
-DEAD_EXAMPLES = 256  # seen before a unit may be called dead
 FLAT = 0.5  # share of tanh's or sigmoid's outputs where the slope is below a sixteenth of its largest
 RISES = 1.5  # times the larger of the first loss and that of an even guess
 PEAK = 3.0  # the same for a single update, when the loss did not come down well afterwards
@@ -36,11 +35,12 @@ JUMP = 0.1  # an update of a tenth of the weight's own size, typically: a hundre
 CRAWL = 3e-5  # an update that small, in every look. The usual size is a thousandth; slow healthy runs have 0.0005
 STAYS = 0.01  # all updates together move the weights by less than that: nothing can have been learned
 FALLS = 0.05  # share of the first loss by which it has to come down to count as learning
-BLOCKS = 3.0  # chi-squared of labels against batches, per degree of freedom: 1 when shuffled, a batch's size if sorted
+BLOCKS = 3.0  # chi-squared of labels against batches, per degree of freedom: 1 when shuffled
+BLOCKS_SHARE = 0.1  # of a batch's size, which it reaches when each batch holds one class; texts are uneven by nature
 BLOCKS_SURE = 6.0  # and that many standard deviations above 1
-KINDS = 20  # more different labels than that are no classes
-WINDOW = 16  # labels: shorter batches are taken together, or a batch of one would always hold one class
-EQUAL = 0.1  # how much rows of a weight differ: 1 when random, 0 when all units are the same
+SIGMOID_RANGE = 0.3  # outputs that all lie in (0, 1) and spread over this much of it are no logits
+ALONE = 64  # labels of one class only, of several that there are
+EQUAL = 0.1  # how much the units of a layer differ: 1 when random, 0 when all are the same
 SOME = 0.1  # share of the updates in which a fault of the loop must be seen; clearing every second time gives 0.5
 STEPS = 10  # updates before anything is said of the course of a run
 STEPS_LONG = 60  # and before it is said that nothing was learned although all looks right
@@ -49,6 +49,7 @@ TRAVEL = 0.5  # and the updates add up to half a weight's own length. Slow healt
 CAUSES: dict[str, str] = {  # cause: what to do
     "label dtype": "Give the loss what it expects: cross_entropy takes logits (batch, classes) and whole numbers"
     " (batch,); a squared error or a binary cross-entropy takes two floats of the same shape.",
+    "no update": "Call optimizer.step() after backward().",
     "softmax twice": "Let the model end in its last linear layer. Cross-entropy takes logits and applies softmax (or"
     " the sigmoid) itself.",
     "gradients not cleared": "Call optimizer.zero_grad() once for each update, anywhere between step() and the next"
@@ -86,6 +87,7 @@ _UNITS = {"dead units", "saturated units", "vanishing gradients"}
 _START = {"exploding gradients", "loss at start"}
 FOLLOWS: dict[str, set[str]] = {
     "label dtype": {"loss at start"} | _COURSE,
+    "no update": set(),
     "softmax twice": {"vanishing gradients"} | _COURSE,
     "gradients not cleared": _UNITS | _COURSE,
     "gradients cleared too soon": _COURSE,
@@ -128,238 +130,65 @@ class Measured:
 Verdict = tuple[Measured, Finding | None]
 
 
-class Evidence:
-    """What the judges ask of a record: the course of the loss, what an even guess costs, the layers' health."""
-
-    def __init__(self, seen: Recorder):
-        self.seen = seen
-        self.looks: list[Look] = seen.looks
-        self.steps = len(seen.updates)
-
-    # The loss
-
-    @cached_property
-    def calls(self) -> list[LossCall]:
-        """The calls that were trained on."""
-        return [call for call in self.seen.calls if call.used]
-
-    @cached_property
-    def kind(self) -> str:
-        """ "cross-entropy", "binary", "squared" or "": which loss it is, by its numbers, else by its name."""
-        first = next((call for call in self.calls if math.isfinite(call.loss)), None)
-        if first is None:
-            return ""
-        known = {"cross-entropy": first.cross_entropy, "binary": first.binary, "squared": first.squared}
-        named = self.seen.loss_name.lower().replace("_", "")
-        for kind, value in known.items():
-            if value is not None and (
-                math.isclose(first.loss, value, rel_tol=1e-3, abs_tol=1e-6)
-                or math.isclose(first.loss, value * first.examples, rel_tol=1e-3)
-            ):
-                return kind
-        if first.cross_entropy is not None and "crossentropy" in named and "binary" not in named:
-            return "cross-entropy"
-        if first.binary is not None and ("bce" in named or "binary" in named):
-            return "binary"
-        if first.cross_entropy is not None and 0.75 < first.loss / max(first.cross_entropy, 1e-9) < 1.33:
-            return "cross-entropy"  # label smoothing, weights for classes
-        return ""
-
-    @cached_property
-    def summed(self) -> bool:
-        """The loss is a sum over the batch, not a mean."""
-        first = next((call for call in self.calls if self.by_the_book(call)), None)
-        return first is not None and first.examples > 1 and first.loss / self.by_the_book(first) > first.examples / 2
-
-    def by_the_book(self, call: LossCall) -> float:
-        book = {"cross-entropy": call.cross_entropy, "binary": call.binary, "squared": call.squared}
-        return book.get(self.kind) or 0.0
-
-    @cached_property
-    def losses(self) -> list[float]:
-        """One for each update: the mean of the calls that were trained on."""
-        by_update: dict[int, list[float]] = {}
-        for call in self.calls:
-            by_update.setdefault(call.index, []).append(call.loss / (call.examples if self.summed else 1))
-        return [statistics.fmean(values) for values in by_update.values()]
-
-    @cached_property
-    def finite(self) -> bool:
-        return all(map(math.isfinite, self.losses))
-
-    @cached_property
-    def labels(self) -> list[Tensor]:
-        """Those of each update, in the order in which they came, as far as they were kept."""
-        by_update: dict[int, list[Tensor]] = {}
-        for call in self.calls:
-            if call.labels is not None:
-                by_update.setdefault(call.index, []).append(call.labels.flatten())
-        return [torch.cat(labels) for labels in by_update.values()]
-
-    @cached_property
-    def even(self) -> float | None:
-        """The loss of an even guess; for a squared error, of the targets' mean."""
-        if self.kind == "cross-entropy" and self.seen.classes:
-            return math.log(self.seen.classes)
-        if self.kind == "binary":
-            return math.log(2)
-        if self.kind == "squared" and self.labels:
-            return max(torch.cat(self.labels).float().var(correction=0).item(), 1e-12)
-        return None
-
-    @cached_property
-    def start(self) -> float:
-        return self.losses[0] if self.losses else math.nan
-
-    @cached_property
-    def begin(self) -> float:
-        """The mean over the first quarter of the updates."""
-        return statistics.fmean(self.losses[: max(1, len(self.losses) // 4)]) if self.losses else math.nan
-
-    @cached_property
-    def end(self) -> float:
-        """The mean over the last quarter of the updates."""
-        return statistics.fmean(self.losses[-max(1, len(self.losses) // 4) :]) if self.losses else math.nan
-
-    @cached_property
-    def high(self) -> float:
-        """A loss that a run should come down from: the first one, or that of an even guess if this is higher."""
-        return max(self.start, self.even or self.start)
-
-    @cached_property
-    def to_learn(self) -> bool:
-        """There was something to learn: the loss did not begin low, as that of a model trained before does."""
-        return self.finite and (self.even is None or self.begin > 0.5 * self.even)
-
-    @cached_property
-    def unlearned(self) -> bool:
-        """There was something to learn, enough updates were seen, and the loss did not come down."""
-        return self.to_learn and self.steps >= STEPS and self.end > (1 - FALLS) * self.begin
-
-    # The layers
-
-    @cached_property
-    def late(self) -> list[Look]:
-        return self.looks[len(self.looks) // 2 :]
-
-    def flow(self, look: Look) -> float | None:
-        """The gradient that reaches the first layer, as a multiple of the last layer's."""
-        norms = [look.deltas[layer] for layer in self.seen.layers if layer in look.deltas]
-        if len(norms) < 2 or not norms[-1]:
-            return None
-        return norms[0] / norms[-1]
-
-    def dead(self, looks: Sequence[Look]) -> dict[str, tuple[float, int]]:
-        """Layer: share of the units behind it that were 0 for every example of these looks, and how many there are."""
-        alive: dict[str, Tensor] = {}
-        for look in looks:
-            for layer, mask in look.alive.items():
-                known = alive.get(layer)
-                alive[layer] = mask if known is None or known.shape != mask.shape else known | mask
-        return {layer: (1 - mask.float().mean().item(), len(mask)) for layer, mask in alive.items()}
-
-    def window(self, end: bool) -> list[Look]:
-        """The first looks, or the last ones, that together saw enough examples to call a unit dead."""
-        chosen, examples = [], 0
-        for look in reversed(self.looks) if end else self.looks:
-            chosen.append(look)
-            examples += look.examples
-            if examples >= DEAD_EXAMPLES:
-                return chosen
-        return chosen
-
-    def flat(self, looks: Sequence[Look]) -> dict[str, float]:
-        """Layer: share of saturated outputs behind it, the middle one of these looks."""
-        layers = {layer for look in looks for layer in look.saturated}
-        return {layer: statistics.median(look.saturated.get(layer, 0.0) for look in looks) for layer in layers}
-
-    @cached_property
-    def ratio(self) -> float | None:
-        """The typical update of a weight matrix relative to its size, in the look where it is largest."""
-        rows = [[look.ratios[name] for name in look.spread if math.isfinite(look.ratios[name])] for look in self.looks]
-        return max((statistics.median(row) for row in rows if row), default=None)
-
-    @cached_property
-    def typical_ratio(self) -> float | None:
-        rows = [[look.ratios[name] for name in look.spread if math.isfinite(look.ratios[name])] for look in self.looks]
-        return statistics.median([statistics.median(row) for row in rows if row]) if any(rows) else None
-
-    @cached_property
-    def kinds(self) -> list[Tensor]:
-        """The labels of each update as small whole numbers; targets of a regression by the quarter they fall into."""
-        if not self.labels:
-            return []
-        values = torch.cat(self.labels).unique()
-        if len(values) > KINDS:
-            cuts = torch.cat(self.labels).float().quantile(values.new_tensor([0.25, 0.5, 0.75], dtype=torch.float32))
-            return [torch.bucketize(labels.float(), cuts) for labels in self.labels]
-        return [torch.searchsorted(values, labels) for labels in self.labels]
-
-    @cached_property
-    def blocks(self) -> list[Tensor]:
-        """The same, short batches taken together; what is left over at the end is left out."""
-        blocks, open_ = [], []
-        for labels in self.kinds:
-            open_.append(labels)
-            if sum(map(len, open_)) >= WINDOW:
-                blocks.append(torch.cat(open_))
-                open_ = []
-        return blocks
-
-
 def number(value: float) -> str:
-    """Three digits, short."""
+    """Three digits."""
     return f"{value:.3g}"
 
 
-def _line(name: str, value: str, healthy: str, cause: str = "", evidence: str = "") -> Verdict:
+def _line(name: str, value: str, healthy: str, cause: str, evidence: str) -> Verdict:
     finding = Finding(cause, evidence, CAUSES[cause]) if evidence else None
     return Measured(name, value, healthy, finding is None), finding
 
 
+def _shape(shape: Sequence[int]) -> str:
+    return str(tuple(shape))
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+# What the loss is given
+
+
 def labels_fit(e: Evidence) -> Verdict | None:
-    """Labels whose shape or kind the loss takes for something else, with or without an error."""
+    """Labels whose shape or kind does not fit the loss, with an error or, worse, without one."""
     if e.seen.shapes is None:
         return None
-    logits, labels, _, labels_dtype = e.seen.shapes
-    value = f"{_shape(logits)}, {_shape(labels)} {str(labels_dtype).removeprefix('torch.')}"
-    evidence = ""
-    entropy = "crossentropy" in e.seen.loss_name.lower().replace("_", "") and "binary" not in e.seen.loss_name.lower()
-    came = f"the loss got outputs {_shape(logits)} and labels {_shape(labels)} of {str(labels_dtype)[6:]}"
+    (logits, labels), kind = e.seen.shapes, str(e.seen.label_type).removeprefix("torch.")
+    came = f"the loss got outputs {_shape(logits)} and labels {_shape(labels)} of {kind}"
+    low, high = _range(e)
+    binary = "binary" in e.seen.loss_name or "bce" in e.seen.loss_name
+    entropy = "crossentropy" in e.seen.loss_name and not binary
+    floats = e.seen.label_type is not None and e.seen.label_type.is_floating_point
+    text = ""
     if e.seen.failed:
-        evidence = f"{came}, and raised {e.seen.failed.splitlines()[0][:160]}" if _unfit(e, entropy) else ""
-    elif labels_dtype.is_floating_point and logits != labels and _broadcast(logits, labels):
-        evidence = f"{came}: every output was compared with every label, {_shape(_broadcast(logits, labels))} pairs"
+        fits = labels == logits[:1] + logits[2:] and not floats if entropy else labels == logits and floats
+        text = "" if fits else f"{came}, and raised {e.seen.failed.splitlines()[0][:150]}"
+    elif math.isnan(low) and e.labels:
+        text = f"{came}, and some labels are no numbers"
+    elif floats and logits != labels and (pairs := _pairs(logits, labels)):
+        text = f"{came}: it compared every output with every label, {_shape(pairs)} pairs"
     elif entropy and len(logits) == 1:
-        evidence = f"{came}: cross_entropy took the batch for one example of {logits[0]} classes"
+        text = f"{came}: cross_entropy took the batch for one example of {logits[0]} classes"
     elif entropy and len(logits) == 2 and logits[1] == 1:
-        evidence = f"{came}: a softmax over one class is always 1, so this loss is 0 whatever the model says"
-    elif any(not torch.isfinite(label).all() for label in e.labels if label.is_floating_point()):
-        evidence = "some labels are not finite numbers"
-    elif e.seen.loss_name and min(e.losses, default=0.0) < 0 and e.labels and _is_binary(e.seen.loss_name):
-        low, high = min(float(y.min()) for y in e.labels), max(float(y.max()) for y in e.labels)
-        if low < 0 or high > 1:
-            evidence = f"labels from {number(low)} to {number(high)}; a binary cross-entropy takes 0 and 1"
-    return _line("outputs, labels", value, "as the loss expects", "label dtype", evidence)
+        text = f"{came}: a softmax over one class is 1 whatever the model says, so the loss is always 0"
+    elif binary and (low < 0 or high > 1):
+        text = f"the labels run from {number(low)} to {number(high)}, and a binary cross-entropy wants 0 to 1"
+    return _line(
+        "outputs, labels", f"{_shape(logits)}, {_shape(labels)} {kind}", "as the loss wants", "label dtype", text
+    )
 
 
-def _is_binary(name: str) -> bool:
-    return "bce" in name.lower() or "binary" in name.lower()
+def _range(e: Evidence) -> tuple[float, float]:
+    """The smallest and the largest label."""
+    if not e.labels:
+        return math.nan, math.nan
+    labels = torch.cat(e.labels).double()
+    return labels.min().item(), labels.max().item()
 
 
-def _unfit(e: Evidence, entropy: bool) -> bool:
-    """Do the shapes or kinds explain the loss's error?"""
-    logits, labels, _, labels_dtype = e.seen.shapes
-    if entropy:
-        return labels != logits[:1] + logits[2:] or labels_dtype.is_floating_point or labels_dtype == torch.bool
-    return logits != labels or not labels_dtype.is_floating_point
-
-
-def _shape(shape: Sequence[int]) -> str:
-    return str(tuple(shape)).replace(" ", "") if len(shape) < 2 else str(tuple(shape))
-
-
-def _broadcast(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...] | None:
+def _pairs(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...] | None:
     """The shape of a - b, when that is larger than both."""
     try:
         both = torch.broadcast_shapes(a, b)
@@ -369,32 +198,44 @@ def _broadcast(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...] | None:
 
 
 def outputs_are_logits(e: Evidence) -> Verdict | None:
-    close = [call for call in e.calls if not math.isnan(call.low)]
+    """Softmax or sigmoid in the model, or before the cross-entropy, which has one of its own."""
+    close = [call for call in e.calls if call.book]
     if not close or e.kind not in ("cross-entropy", "binary"):
         return None
     low, high = min(call.low for call in close), max(call.high for call in close)
-    evidence = ""
+    squash = {"cross-entropy": "softmax", "binary": "sigmoid"}[e.kind]
+    known = [(_far(e, call, e.kind), call) for call in close]
+    as_logits = [far <= _far(e, call, "likelihood") for far, call in known]
+    as_squashed = [_far(e, call, f"{squash} first") < 0.01 * far for far, call in known]
     ends = f"the model ends in a {close[0].squashed}" if close[0].squashed else ""
-    nearer = [
-        abs(call.loss - e.by_the_book(call)) <= abs(call.loss - call.likelihood)
-        for call in close
-        if call.likelihood is not None
-    ]
-    if sum(nearer) <= len(nearer) / 2:
-        pass  # a loss that takes probabilities, and rightly got them
-    elif e.kind == "cross-entropy":
-        if all(call.sums_to_one for call in close) or ends:
-            ends = ends or "each row of outputs sums to 1"
-            classes = e.seen.classes or 2
-            least = math.log(math.e + classes - 1) - 1
-            evidence = (
-                f"{ends}, all outputs lie between {number(low)} and {number(high)}, and a cross-entropy follows: "
-                f"with {classes} classes its loss cannot fall below {number(least)}"
-            )
-    elif ends or (len(close) > 2 and low > 0 and high < 1 and high - low > 0.3):
-        ends = ends or "all outputs are probabilities"
-        evidence = f"{ends}: between {number(low)} and {number(high)}, and a sigmoid follows inside the loss"
-    return _line("outputs", f"{number(low)} to {number(high)}", "logits, of both signs", "softmax twice", evidence)
+    if not ends and all(call.sums_to_one for call in close):
+        ends = "each row of outputs sums to 1"
+    elif not ends and e.kind == "binary" and len(close) > 2 and low > 0 and high < 1 and high - low > SIGMOID_RANGE:
+        ends = "all outputs lie between 0 and 1"
+    text = ""
+    if sum(as_squashed) > 0.5 * len(known):
+        text = f"the loss is that of a {squash} followed by a cross-entropy, which applies {squash} again"
+    elif ends and sum(as_logits) > 0.5 * len(known):
+        text = f"{ends}, and a cross-entropy follows, which applies {squash} again"
+    if text and e.kind == "cross-entropy":
+        least = math.log(math.e + e.classes - 1) - 1
+        text += f"; with {e.classes} classes such a loss cannot fall below {number(least)}"
+    return _line("outputs", f"{number(low)} to {number(high)}", "logits, of both signs", "softmax twice", text)
+
+
+def _far(e: Evidence, call: LossCall, name: str) -> float:
+    """How far the loss is from what another loss would give."""
+    return abs(call.loss / e.factor(call) - call.book.get(name, math.inf))
+
+
+# The loop
+
+
+def updates(e: Evidence) -> Verdict | None:
+    """Backward without a step."""
+    text = f"backward came {len(e.calls)} times, and the optimizer's step() never" if not e.steps else ""
+    text = text if len(e.calls) >= STEPS else ""
+    return _line("updates", str(e.steps), "one for each backward, or for a few", "no update", text)
 
 
 def gradients_cleared(e: Evidence) -> Verdict | None:
@@ -402,280 +243,252 @@ def gradients_cleared(e: Evidence) -> Verdict | None:
     if not later:
         return None
     stale = sum(look.stale > 0 for look in later)
-    evidence = ""
-    if stale >= SOME * len(later):
-        evidence = (
-            f"in {stale} of {len(later)} updates looked at, backward() added to gradients that the update before had "
-            "used already"
-        )
+    seen = f"in {stale} of {len(later)} updates"
+    text = f"{seen} looked at, backward() added to gradients that the update before had already used"
     return _line(
-        "old gradients in .grad", f"in {stale} of {len(later)} updates", "none", "gradients not cleared", evidence
+        "old gradients in .grad", seen, "none", "gradients not cleared", text if stale >= SOME * len(later) else ""
     )
 
 
 def gradients_there(e: Evidence) -> Verdict | None:
     emptied = sum(look.emptied for look in e.looks)
-    evidence = ""
-    if emptied and emptied >= SOME * len(e.looks):
-        evidence = f"in {emptied} of {len(e.looks)} updates looked at, backward() gave gradients, and step() found none"
-    if not evidence:
+    if not emptied or emptied < SOME * len(e.looks):
         return None
-    return _line("gradients at the update", "all 0", "not 0", "gradients cleared too soon", evidence)
+    seen = f"gone in {emptied} of {len(e.looks)} updates"
+    text = f"{seen} looked at: backward() gave gradients, and step() found none"
+    return _line("gradients at the update", seen, "there", "gradients cleared too soon", text)
 
 
 def mode(e: Evidence) -> Verdict | None:
-    if e.seen.model is None or not e.steps:
+    """Updates in eval mode, measurements in train mode: only for models to which it matters."""
+    if not e.seen.mode_matters:
         return None
-    if not e.seen.sensitive:
-        return _line("mode", "does not matter here", "no dropout, no batch norm")
     wrong = sum(update.evaluation > 0 and not update.train for update in e.seen.updates)
     unused = sum(call.train_mode and not call.used and math.isfinite(call.loss) for call in e.seen.calls)
     measured = e.seen.measured_in_train_mode + unused
-    which = ", ".join(list(e.seen.sensitive)[:4])
-    evidence = []
-    if wrong:
-        evidence.append(f"{wrong} of {e.steps} updates were made in eval mode")
-    if measured:
-        evidence.append(f"{measured} forward passes that nobody trained on were made in train mode")
-    value = f"{e.steps - wrong} updates in train mode, {wrong} in eval; {measured} measurements in train mode"
-    text = f"{' and '.join(evidence)}; it matters for the modules {which}" if evidence else ""
-    return _line("mode", value, "train for updates, eval to measure", "wrong mode", text)
+    found = [f"{wrong} of {e.steps} updates were made in eval mode"] * bool(wrong)
+    found += [f"{measured} forward passes that nothing was learned from were made in train mode"] * bool(measured)
+    text = f"{', and '.join(found)}; it matters for {_some(list(e.seen.mode_matters))}" if found else ""
+    value = f"{wrong} updates in eval, {measured} measured in train" if found else "train, for updates"
+    return _line("mode", value, "train to update, eval to measure", "wrong mode", text)
 
 
 def parameters_held(e: Evidence) -> Verdict | None:
+    """What the optimizer does not hold, what no gradient reaches, and what is frozen in a run that learns nothing."""
     if not e.steps:
         return None
+    ours = [name for name in e.seen.parameters if name not in e.seen.foreign] or list(e.seen.parameters)
     left = e.seen.left_out()
-    known = [name for name in e.seen.parameters if name not in e.seen.foreign]
-    without = [
-        name
-        for name in known
-        if name not in left and name not in e.seen.frozen and not any(name in look.gradients for look in e.looks)
-    ]
+    wanting = [name for name in ours if name not in left and name not in e.seen.frozen]
+    without = [name for name in wanting if not any(name in look.gradients for look in e.looks)]
     without = without if len(e.looks) > 1 else []
-    known = known or list(e.seen.parameters)
-    evidence = []
+    found = []
     if left:
-        evidence.append(f"the optimizer does not hold {_some(left)}, and nothing has changed them")
-        if e.seen.foreign:
-            evidence.append(f"it holds {len(e.seen.foreign)} that are not of this model")
+        found.append(f"the optimizer does not hold {_some(left)}, and nothing changed them")
+        found += [f"it holds {len(e.seen.foreign)} that this model does not have"] * bool(e.seen.foreign)
     if without:
-        evidence.append(f"no gradient ever reached {_some(without)}")
-    if e.seen.frozen and e.unlearned and not evidence:
-        evidence.append(f"{_some(e.seen.frozen)} are frozen (requires_grad is False), and the loss does not fall")
-    value = f"{len(known) - len(left) - len(without) - len(e.seen.frozen)} of {len(known)} trained"
+        found.append(f"no gradient ever reached {_some(without)}")
+    if e.seen.frozen and not found and unlearned(e):
+        found.append(f"{_some(e.seen.frozen)}: frozen (requires_grad is False), and the loss does not fall")
+    value = f"{len(wanting) - len(without)} of {len(ours)} trained"
     value += f", {len(e.seen.frozen)} frozen" if e.seen.frozen else ""
-    return _line("parameters", value, "all but what you froze", "parameters left out", "; ".join(evidence))
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return _line("parameters", value, "all but what you froze", "parameters left out", "; ".join(found))
 
 
 def shuffled(e: Evidence) -> Verdict | None:
     """Labels against batches, by chi-squared: in shuffled batches each class turns up as often as its share says."""
-    total = sum(map(len, e.kinds))
-    if not total:
+    if not e.kinds:
         return None
-    kinds = max(int(labels.max()) for labels in e.kinds) + 1
+    total, kinds = sum(map(len, e.kinds)), max(int(labels.max()) for labels in e.kinds) + 1
     if kinds == 1:
-        classes = 2 if e.kind == "binary" else e.seen.classes
-        alone = classes is not None and classes > 1 and total >= 4 * WINDOW
-        text = f"all {total} labels seen are of one class, of {classes}" if alone else ""
+        alone = e.kind == "cross-entropy" and total >= ALONE
+        text = f"all {total} labels seen are of one class, of {e.classes}" if alone else ""
         return _line("labels in a batch", "one class only", "several classes", "not shuffled", text)
     if len(e.blocks) < 2:
         return None
     counts = torch.stack([torch.bincount(block, minlength=kinds) for block in e.blocks]).double()
+    counts = counts[:, counts.sum(0) > 0]
     size, share = counts.sum(1, keepdim=True), counts.sum(0) / counts.sum()
-    counts, share = counts[:, share > 0], share[share > 0]
-    freedom = (len(counts) - 1) * (len(share) - 1)
+    freedom = (counts.shape[0] - 1) * (counts.shape[1] - 1)
     if not freedom:
         return None
     unevenness = ((counts - size * share) ** 2 / (size * share)).sum().item() / freedom
     sure = (unevenness - 1) * math.sqrt(freedom / 2)
     distinct, expected = (counts > 0).sum(1).double().mean().item(), (1 - (1 - share) ** size).sum(1).mean().item()
-    again = ", in the same order in each pass" if repeats(e) else ""
-    text = ""
-    if unevenness > BLOCKS and sure > BLOCKS_SURE:
-        text = (
-            f"{size.mean():.0f} labels in a row hold {distinct:.1f} different ones, shuffled they would hold "
-            f"{expected:.1f} (unevenness {unevenness:.1f}, where chance gives 1){again}"
-        )
-    return _line("labels in a batch", f"{distinct:.1f} different{again}", f"about {expected:.1f}", "not shuffled", text)
+    again = ", same order in each pass" * e.same_order
+    text = (
+        f"{size.mean():.0f} labels in a row hold {distinct:.1f} different ones, shuffled they would hold "
+        f"{expected:.1f} (unevenness {unevenness:.1f}, where chance gives 1){again}"
+    )
+    uneven = unevenness > max(BLOCKS, BLOCKS_SHARE * size.mean().item()) and sure > BLOCKS_SURE
+    value = f"{distinct:.1f} different{again}"
+    return _line("labels in a batch", value, f"about {expected:.1f}", "not shuffled", text if uneven else "")
 
 
-def repeats(e: Evidence) -> bool:
-    """Do the batches come again in the same order? A run of one batch, over and over, has no order."""
-    order = [labels.numpy().tobytes() for labels in e.kinds]
-    period = next((index for index, labels in enumerate(order) if index and labels == order[0]), 0)
-    return period > 1 and len(order) >= 2 * period and order[period:] == order[:-period]
+# The start
 
 
-def rows_differ(e: Evidence) -> Verdict | None:
-    if len(e.looks) < 4:
+def units_differ(e: Evidence) -> Verdict | None:
+    """Weights that begin all equal, and stay so: the units of the layer all get the same gradient."""
+    if len(e.looks) < 4 or not e.looks[0].spread:
         return None
     first, last = e.looks[0].spread, e.looks[-1].spread
-    equal = [name for name in first if first[name] < 1e-6 and last.get(name, 1.0) < EQUAL]
-    least = min(last.values(), default=1.0)
-    text = f"the rows of {_some(equal)} began equal and stayed so: all units of the layer do the same" if equal else ""
-    return _line("rows of a weight", f"differ by {number(least)} or more", "about 1", "equal weights", text)
+    equal = [name for name, differs in first.items() if differs < 1e-6 and last.get(name, 1.0) < EQUAL]
+    text = f"the units of {_some(equal)} began with equal weights and stayed alike, so that they are one unit"
+    value = f"by {number(min(last.values(), default=1.0))} or more"
+    return _line("units of a layer differ", value, "about 1", "equal weights", text if equal else "")
 
 
 def inputs(e: Evidence) -> Verdict | None:
     known = [look.inputs for look in (*e.looks, e.seen.look) if look.inputs]
     if not known:
         return None
-    mean, rms = (statistics.median(row[name] for row in known) for name in ("mean", "rms"))
+    mean, size = (statistics.median(row[name] for row in known) for name in ("mean", "size"))
     largest = max(row["largest"] for row in known)
-    if not all(math.isfinite(row["rms"]) for row in known):
-        text = "some inputs are not finite numbers"
-    elif rms > INPUT_LARGE:
-        text = f"what reaches the first layer has mean {number(mean)} and root mean square {number(rms)}"
+    text = ""
+    if not all(math.isfinite(row["size"]) for row in known):
+        text = "some inputs are no finite numbers"
+    elif size > INPUT_LARGE:
+        text = f"what reaches the first layer has mean {number(mean)} and root mean square {number(size)}"
     elif largest < INPUT_SMALL:
-        text = f"what reaches the first layer is {number(largest)} at most"
-    else:
-        text = ""
-    return _line("inputs", f"mean {number(mean)}, size {number(rms)}", "size about 1", "inputs not normalised", text)
+        text = f"what reaches the first layer is at most {number(largest)}"
+    return _line("inputs", f"mean {number(mean)}, size {number(size)}", "size about 1", "inputs not normalised", text)
 
 
 def exploding(e: Evidence) -> Verdict | None:
     flow = e.flow(e.looks[0]) if e.looks else None
     if flow is None:
         return None
-    text = ""
-    if not flow < DELTA:  # or not a number
-        text = f"the gradient is {number(flow)} times as large at the first layer as at the last, in the first update"
-    return _line("gradient first/last layer", number(flow), "0.001 to 1000", "exploding gradients", text)
+    text = f"the gradient is {number(flow)} times as large at the first layer as at the last, in the first update"
+    return _line(
+        "gradient first/last layer", number(flow), "0.001 to 1000", "exploding gradients", "" if flow < DELTA else text
+    )
 
 
 def start(e: Evidence) -> Verdict | None:
-    if e.even is None or not math.isfinite(e.start):
+    if e.even is None or not e.losses or not math.isfinite(e.start):
         return None
     if e.kind == "squared":
-        squares = torch.cat([label.flatten() for label in e.labels]).double().square().mean().item()
-        limit, wanted = START_SQUARED * max(squares, e.even), f"below {number(START_SQUARED * max(squares, e.even))}"
-        against = f"the targets' mean square is {number(squares)}"
+        squares = torch.cat(e.labels).double().square().mean().item()
+        limit = START_SQUARED * max(squares, e.even)
+        healthy, against = f"below {number(limit)}", f"the targets' mean square is {number(squares)}"
     else:
         limit = e.even + max(START_LEAST, (START - 1) * e.even)
-        wanted = f"about log {e.seen.classes if e.kind == 'cross-entropy' else 2} = {number(e.even)}, or below"
-        against = f"an even guess costs {number(e.even)}"
-    text = f"the first loss is {number(e.start)}; {against}" if e.start > limit else ""
-    return _line("loss at start", number(e.start), wanted, "loss at start", text)
+        healthy, against = f"log {e.classes} = {number(e.even)}, or so", f"an even guess costs {number(e.even)}"
+    text = f"the first loss is {number(e.start)}, and {against}" if e.start > limit else ""
+    return _line("loss at the start", number(e.start), healthy, "loss at start", text)
+
+
+# The course
+
+
+def unlearned(e: Evidence) -> bool:
+    """There was something to learn, enough updates were made, and the loss did not come down."""
+    return e.to_learn and e.steps >= STEPS and e.end > (1 - FALLS) * e.begin
 
 
 def rate_high(e: Evidence) -> Verdict | None:
     if not e.losses:
         return None
-    peak = max((loss for loss in e.losses[1:] if math.isfinite(loss)), default=e.start)
-    lr = max((update.lr for update in e.seen.updates), default=math.nan)
+    peak = max((loss for loss in e.losses if math.isfinite(loss)), default=math.nan)
+    may_rise = not e.kind or (e.kind == "binary" and e.entropy == 0)  # unknown losses; one side of a GAN
+    jump = statistics.median(e.ratios) if e.ratios else 0.0
     text = ""
     if not e.finite:
         first = next(index for index, loss in enumerate(e.losses) if not math.isfinite(loss))
         text = f"the loss of update {first} is no finite number" if first else ""
-    elif peak > BURST * e.high and e.end > e.high:
+    elif peak > BURST * e.high > 0 and e.end > e.high:
         text = f"the loss rose from {number(e.start)} to {number(peak)} in {e.steps} updates"
-    elif len(e.losses) >= STEPS:
-        came_down = e.end < 0.5 * e.high
-        if e.end > RISES * e.high and e.end > e.start:
-            text = f"the loss rose from {number(e.start)} to {number(e.end)}"
-        elif peak > PEAK * e.high and not came_down:
-            text = f"the loss jumped from {number(e.start)} to {number(peak)}, and is {number(e.end)} at the end"
-        elif (e.typical_ratio or 0) > JUMP and e.end > 0.9 * e.high:
-            text = f"an update changes the weights by {e.typical_ratio:.0%} of their size, and the loss does not fall"
-    text += f", at a learning rate of {number(lr)}" if text else ""
-    value = f"{number(e.end)} (highest {number(max(peak, e.start))})"
-    return _line("loss at the end", value, "below the first", "learning rate too high", text)
-
-
-def dead(e: Evidence) -> Verdict | None:
-    def found(window: list[Look]) -> dict[str, tuple[float, int]]:
-        return {
-            layer: (share, units)
-            for layer, (share, units) in e.dead(window).items()
-            if share == 1 or (share > DEAD and units >= DEAD_UNITS)
-        }
-
-    if not e.looks or not e.dead(e.looks):
-        return None
-    window = e.window(end=True)
-    at_end = found(window) if sum(look.examples for look in window) >= DEAD_EXAMPLES else {}
-    share = max(share for share, _ in e.dead(window).values())
-    text = ""
-    if at_end:
-        from_start = found(e.window(end=False))
-        layers = "; ".join(
-            f"{share:.0%} of the {units} units behind {layer}" for layer, (share, units) in at_end.items()
-        )
-        text = f"{layers} are 0 for every example" + (", from the start" if set(at_end) & set(from_start) else "")
-    return _line("dead units", f"{share:.0%} of a layer at most", f"below {DEAD:.0%}", "dead units", text)
+    elif len(e.losses) < STEPS or may_rise:
+        pass
+    elif e.end > RISES * e.high:
+        text = f"the loss rose from {number(e.start)} to {number(e.end)}"
+    elif peak > PEAK * e.high and e.end > 0.5 * e.high:
+        text = f"the loss jumped from {number(e.start)} to {number(peak)}, and ends at {number(e.end)}"
+    elif jump > JUMP and e.end > 0.9 * e.high:
+        text = f"an update changes the weights by {jump:.0%} of their size, and the loss does not fall"
+    text += f", at a learning rate of {number(e.lr)}" if text else ""
+    value = f"{number(e.end)} at the end, {number(peak)} at most"
+    return _line("loss", value, "falls", "learning rate too high", text)
 
 
 def flat(e: Evidence) -> Verdict | None:
-    if not any(look.saturated for look in e.looks):
-        return None
     shares = e.flat(e.late)
-    worst = {layer: share for layer, share in shares.items() if share > FLAT}
-    layers = "; ".join(f"{share:.0%} of the outputs behind {layer}" for layer, share in worst.items())
-    text = f"{layers} lie at the ends of their range, where the slope is nearly 0" if worst else ""
-    share = max(shares.values(), default=0.0)
-    return _line("saturated outputs", f"{share:.0%} of a layer at most", f"below {FLAT:.0%}", "saturated units", text)
+    if not any(shares.values()):
+        return None
+    worst = [f"{share:.0%} of the outputs behind {layer}" for layer, share in shares.items() if share > FLAT]
+    text = f"{_some(worst)} lie at the ends of their range, where the slope is nearly 0" if worst else ""
+    share = max(shares.values())
+    return _line("saturated outputs", f"{share:.0%} of a layer", f"below {FLAT:.0%}", "saturated units", text)
 
 
 def vanishing(e: Evidence) -> Verdict | None:
-    flows = [flow for look in e.late if (flow := e.flow(look)) is not None]
-    if not flows or e.steps < STEPS:  # a last layer that begins at 0 lets nothing through in the first update
+    flows = [
+        flow for look in e.late if (flow := e.flow(look))
+    ]  # not 0: that is not vanished, but blocked by dead units
+    if not flows or e.steps < STEPS:
         return None
-    flows = [flow for flow in flows if flow] or [
-        1.0
-    ]  # nothing at all is blocked, not vanished: dead units, a last layer of zeros
-    middle = statistics.median(flows)
-    text = (
-        f"the gradient is {number(middle)} times as large at the first layer as at the last"
-        if middle < 1 / DELTA
-        else ""
+    flow = statistics.median(flows)
+    text = f"the gradient is {number(flow)} times as large at the first layer as at the last"
+    return _line(
+        "the same, later", number(flow), "0.001 to 1000", "vanishing gradients", text if flow < 1 / DELTA else ""
     )
-    return _line("gradient, later", number(middle), "0.001 to 1000", "vanishing gradients", text)
+
+
+def dead(e: Evidence) -> Verdict | None:
+    shares = e.dead(e.window(end=True))
+    if not shares:
+        return None
+    worst = {
+        layer: f"{share:.0%} of the {units} units behind {layer}"
+        for layer, (share, units) in shares.items()
+        if share == 1 or (share > DEAD and units >= DEAD_UNITS)
+    }
+    begun = e.dead(e.window(end=False))
+    first = any(begun[layer][0] > DEAD for layer in worst if layer in begun)
+    text = f"{_some(list(worst.values()))} are 0 for every example{', from the start' * first}" if worst else ""
+    share = max(share for share, _ in shares.values())
+    return _line("dead units", f"{share:.0%} of a layer", f"below {DEAD:.0%}", "dead units", text)
 
 
 def rate_low(e: Evidence) -> Verdict | None:
-    if e.ratio is None:
+    if not e.ratios:
         return None
-    lr = max((update.lr for update in e.seen.updates), default=math.nan)
-    text = ""
-    if e.to_learn and e.steps >= STEPS and e.ratio < CRAWL and (e.unlearned or e.ratio * e.steps < STAYS):
-        text = (
-            f"the loss went from {number(e.start)} to {number(e.end)} in {e.steps} updates, none of which changed the "
-            f"weights by more than {number(e.ratio)} of their size, at a learning rate of {number(lr)}"
-        )
-    return _line("update / weight", number(e.ratio), "about 0.001", "learning rate too low", text)
+    most = max(e.ratios)
+    crawls = e.to_learn and e.steps >= STEPS and most < CRAWL and (most * e.steps < STAYS or unlearned(e))
+    text = (
+        f"the loss went from {number(e.begin)} to {number(e.end)} in {e.steps} updates, of which none changed the "
+        f"weights by more than {number(most)} of their size, at a learning rate of {number(e.lr)}"
+    )
+    return _line("update / weight", number(most), "about 0.001", "learning rate too low", text if crawls else "")
 
 
 def learned(e: Evidence) -> Verdict | None:
-    if e.kind not in ("cross-entropy", "binary") or not e.finite or not e.kinds:
+    """What is left when all looks right: the inputs say nothing about the labels, or nothing was understood yet."""
+    if e.entropy is None or not e.finite or not e.ratios:
         return None
-    share = torch.bincount(torch.cat(e.kinds)).double()
-    share = share[share > 0] / share.sum()
-    entropy = -(share * share.log()).sum().item()
-    text = ""
-    long = e.steps >= STEPS_LONG and (e.typical_ratio or 0) * e.steps > TRAVEL
-    if long and e.begin > 0.9 * entropy and e.end > 0.97 * entropy and e.end < RISES * e.high:
-        text = (
-            f"after {e.steps} updates the loss is {number(e.end)}; who knows only how frequent each label is, and "
-            f"nothing of the inputs, has {number(entropy)}"
-        )
-    return _line("learned", f"{number(e.end)}", f"below {number(entropy)} in the end", "nothing learned", text)
+    far = e.steps >= STEPS_LONG and statistics.median(e.ratios) * e.steps > TRAVEL
+    none = far and min(e.begin, RISES * e.high) > 0.9 * e.entropy and e.end > 0.97 * e.entropy
+    text = (
+        f"after {e.steps} updates the loss is {number(e.end)}; knowing how frequent each label is, and nothing of the "
+        f"inputs, one has {number(e.entropy)}"
+    )
+    return _line(
+        "loss without inputs", number(e.entropy), "above that at the end", "nothing learned", text if none else ""
+    )
 
 
 # In the order of CAUSES: what comes first brings about what comes after.
 JUDGES: tuple[Callable[[Evidence], Verdict | None], ...] = (
     labels_fit,
+    updates,
     outputs_are_logits,
     gradients_cleared,
     gradients_there,
     mode,
     parameters_held,
     shuffled,
-    rows_differ,
+    units_differ,
     inputs,
     exploding,
     start,
@@ -692,8 +505,7 @@ def judge(seen: Recorder) -> tuple[tuple[Finding, ...], tuple[Measured, ...]]:
     """The findings, each marked with the earlier one that it probably follows from, and all that was looked at."""
     evidence = Evidence(seen)
     verdicts = [verdict for look_at in JUDGES if (verdict := look_at(evidence)) is not None]
-    found = {finding.cause for _, finding in verdicts if finding}
-    if not found & (_START | _UNITS | _COURSE):  # large inputs that do no harm are no fault: a norm may follow
+    if not {finding.cause for _, finding in verdicts if finding} & (_START | _UNITS | _COURSE):
         verdicts = [_excused(*verdict) for verdict in verdicts]
     findings: list[Finding] = []
     for _, finding in verdicts:
@@ -704,6 +516,7 @@ def judge(seen: Recorder) -> tuple[tuple[Finding, ...], tuple[Measured, ...]]:
 
 
 def _excused(measured: Measured, finding: Finding | None) -> Verdict:
+    """Inputs of another size that did no harm are no fault: a norm may follow."""
     if finding is None or finding.cause != "inputs not normalised":
         return measured, finding
     return replace(measured, ok=True), None

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 
 import torch
 
-from dlcourse.training.causes import Evidence, Finding, Measured, judge
+from dlcourse.training.causes import Finding, Measured, judge
+from dlcourse.training.evidence import Evidence
 from dlcourse.training.loop import Diverged, train_steps
 from dlcourse.training.streams import Streams
 from dlcourse.training.watching import Recorder, watching
