@@ -167,45 +167,42 @@ def same(a: torch.Tensor, b: torch.Tensor) -> bool:
     return torch.equal(a.nan_to_num(7.0), b.nan_to_num(7.0)) and torch.equal(a.isnan(), b.isnan())
 
 
-def rule(name: str):
-    """The oracle of a rule: torch's class on one tensor, step by step, ordinary gradients and extreme ones."""
+def rule(name: str, *, extreme: bool = True):
+    """The oracle of a rule: torch's class on one tensor, step by step, ordinary gradients and `extreme` ones.
+
+    What overflows depends on the order of the sums, so only ours has to be torch's there, not every right answer.
+    """
 
     def oracle(room, device=CPU):
         function = getattr(room, name)
         theirs, keys, counts = RULES[name]
-        known = inspect.signature(function).parameters
-        choices = [{k: v for k, v in options.items() if k in known or v} for options in OPTIONS[theirs]]
-        choices = [options for options in choices if options.keys() <= known.keys()]
-        for dtype, options in product(DTYPES, choices):
-            extreme = torch.tensor(EXTREMES, dtype=dtype, device=device)
-            if name == "adam_definition":  # written without care for what overflows
-                extreme = extreme[:6]
-            for start, gradients in (
-                (
-                    random(3, 4, device=device, dtype=dtype),
-                    [random(3, 4, seed=9 + i).to(device, dtype) for i in range(5)],
-                ),
-                (random(device=device, dtype=dtype), [random(seed=i).to(device, dtype) for i in range(3)]),
-                (
-                    random(4, 3, dtype=dtype, device=device).T,
-                    [random(3, 4, seed=i).to(device, dtype) for i in range(3)],
-                ),
-                (random(len(extreme), device=device, dtype=dtype), [extreme, extreme / 2, -extreme]),
-            ):
+        definition = name.endswith("_definition")  # has no weight_decay, and no care for what overflows
+        for options, dtype in product(OPTIONS[theirs], DTYPES):
+            if definition and "weight_decay" in options:
+                if options["weight_decay"]:
+                    continue
+                options = {option: value for option, value in options.items() if option != "weight_decay"}
+            edges = torch.tensor(EXTREMES, dtype=dtype, device=device)
+            runs = [(random(len(edges)), [edges, edges / 2, -edges])] if extreme and not definition else []
+            if dtype == torch.float64:
+                runs.append((random(3, 4), [random(3, 4, seed=9 + i) for i in range(5)]))
+                runs.append((random(), [random(seed=i) for i in range(3)]))
+                runs.append((random(4, 3).T, [random(3, 4, seed=i) for i in range(3)]))
+            for start, gradients in runs:
+                start, gradients = start.to(device, dtype), [g.to(device, dtype) for g in gradients]
                 leaf = start.clone().requires_grad_()
                 optimizer = getattr(torch.optim, theirs)([leaf], lr=0.02, **options)
                 steps = rule_steps(function, name, {"lr": 0.02} | options, start, gradients)
-                for g in gradients:
-                    leaf.grad = g.clone()
+                for gradient, (parameter, states) in zip(gradients, steps, strict=True):
+                    leaf.grad = gradient.clone()
                     optimizer.step()
-                    parameter, states = next(steps)
                     assert_close(parameter, leaf.detach())
                     for key, mine in zip(keys, states, strict=True):
                         if mine is None:
                             assert key not in optimizer.state[leaf]
                         else:
                             assert_close(mine, optimizer.state[leaf][key])
-        if counts and name != "adam_definition":
+        if counts and not definition:
             with pytest.raises(ValueError, match="counts from 1"):
                 function(start, start, start, start, 0, lr=0.1)
 
@@ -534,7 +531,12 @@ def clipping(room, device=CPU):
                     if a.grad is not None:
                         assert_close(a.grad, b.grad)
     mixed = [*with_gradients(torch.float32, device, 1.0), *with_gradients(torch.float64, device, 1.0)]
-    assert_close(room.gradient_norm(mixed), utils.get_total_norm([x.grad for x in mixed if x.grad is not None]))
+    torch.testing.assert_close(  # each norm in its own dtype, so the whole is as exact as float32
+        room.gradient_norm(mixed),
+        utils.get_total_norm([x.grad for x in mixed if x.grad is not None]),
+        rtol=1e-5,
+        atol=1e-6,
+    )
     nothing = parameters(torch.float32, device)
     assert room.gradient_norm(nothing).item() == room.clip_grad_norm_(nothing, 1.0).item() == 0
     assert room.gradient_norm([]).item() == room.clip_grad_norm_([], 1.0).item() == 0
@@ -605,9 +607,9 @@ def one_class(name: str):
 
 # What must be right in each file. The first oracle that objects ends the matter, so the quick ones come first.
 ORACLES = {
-    "sgd": (one_class("SGD"), rule("sgd")),
-    "rmsprop": (one_class("RMSprop"), rule("rmsprop")),
-    "adam": (one_class("Adam"), one_class("AdamW"), rule("adam"), rule("adamw"), rule("adam_definition")),
+    "sgd": (rule("sgd"), one_class("SGD")),
+    "rmsprop": (rule("rmsprop"), one_class("RMSprop")),
+    "adam": (rule("adam_definition"), rule("adam"), rule("adamw"), one_class("Adam"), one_class("AdamW")),
     "schedule": (schedules,),
     "clip": (clipping,),
     "base": (one_class("SGD"), one_class("RMSprop"), one_class("Adam"), one_class("AdamW")),
