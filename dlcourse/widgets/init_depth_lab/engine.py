@@ -147,7 +147,7 @@ class InitDepthLabEngine(Engine):
         """Hide everything that is measured until a guess: how does the standard deviation of the last layer's
         activations compare with the first layer's, or (of="gradient") that of the gradient at the first with the last?
         Settings may be changed meanwhile. The question is about the start, so the run goes back to step 0."""
-        if of not in TEXTS:
+        if not isinstance(of, str) or of not in TEXTS:
             raise ValueError(f"of={of!r}: wanted one of {', '.join(map(repr, TEXTS))}.")
         self._begin()
         self.question = Question(of)
@@ -337,9 +337,9 @@ class InitDepthLabEngine(Engine):
         self._grad_anchor = self.measured.grad_std[-1].item()
 
     def _agree(self) -> None:
-        """The learning rate is that of the step which comes next, where it has been taken before."""
-        if self.run.at < self.run.last:
-            self.values = self.values | {"lr": self.run.rates[self.run.at]}
+        """The learning rate is that of the step which came next, or at the end of the run of the last one."""
+        if self.run.rates:
+            self.values = self.values | {"lr": self.run.rates[min(self.run.at, self.run.last - 1)]}
 
     def _rows(self) -> dict[str, Ridges]:
         show, seen, measured = self.values["show"], self.run.seen, self.measured

@@ -14,7 +14,7 @@ MOST_EXAMPLES = 512
 MOST_LAYERS = 50
 MOST_PARAMETERS = 1_000_000  # a pass shall take a fraction of a second
 LINEARS = (torch.nn.Linear, nn.Linear)
-DROPOUTS = (torch.nn.modules.dropout._DropoutNd, nn.Dropout)
+DROPOUTS = (torch.nn.Dropout, torch.nn.AlphaDropout, torch.nn.FeatureAlphaDropout, nn.Dropout)
 KINDS: tuple[tuple[type, str], ...] = (
     (torch.nn.ReLU, "relu"),
     (torch.nn.Tanh, "tanh"),
@@ -32,8 +32,8 @@ def own_batch(x: Any, y: Any) -> Batch:
             f"X is of shape {tuple(x.shape)} and y of shape {tuple(y.shape)}; wanted (n, features) and (n,), with n "
             f"from 2 to {MOST_EXAMPLES}. X[:{MOST_EXAMPLES}] takes the first ones, X.flatten(1) makes rows of images."
         )
-    if not x.isfinite().all():
-        raise ValueError("X holds numbers that are not finite (nan or inf). Leave those rows out.")
+    if not x.isfinite().all() or not x.any():
+        raise ValueError("X holds numbers that are not finite (nan or inf), or nothing but zeros. Look at it first.")
     if not (y == y.round()).all() or y.min() < 0 or not 1 <= y.max() <= 999:
         raise ValueError("y must hold class numbers, whole and from 0, with two classes at least and 1000 at most.")
     return Batch(x, y.long())

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 
@@ -40,8 +41,7 @@ def _rows(ax, shown: Snapshot, name: str) -> None:
     low, high = shown.header["axes"][name]
     rows, layers = shown.arrays[name].astype(float), shown.header["layers"]
     rows[rows == 255] = math.nan
-    colours = LinearSegmentedColormap.from_list(name, [PANEL, FILLS[name]])
-    colours.set_bad("#C8C8C4")
+    colours = LinearSegmentedColormap.from_list(name, [PANEL, FILLS[name]]).with_extremes(bad="#C8C8C4")
     zero = low - 0.08 * (high - low)  # a column of its own for what is exactly 0
     look = {"aspect": "auto", "origin": "lower", "cmap": colours, "vmin": 0, "vmax": 254, "interpolation": "nearest"}
     ax.imshow(rows[:, 1:], extent=(low, high, 0.5, layers + 0.5), **look)
@@ -50,7 +50,7 @@ def _rows(ax, shown: Snapshot, name: str) -> None:
     ax.grid(False)
     if shown.header["axes"]["show"] == "size":
         prefix = "" if name == "values" else "grad_"
-        table = shown.arrays["layers"]
+        table = shown.arrays["layers"].numpy()
         places = range(1, layers + 1)
         theory = LINES[1] if name == "values" else COLOURS["blue"]
         marked = {"marker": "o", "markersize": 2.5}
@@ -60,7 +60,7 @@ def _rows(ax, shown: Snapshot, name: str) -> None:
             ("between", "between examples", {"linestyle": ":", "color": INK}),
         ):
             curve = table[:, COLUMNS.index(column)]
-            if curve.isfinite().any() and (name == "values" or column != "between"):
+            if np.isfinite(curve).any() and (name == "values" or column != "between"):
                 alone = marked if len(curve) == 1 else {}  # a line of one point is not to be seen
                 ax.plot(curve, places, label=label, **{"linewidth": 1.4, **how, **alone})
         if name == "values":
@@ -79,8 +79,8 @@ def _rows(ax, shown: Snapshot, name: str) -> None:
 
 
 def _silent(ax, shown: Snapshot) -> None:
-    shares = shown.arrays["layers"][:, COLUMNS.index("silent")]
-    ax.barh(range(1, len(shares) + 1), 100 * shares.nan_to_num(0), height=0.8, color=COLOURS["grey"])
+    shares = shown.arrays["layers"][:, COLUMNS.index("silent")].nan_to_num(0).numpy()
+    ax.barh(range(1, len(shares) + 1), 100 * shares, height=0.8, color=COLOURS["grey"])
     ax.set(xlim=(0, 100), title=shown.header["silent"], xlabel="%", xticks=[0, 50, 100])
     ax.title.set_fontsize(9.5)
     ax.grid(False, axis="y")

@@ -4,6 +4,7 @@
 """
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def number(value: float | None) -> str:
     """
     if 1000 <= abs(value) < 1e5:
         return f"{value:.0f}"
-    return f"{value:.3g}".replace("e-0", "e-").replace("e+", "e")
+    return re.sub(r"e([-+])0*", lambda found: "e" + found[1].strip("+"), f"{value:.3g}")
 
 
 def found(value: float | None) -> str:
