@@ -4,18 +4,25 @@ from dlcourse.plot.draw import curves, field, grid, images, line, points
 from dlcourse.plot.graph import graph, graph_alt
 from dlcourse.plot.show import show
 from dlcourse.plot.style import COLOURS, DIVERGING, figure
+from dlcourse.plot.training import calibration, confusion, history, history_alt, lr_finder, lr_finder_alt
 
 __all__ = [
     "COLOURS",
     "DIVERGING",
+    "calibration",
+    "confusion",
     "curves",
     "field",
     "figure",
     "graph",
     "graph_alt",
     "grid",
+    "history",
+    "history_alt",
     "images",
     "line",
+    "lr_finder",
+    "lr_finder_alt",
     "points",
     "show",
 ]

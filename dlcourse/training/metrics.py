@@ -77,7 +77,7 @@ def calibration(
     _check("calibration", logits, labels)
     if bins < 1:
         raise ValueError(f"calibration(bins={bins}): wanted at least one bin; 10 to 15 are usual.")
-    sure, answer = softmax(logits).max(1)
+    sure, answer = softmax(logits.detach()).max(1)
     right = (answer == labels).to(sure.dtype)
     edges = torch.arange(1, bins, device=sure.device, dtype=sure.dtype) / bins
     where = torch.bucketize(sure, edges)  # bins are open below and closed above, as in the paper
