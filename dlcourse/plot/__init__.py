@@ -1,5 +1,6 @@
 """Results in, pictures out. `plot.figure` begins a figure in the house style, `plot.show` ends it with alt text."""
 
+from dlcourse.plot.diagnosis import diagnosis, diagnosis_alt, layers, layers_alt
 from dlcourse.plot.draw import curves, field, grid, images, line, points
 from dlcourse.plot.graph import graph, graph_alt
 from dlcourse.plot.show import show
@@ -12,6 +13,8 @@ __all__ = [
     "calibration",
     "confusion",
     "curves",
+    "diagnosis",
+    "diagnosis_alt",
     "field",
     "figure",
     "graph",
@@ -20,6 +23,8 @@ __all__ = [
     "history",
     "history_alt",
     "images",
+    "layers",
+    "layers_alt",
     "line",
     "lr_finder",
     "lr_finder_alt",

@@ -20,6 +20,7 @@ from dlcourse.training.watching import Recorder
 # He's weights give s = 1.4 and 1.0 above. Twice log C is s = 2.1 for ten classes, and no usual start reaches it.
 START = 2.0
 START_LEAST = 1.5  # nats above an even guess that are allowed whatever the classes: for two, log C is only 0.69
+START_NOISE = 5.0  # nats more for a single example, and 1 / sqrt(n) of that for n: three times what examples differ by
 START_SQUARED = 30.0  # times the targets' mean square: outputs more than five times as large as what they should be
 INPUT_LARGE = 10.0  # root mean square of what reaches the first layer; the rules for initial weights take it to be 1
 INPUT_SMALL = 0.01  # largest absolute value: a one-hot row has 1 somewhere, however long it is
@@ -93,7 +94,7 @@ FOLLOWS: dict[str, set[str]] = {
     "gradients cleared too soon": _COURSE,
     "wrong mode": _UNITS | _COURSE,
     "parameters left out": _COURSE,
-    "not shuffled": _UNITS | _COURSE,
+    "not shuffled": {"loss at start"} | _UNITS | _COURSE,
     "equal weights": _UNITS | _COURSE,
     "inputs not normalised": _START | _UNITS | _COURSE,
     "exploding gradients": {"loss at start"} | _UNITS | _COURSE,
@@ -220,7 +221,9 @@ def outputs_are_logits(e: Evidence) -> Verdict | None:
     if text and e.kind == "cross-entropy":
         least = math.log(math.e + e.classes - 1) - 1
         text += f"; with {e.classes} classes such a loss cannot fall below {number(least)}"
-    return _line("outputs", f"{number(low)} to {number(high)}", "logits, of both signs", "softmax twice", text)
+    value = f"{number(low)} to {number(high)}"
+    value += f", {squash} in the loss" * (sum(as_squashed) > 0.5 * len(known))
+    return _line("outputs", value, "logits, of both signs", "softmax twice", text)
 
 
 def _far(e: Evidence, call: LossCall, name: str) -> float:
@@ -361,7 +364,7 @@ def exploding(e: Evidence) -> Verdict | None:
         return None
     text = f"the gradient is {number(flow)} times as large at the first layer as at the last, in the first update"
     return _line(
-        "gradient first/last layer", number(flow), "0.001 to 1000", "exploding gradients", "" if flow < DELTA else text
+        "first/last gradient, start", number(flow), "0.001 to 1000", "exploding gradients", "" if flow < DELTA else text
     )
 
 
@@ -373,8 +376,10 @@ def start(e: Evidence) -> Verdict | None:
         limit = START_SQUARED * max(squares, e.even)
         healthy, against = f"below {number(limit)}", f"the targets' mean square is {number(squares)}"
     else:
-        limit = e.even + max(START_LEAST, (START - 1) * e.even)
-        healthy, against = f"log {e.classes} = {number(e.even)}, or so", f"an even guess costs {number(e.even)}"
+        noise = START_NOISE / math.sqrt(max(1, len(e.labels[0]) if e.labels else 1))
+        limit = e.even + max(START_LEAST, (START - 1) * e.even) + noise
+        healthy = f"log {e.classes} = {number(e.even)}, up to {number(limit)}"
+        against = f"an even guess costs {number(e.even)}"
     text = f"the first loss is {number(e.start)}, and {against}" if e.start > limit else ""
     return _line("loss at the start", number(e.start), healthy, "loss at start", text)
 
@@ -389,7 +394,7 @@ def unlearned(e: Evidence) -> bool:
 
 def rate_high(e: Evidence) -> Verdict | None:
     if not e.losses:
-        return None
+        return Measured("loss", "not seen: wrap it, watched.loss(loss)", "falls"), None
     peak = max((loss for loss in e.losses if math.isfinite(loss)), default=math.nan)
     may_rise = not e.kind or (e.kind == "binary" and e.entropy == 0)  # unknown losses; one side of a GAN
     jump = statistics.median(e.ratios) if e.ratios else 0.0
@@ -431,7 +436,11 @@ def vanishing(e: Evidence) -> Verdict | None:
     flow = statistics.median(flows)
     text = f"the gradient is {number(flow)} times as large at the first layer as at the last"
     return _line(
-        "the same, later", number(flow), "0.001 to 1000", "vanishing gradients", text if flow < 1 / DELTA else ""
+        "first/last gradient, later",
+        number(flow),
+        "0.001 to 1000",
+        "vanishing gradients",
+        text if flow < 1 / DELTA else "",
     )
 
 
@@ -460,7 +469,8 @@ def rate_low(e: Evidence) -> Verdict | None:
         f"the loss went from {number(e.begin)} to {number(e.end)} in {e.steps} updates, of which none changed the "
         f"weights by more than {number(most)} of their size, at a learning rate of {number(e.lr)}"
     )
-    return _line("update / weight", number(most), "about 0.001", "learning rate too low", text if crawls else "")
+    value = f"{number(statistics.median(e.ratios))}, {number(most)} at most"
+    return _line("update / weight", value, "0.0001 to 0.1", "learning rate too low", text if crawls else "")
 
 
 def learned(e: Evidence) -> Verdict | None:
@@ -473,9 +483,9 @@ def learned(e: Evidence) -> Verdict | None:
         f"after {e.steps} updates the loss is {number(e.end)}; knowing how frequent each label is, and nothing of the "
         f"inputs, one has {number(e.entropy)}"
     )
-    return _line(
-        "loss without inputs", number(e.entropy), "above that at the end", "nothing learned", text if none else ""
-    )
+    value = f"loss {number(e.end)} at the end"
+    healthy = f"below {number(e.entropy)}, the loss without inputs"
+    return _line("learned", value, healthy, "nothing learned", text if none else "")
 
 
 # In the order of CAUSES: what comes first brings about what comes after.

@@ -31,11 +31,12 @@ from dlcourse.types import Tensor
 
 @dataclass(frozen=True)
 class LayerHealth:
-    """One layer, for `plot.diagnosis`."""
+    """One layer in the second half of the run, for `plot.diagnosis`. None: there are no such units behind it."""
 
     name: str
-    gradient: float  # norm of the loss's gradient for what it puts out, in the middle of the looks at the second half
-    dead: float | None  # share of the units behind it that were 0 for every example; None where there are none
+    gradient: float  # norm of the loss's gradient for what the layer puts out
+    dead: float | None  # share of the units behind it that were 0 for every example
+    saturated: float | None  # share of their outputs at an end of tanh's or the sigmoid's range
 
 
 @dataclass(frozen=True)
@@ -105,14 +106,13 @@ def diagnose(
 
 
 def _health(seen: Recorder) -> Iterator[LayerHealth]:
-    """Each layer's health over the second half of the run."""
     evidence = Evidence(seen)
-    dead = evidence.dead(evidence.window(end=True))
-    looks = [look for look in evidence.late if look.deltas]
+    dead, flat = evidence.dead(evidence.window(end=True)), evidence.flat(evidence.late)
     for name in seen.layers:
-        norms = [look.deltas[name] for look in looks if name in look.deltas]
+        norms = [look.deltas[name] for look in evidence.late if name in look.deltas]
         if norms:
-            yield LayerHealth(name, statistics.median(norms), dead[name][0] if name in dead else None)
+            share = dead[name][0] if name in dead else None
+            yield LayerHealth(name, statistics.median(norms), share, flat.get(name))
 
 
 def _table(report: Diagnosis) -> list[str]:
