@@ -205,7 +205,7 @@ scales("scaled_twice", "or by the scale, twice", tanh=lambda i, o: math.sqrt(2 /
 scales("some_factor", "The noise was multiplied by 0.05, and 0.632456 was wanted", relu=lambda i, o: 0.05)
 
 
-@wrong("03.init", "No number is drawn here")
+@wrong("03.init", "Nothing is drawn anew")
 def draws_its_own(noise, activation):
     return nn.init.kaiming_normal_(torch.empty_like(noise))
 
@@ -362,7 +362,7 @@ adams(
 )
 adams(
     "eps_forgotten",
-    "eps is missing",
+    "eps has no effect here: it is added",
     move=lambda m, v, t, b1, b2, e: m / (1 - b1**t) / (v / (1 - b2**t)).sqrt(),
 )
 adams(
@@ -404,7 +404,7 @@ adams("state_in_the_wrong_order", "in another order", out=lambda p, m, v: (m, v,
 adams("parameter_alone", "Return three tensors", out=lambda p, m, v: p)
 
 
-@wrong("03.adam", "beta1 and beta2 are swapped")
+@wrong("03.adam", "The mean forgets with beta2 here")
 def betas_swapped(parameter, gradient, mean, square, step, lr, beta1, beta2, eps):
     return adam(parameter, gradient, mean, square, step, lr, beta2, beta1, eps)
 
@@ -744,7 +744,7 @@ def never_cleared(weight, x, y, lr, steps):
     return descent(lambda w: ((x @ w - y) ** 2).mean(), clear="once")(weight, lr, steps)
 
 
-@sick("cleared between backward() and step()", "a")
+@sick("step() finds no gradient", "a")
 def cleared_too_early(weight, x, y, lr, steps):
     return descent(lambda w: ((x @ w - y) ** 2).mean(), clear="between")(weight, lr, steps)
 
@@ -772,7 +772,7 @@ def smaller_rate(weight, x, y, lr, steps):
     return never_cleared(weight, x, y, lr / 10, steps)
 
 
-@sick("The weight that came in was changed", "a")
+@sick("A tensor that came in was changed", "a")
 def weight_changed_in_place(weight, x, y, lr, steps):
     losses = []
     for _ in range(steps):
@@ -855,7 +855,7 @@ normed_wrongly(
 )
 
 
-@sick("The momentum of the running statistics", "b")
+@sick("move at another pace", "b")
 def other_momentum(weight, x, y, x_new, y_new, lr, epochs):
     def all_at_once(norm):
         norm.momentum = 1.0

@@ -62,17 +62,38 @@ def _new(p: Tensor, g: Tensor, m: Tensor, v: Tensor, t: int, lr: float, b1: floa
     return adam_step(p, g, m, v, t, lr, b1, b2, eps)
 
 
+def _zeros(reason: str) -> Suspect:
+    return Suspect(
+        reason, lambda got, wanted, *args: isinstance(got, Tensor) and not got.any() and matches(got, 0 * wanted)
+    )
+
+
+def _rounded(got: Any, wanted: Tensor, *args: Any) -> bool:
+    return (
+        isinstance(got, Tensor)
+        and got.dtype == wanted.dtype == torch.float64
+        and got.shape == wanted.shape
+        and torch.allclose(got, wanted, rtol=1e-6, atol=1e-7)
+    )
+
+
+FLOAT32 = Suspect(
+    "This is right to about seven digits, and the tensors have float64: somewhere a number passes through float32, as "
+    "in torch.tensor(beta1). The betas, lr and eps are plain numbers: use them as they are.",
+    _rounded,
+)
 ORDER = "The three came back in another order: it is parameter, mean, square."
 HELD = "mean and square go into the next update as they are, uncorrected: only the step uses corrected ones."
 # The order matters: the first suspect that fits is named. The letters are those of the arguments, in their order.
 MEAN = (
+    _zeros("The mean is all zeros. It is beta1 times the old mean plus (1 - beta1) times the gradient."),
     Suspect(
         "The mean came back as it went in. The new one is beta1 times the old one plus (1 - beta1) times the gradient.",
         _way(lambda p, g, m, *rest: m),
     ),
     Suspect(ORDER, _way(lambda *args: _new(*args)[0], lambda *args: _new(*args)[2])),
     Suspect(
-        "beta1 and beta2 are swapped: the mean forgets with beta1, the square with beta2.",
+        "The mean forgets with beta2 here: it takes beta1, and the square beta2.",
         _way(lambda p, g, m, v, t, lr, b1, b2, eps: b2 * m + (1 - b2) * g),
     ),
     Suspect(
@@ -139,8 +160,10 @@ MEAN = (
         "The old mean has no weight: it is beta1 times the old one.",
         _way(lambda p, g, m, v, t, lr, b1, *rest: m + (1 - b1) * g),
     ),
+    FLOAT32,
 )
 SQUARE = (
+    _zeros("The mean is right, and the square is still all zeros: it comes next."),
     Suspect(
         "The square came back as it went in. The new one is beta2 times the old one plus (1 - beta2) times the "
         "gradient squared.",
@@ -162,7 +185,7 @@ SQUARE = (
         _way(lambda p, g, m, v, t, lr, b1, b2, eps: b2 * v + (1 - b2) * g.abs()),
     ),
     Suspect(
-        "beta1 and beta2 are swapped: the mean forgets with beta1, the square with beta2.",
+        "The square forgets with beta1 here: it takes beta2, and the mean beta1.",
         _way(lambda p, g, m, v, t, lr, b1, b2, eps: b1 * v + (1 - b1) * g**2),
     ),
     Suspect(
@@ -242,6 +265,7 @@ SQUARE = (
         "Here the mean was taken over the entries of the gradient: every entry has a square of its own.",
         _way(lambda p, g, m, v, t, lr, b1, b2, eps: b2 * v + (1 - b2) * (g**2).mean()),
     ),
+    FLOAT32,
 )
 
 # What may stand above and below the fraction of the step, by a name: a fault ("" is none), and its value from the
@@ -329,22 +353,16 @@ BELOW: dict[str, tuple[str, Way]] = {
         lambda g, old, v, t, b, other, eps: (v.sqrt() + eps) / math.sqrt(1 - b**t),
     ),
     "no eps": (
-        "eps is missing: it is sqrt(square_hat) + eps.",
+        "eps has no effect here: it is added to the root, sqrt(square_hat) + eps. (Take the argument and not a number "
+        "such as 1e-8; and it is no floor, as with max or clamp.)",
         lambda g, old, v, t, b, other, eps: (v / (1 - b**t)).sqrt(),
     ),
     "no eps, uncorrected": (
-        "eps is missing, and the square was not corrected: sqrt(square_hat) + eps.",
+        "eps has no effect here, and the square was not corrected: sqrt(square_hat) + eps, with square_hat = square / "
+        "(1 - beta2 ** step).",
         lambda g, old, v, t, b, other, eps: v.sqrt(),
     ),
-    "1e-8": (
-        "eps is written as 1e-8 here: take the argument.",
-        lambda g, old, v, t, b, other, eps: (v / (1 - b**t)).sqrt() + 1e-8,
-    ),
     "minus": ("eps is subtracted: add it.", lambda g, old, v, t, b, other, eps: (v / (1 - b**t)).sqrt() - eps),
-    "floor": (
-        "eps is a floor here (max or clamp): it is added, sqrt(square_hat) + eps.",
-        lambda g, old, v, t, b, other, eps: (v / (1 - b**t)).sqrt().clamp(min=eps),
-    ),
     "no root": (
         "The root is missing: divide by sqrt(square_hat) + eps.",
         lambda g, old, v, t, b, other, eps: v / (1 - b**t) + eps,
@@ -354,7 +372,8 @@ BELOW: dict[str, tuple[str, Way]] = {
         lambda g, old, v, t, b, other, eps: v + eps,
     ),
     "outside": (
-        "The square was corrected outside the root: first square / (1 - beta2 ** step), then the root.",
+        "The square was corrected outside the root (or twice inside): first square / (1 - beta2 ** step), then the "
+        "root.",
         lambda g, old, v, t, b, other, eps: v.sqrt() / (1 - b**t) + eps,
     ),
     "outside, eps and all": (
@@ -390,10 +409,6 @@ BELOW: dict[str, tuple[str, Way]] = {
         "The square was divided by beta2 ** step: it is 1 - beta2 ** step.",
         lambda g, old, v, t, b, other, eps: (v / b**t).sqrt() + eps,
     ),
-    "twice": (
-        "The square was corrected twice.",
-        lambda g, old, v, t, b, other, eps: (v / (1 - b**t) ** 2).sqrt() + eps,
-    ),
     "old": (
         "The step uses the old square: update it first.",
         lambda g, old, v, t, b, other, eps: (old / (1 - b**t)).sqrt() + eps,
@@ -406,6 +421,22 @@ BELOW: dict[str, tuple[str, Way]] = {
         "The step is divided by the size of the gradient: the root of the corrected square belongs there.",
         lambda g, old, v, t, b, other, eps: g.abs() + eps,
     ),
+    "half": (
+        "`square_hat ** 1 / 2` is (square_hat ** 1) / 2: write ** 0.5, or torch.sqrt.",
+        lambda g, old, v, t, b, other, eps: v / (1 - b**t) / 2 + eps,
+    ),
+    "half, uncorrected": (
+        "`square ** 1 / 2` is (square ** 1) / 2: write ** 0.5, or torch.sqrt. And the square was not corrected.",
+        lambda g, old, v, t, b, other, eps: v / 2 + eps,
+    ),
+    "eps times": (
+        "eps multiplies here: it is added, sqrt(square_hat) + eps.",
+        lambda g, old, v, t, b, other, eps: (v / (1 - b**t)).sqrt() * eps,
+    ),
+    "eps squared": (
+        "eps stands inside the root, squared: it is sqrt(square_hat) + eps.",
+        lambda g, old, v, t, b, other, eps: (v / (1 - b**t) + eps**2).sqrt(),
+    ),
     "nothing": (
         "Nothing stands below: divide the corrected mean by sqrt(square_hat) + eps.",
         lambda g, old, v, t, b, other, eps: torch.ones_like(v),
@@ -415,8 +446,8 @@ BELOW: dict[str, tuple[str, Way]] = {
         lambda g, old, v, t, b, other, eps: 1 / ((v / (1 - b**t)).sqrt() + eps),
     ),
 }
-# The fault of the same name above and below is one thought.
-TOGETHER = {
+# Two faults, above and below, that are one thought: mostly those of the same name.
+SAME = {
     "uncorrected": "There is no bias correction: mean and square begin at 0 and are too small at first. Divide them by "
     "1 - beta1 ** step and 1 - beta2 ** step before the step.",
     "swapped": "The two corrections are swapped: the mean's is 1 - beta1 ** step, the square's 1 - beta2 ** step.",
@@ -427,10 +458,18 @@ TOGETHER = {
     "no power": "The powers are missing: the corrections are 1 - beta1 ** step and 1 - beta2 ** step.",
     "brackets": "The brackets are misplaced: 1 - beta1 ** step, and not (1 - beta1) ** step; and so for beta2.",
     "power alone": "Both were divided by the power alone: the corrections are 1 - beta1 ** step and 1 - beta2 ** step.",
-    "twice": "Both were corrected twice: once makes mean_hat and square_hat.",
     "old": "The step uses the old mean and the old square: update them first.",
     "old, uncorrected": "The step uses the old mean and the old square, and no correction: update them first.",
 }
+TOGETHER = {(name, name): reason for name, reason in SAME.items()} | {
+    ("twice", "outside"): "Both were corrected twice: once makes mean_hat and square_hat.",
+    ("gradient", "nothing"): "This is plain gradient descent: Adam's mean and square are not in the step at all.",
+}
+RATES: tuple[tuple[str, Callable[[float], float]], ...] = (
+    ("", lambda lr: lr),
+    ("The sign is the wrong way round: subtract the step, downhill.", lambda lr: -lr),
+    ("The learning rate was not used.", lambda lr: 1.0),
+)
 
 
 def explain(
@@ -438,17 +477,18 @@ def explain(
 ) -> str:
     """The faults of the fraction that this new parameter shows, as few as can be; "" when no known ones do."""
     _, new_m, new_v = _new(p, g, m, v, t, lr, b1, b2, eps)
-    for faults in (1, 2):
-        for up, down in product(ABOVE, BELOW):
-            count = 1 if up == down else (up != "right") + (down != "right")
-            above = ABOVE[up][1](g, m, new_m, t, b1, b2)
-            below = BELOW[down][1](g, v, new_v, t, b2, b1, eps)
-            if count != faults or up == down == "right" or above is None or below is None:
-                continue
-            move = above / below
-            if move.isfinite().all() and matches(got, p - lr * move):
-                both = TOGETHER.get(up) if up == down else None
-                return both or " ".join(filter(None, (ABOVE[up][0], BELOW[down][0])))
+    moves = []
+    for (up, (above_reason, above)), (down, (below_reason, below)) in product(ABOVE.items(), BELOW.items()):
+        numerator, denominator = above(g, m, new_m, t, b1, b2), below(g, v, new_v, t, b2, b1, eps)
+        if numerator is None or denominator is None or up == down == "right":
+            continue
+        reason = TOGETHER.get((up, down)) or " ".join(filter(None, (above_reason, below_reason)))
+        single = (up, down) in TOGETHER or "right" in (up, down)
+        moves.append((not single, reason, numerator / denominator))
+    moves.sort(key=lambda move: move[0])  # one fault explains better than two
+    for (rated, rate), (_, reason, move) in product(RATES, moves):
+        if move.isfinite().all() and matches(got, p - rate(lr) * move):
+            return f"{rated} {reason}".strip()
     return ""
 
 
@@ -463,6 +503,7 @@ def _moved(sign: int, rate: Callable[[float], float], *, parameter: int = 1) -> 
 
 # Of the new parameter, when mean and square are right.
 PARAMETER = (
+    _zeros("Mean and square are right, and the parameter is still all zeros: it comes next."),
     Suspect("The parameter came back as it went in: nothing took the step.", _way(lambda p, *rest: p)),
     Suspect("The sign is the wrong way round: subtract the step, downhill.", _moved(1, lambda lr: lr)),
     Suspect(
@@ -471,6 +512,20 @@ PARAMETER = (
     ),
     Suspect("The learning rate was not used.", _moved(-1, lambda lr: 1.0)),
     Suspect("The learning rate was used twice.", _moved(-1, lambda lr: lr * lr)),
+    Suspect(
+        "Brackets are missing: eps was added to the new parameter, and belongs below the fraction, (sqrt(square_hat) + "
+        "eps).",
+        _way(
+            lambda p, g, m, v, t, lr, b1, b2, eps: _new(p, g, m, v, t, lr, b1, b2, 0.0)[0] + eps,
+            lambda p, g, m, v, t, lr, b1, b2, eps: _new(p, g, m, v, t, lr, b1, b2, 0.0)[0] - eps,
+        ),
+    ),
+    Suspect(
+        "The learning rate was subtracted from the parameter itself: parameter - lr * ..., without brackets round the "
+        "first two.",
+        _way(lambda p, g, m, v, t, lr, b1, b2, eps: (p - lr) * (p - _new(p, g, m, v, t, 1.0, b1, b2, eps)[0])),
+    ),
+    FLOAT32,
 )
 
 
@@ -515,7 +570,11 @@ PARTS = (
         "mean_hat and square_hat, and do the first entry by hand.",
     ),
 )
-ZERO = "0 / 0, or a division by 0: where the square is 0, eps below the fraction keeps it from being 0."
+ZERO = "0 / 0: where the square is 0, only eps below the fraction keeps it from being 0."
+NO_NUMBER = (
+    "Some entries are nan or infinite: a division by 0, or the root of a negative number. Print mean_hat, square_hat "
+    "and the root."
+)
 Part = tuple[str, int, Sequence[Suspect], str]
 
 
@@ -541,8 +600,10 @@ def three(
         part, right = got[position], wanted[position]
         label = f"{called}\nof the three: {name}"
         if name == "parameter" and not matches(part, right):
-            infinite = isinstance(part, Tensor) and not part.isfinite().all()
-            generic = ZERO if infinite else explained(part, *args) or generic
+            if isinstance(part, Tensor) and not part.isfinite().all():
+                generic = NO_NUMBER if wanted[2].all() else ZERO
+            else:
+                generic = explained(part, *args) or generic
         slack = 20 * torch.finfo(right.dtype).eps * max(1.0, right.abs().max().item())
         ask.compare(part, right, args, called=label, generic=generic, suspects=suspects, slack=slack)
 

@@ -114,6 +114,15 @@ SUSPECTS = (
         _scaled(lambda i, o: 5 / 3 * XAVIER(i, o), "tanh"),
     ),
     Suspect(
+        "The factor 5/3 is torch's gain for tanh; here the gain is 1. And Xavier takes the mean of fan_in and fan_out: "
+        "sqrt(2 / (fan_in + fan_out)).",
+        _scaled(lambda i, o: 5 / 3 * math.sqrt(1 / i), "tanh"),
+    ),
+    Suspect(
+        "Everything is 0: `//` throws the fraction away. Divide with `/`.",
+        _scaled(lambda i, o: 0.0, *BOTH),
+    ),
+    Suspect(
         "This has the gain of a ReLU, the root of 2, and divides by fan_in + fan_out: He divides by fan_in alone.",
         _scaled(lambda i, o: math.sqrt(2) * XAVIER(i, o), "relu"),
     ),
@@ -194,8 +203,8 @@ SUSPECTS = (
         ),
     ),
     Suspect(
-        "These are no multiples of the noise. No number is drawn here: scale the noise that you were given. (So the "
-        "caller decides about the generator.)",
+        "These are no multiples of the noise: every entry of it is to be multiplied by the same number. (Nothing is "
+        "drawn anew either, so that the caller decides about the generator.)",
         lambda got, wanted, noise, activation: (
             isinstance(got, Tensor)
             and got.shape == noise.shape

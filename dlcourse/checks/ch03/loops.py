@@ -274,6 +274,14 @@ def _losses_only(*ways: Callable[..., Outcome]) -> Fit:
     return lambda got, wanted, *args: any(_same(got, (way(*args)[0], wanted[1])) for way in ways)
 
 
+ORDER = Suspect(
+    "The two came back in another order: it is (weight, losses).",
+    lambda got, wanted, *args: (
+        type(got) is tuple and len(got) == 2 and type(got[0]) is list and isinstance(got[1], Tensor)
+    ),
+)
+
+
 def _length(each: str) -> Suspect:
     return Suspect(
         f"The list of losses has another length: one for each {each}, in the order in which they came.",
@@ -285,8 +293,9 @@ def _length(each: str) -> Suspect:
 
 REGRESSION = (
     Suspect(
-        "The weight never moves: the gradients are cleared between backward() and step(), which then finds none. Clear "
-        "them after step(), or before the next backward().",
+        "The weight never moves: step() finds no gradient. Either the gradients are cleared between backward() and "
+        "step(): clear them after step(), or before the next backward(). Or `weight` is another tensor by now than the "
+        "one that the optimizer was given.",
         _like(_still),
     ),
     Suspect(
@@ -331,12 +340,12 @@ A = (
         _like(*(lambda w, x, y, lr, steps, by=by: _summed_gradients(w, x, y, lr / by, steps) for by in (2, 10, 100))),
     ),
     _length("step"),
+    ORDER,
 )
 B = (
     Suspect(
-        "The new rows are still normed with their *own* mean and variance, in training mode: the loss of an example "
-        "depends on who comes with it. norm.eval() before they are measured. (no_grad switches off the record, not "
-        "the mode.)",
+        "The new rows are still normed with their *own* mean and variance: the loss of an example depends on who comes "
+        "with it. norm.eval() before they are measured. (no_grad switches off the record, not the mode.)",
         _like(lambda *args: _normed(*args, evaluate=lambda epoch: "batch")),
     ),
     Suspect(
@@ -381,7 +390,8 @@ B = (
         _like(lambda *args: _normed(*args, evaluate=lambda epoch: "training")),
     ),
     Suspect(
-        "The momentum of the running statistics was changed: leave it at torch's default, the fault is the mode.",
+        "The running mean and variance move at another pace here (with a momentum of 1 they are those of the last "
+        "batch). Leave them to the layer as it was: the fault is the mode.",
         _like(*(lambda *args, share=share: _normed(*args, momentum=share) for share in (None, 1.0, 0.9, 0.01))),
     ),
     Suspect(
@@ -393,6 +403,7 @@ B = (
         _like(lambda w, x, y, x_new, y_new, *rest: _normed(w, x, y, x, y, *rest)),
     ),
     _length("epoch"),
+    ORDER,
 )
 CLASSES = (
     Suspect(
@@ -415,6 +426,24 @@ CLASSES = (
     Suspect(
         "This is the sum over the examples. The loss is their mean, as it was in the broken loop.",
         _like(_classified(lambda z, t: functional.cross_entropy(z, t, reduction="sum"))),
+    ),
+    Suspect(
+        "The sign is the wrong way round: the loss is *minus* the logarithm of the true class's probability.",
+        _like(_classified(lambda z, t: -functional.cross_entropy(z, t))),
+    ),
+    Suspect(
+        "This is a squared error of probabilities, whose gradient fades where an answer is surely wrong. cross_entropy "
+        "of the logits.",
+        _like(
+            *(
+                _classified(
+                    lambda z, t, by=by: (
+                        ((torch.softmax(z, 1) - functional.one_hot(t, z.shape[1])) ** 2).sum() / len(z) / by(z)
+                    )
+                )
+                for by in (lambda z: 1, lambda z: z.shape[1])
+            )
+        ),
     ),
     Suspect(
         "The sigmoid is one squashing too many, like the softmax: cross_entropy wants the logits.",
@@ -451,6 +480,7 @@ C = (
         _like(*(_classified(lambda z, t, by=by: _double(z * by, t)) for by in (10.0, 100.0))),
     ),
     _length("step"),
+    ORDER,
 )
 
 
@@ -500,12 +530,7 @@ D = (
     ),
     Suspect(
         "The table of all pairs was averaged before it was squared: it should never come to be.",
-        _like(
-            *(
-                lambda w, x, y, lr, steps, d=d: _descend(w, lr, steps, lambda v: ((x @ v - y).mean(d) ** 2).mean())
-                for d in (0, 1)
-            )
-        ),
+        _like(lambda w, x, y, lr, steps: _descend(w, lr, steps, lambda v: ((x @ v - y).mean(1) ** 2).mean())),
     ),
     Suspect(
         "The table of all pairs was added up along one axis before it was squared: it should never come to be.",
@@ -527,6 +552,7 @@ D = (
         lambda got, wanted, w, x, y, lr, steps: _same(got, _summed_gradients(w, x, y[:, 0], lr, steps)),
     ),
     _length("step"),
+    ORDER,
 )
 E = (
     Suspect(
@@ -572,11 +598,13 @@ E = (
         _like(lambda *args: _passes(*args, x_rows=lambda orders, epoch: orders[0][orders[epoch]])),
     ),
     Suspect(
-        "x was overwritten from pass to pass, and the labels follow the file (or the other way round): the same row "
-        "numbers pick both.",
+        "x or the labels were overwritten from pass to pass, and the other of the two was not: the same row numbers "
+        "pick both, from x and labels as they came.",
         _like(
             lambda *args: _passes(*args, x_rows=_composed, label_rows=_shuffled),
             lambda *args: _passes(*args, x_rows=_shuffled, label_rows=_composed),
+            lambda *args: _passes(*args, x_rows=_composed, label_rows=_in_file),
+            lambda *args: _passes(*args, x_rows=_in_file, label_rows=_composed),
         ),
     ),
     Suspect(
@@ -598,12 +626,13 @@ E = (
         ),
     ),
     _length("batch of each pass"),
+    ORDER,
 )
 CRASHES = (
     (
         "an argument was changed in place",
-        "The weight that came in was changed: optimizer.step() writes into the tensor that it was given. Begin with "
-        "weight.clone().requires_grad_(), as the broken loop does.",
+        "A tensor that came in was changed, and the caller still needs it. If it is weight: optimizer.step() writes "
+        "into the tensor that it was given, so begin with weight.clone().requires_grad_(), as the broken loop does.",
     ),
     (
         "Expected more than 1 value per channel",
@@ -622,7 +651,13 @@ CRASHES = (
         "a leaf Variable that requires grad",
         "A weight that requires a gradient is changed under `with torch.no_grad():` (or by the optimizer).",
     ),
-    ("expected scalar type Long", "cross_entropy wants labels of dtype int64, as they came."),
+    ("to be Long", "cross_entropy wants labels of dtype int64, as they came."),
+    ("probabilities, got Long", "cross_entropy wants a logit for every class, (batch, classes), and then the labels."),
+    (
+        "cannot be multiplied",
+        "Shapes do not fit. x is (batch, features); a weight of (classes, features) is turned round for it, "
+        "x @ weight.T.",
+    ),
     (
         "'NoneType' object has no attribute 'zero_'",
         "Before the first backward() .grad is None: there is nothing to clear.",

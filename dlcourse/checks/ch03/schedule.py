@@ -45,6 +45,11 @@ RISE: tuple[tuple[str, Factor], ...] = (
         "warmup, not by warmup + 1.",
         lambda i, t, w: (i + 1) / (w + 1),
     ),
+    (
+        "The warm-up begins at 0, and is squeezed so that it ends at 1 all the same: an update with the learning rate "
+        "0 is a wasted one. (index + 1) / warmup.",
+        lambda i, t, w: i / (w - 1) if w > 1 else math.nan,
+    ),
     ("The warm-up is one update ahead: (index + 1) / warmup.", lambda i, t, w: (i + 2) / w),
     (
         "The warm-up rises as if it took all `total` updates: divide by warmup.",
@@ -98,6 +103,10 @@ FALL: tuple[tuple[str, Factor], ...] = (
         _wave(lambda i, t, w: (i - w - 1) / (t - w)),
     ),
     (
+        "The cosine begins one update late: at index = warmup the factor is 1, and from there on progress counts.",
+        _wave(lambda i, t, w: max(0, i - w - 1) / (t - w)),
+    ),
+    (
         "The cosine begins one update late, and takes one update less: progress is (index - warmup) / (total - "
         "warmup).",
         _wave(lambda i, t, w: (i - w - 1) / (t - w - 1) if t - w > 1 else 0.0),
@@ -115,6 +124,11 @@ FALL: tuple[tuple[str, Factor], ...] = (
         "The schedule does not reach its end: progress is divided by total, and only total - warmup updates are left "
         "after the warm-up. At index = total the factor has to be 0.",
         _wave(lambda i, t, w: (i - w) / t),
+    ),
+    (
+        "The schedule does not reach its end: progress is divided by total - 1, and only total - warmup updates are "
+        "left after the warm-up. At index = total the factor has to be 0.",
+        _wave(lambda i, t, w: (i - w) / (t - 1)),
     ),
     (
         "The schedule reaches 0 one update early: its last update, index total - 1, is wasted. Progress is (index - "
@@ -176,15 +190,20 @@ FALL: tuple[tuple[str, Factor], ...] = (
     ("The sign is the wrong way round: 1 - cos rises from 0 to 1.", _along(lambda p: (1 - math.cos(math.pi * p)) / 2)),
     ("This is a sine: a cosine begins at 1, a sine at 0.", _along(lambda p: (1 + math.sin(math.pi * p)) / 2)),
     ("This falls along a straight line. Asked is half a cosine.", _along(lambda p: 1 - p)),
-    ("After the warm-up nothing falls: there comes half a cosine, from 1 to 0.", lambda i, t, w: 1.0),
+    (
+        "After the warm-up nothing falls: there comes half a cosine, from 1 to 0. (With `//` progress would stay 0.)",
+        lambda i, t, w: 1.0,
+    ),
     (
         "The warm-up goes on rising after its end: from index = warmup on comes half a cosine, from 1 to 0.",
         lambda i, t, w: (i + 1) / w if w else math.nan,
     ),
+    ("This is 0 from the end of the warm-up on. There comes half a cosine, from 1 to 0.", lambda i, t, w: 0.0),
     (
-        "This is 0 from the end of the warm-up on. `//` throws the fraction away: divide with `/`.",
-        lambda i, t, w: 0.0,
+        "This is 1 once and then 0: the fraction was thrown away, by `//` or int(...). Divide with `/`.",
+        _along(lambda p: float(p == 0)),
     ),
+    ("pi was rounded: take math.pi.", _along(lambda p: (1 + math.cos(3.14 * p)) / 2)),
 )
 BEYOND: tuple[tuple[str, Factor], ...] = (
     (
