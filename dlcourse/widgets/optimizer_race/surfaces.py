@@ -16,7 +16,7 @@ from dlcourse.types import Float, Tensor
 
 COLUMNS, ROWS = 96, 72  # places of the field, across and up
 OWN_EXTENT: Extent = (-4.0, 4.0, -3.0, 3.0)
-MOST_MINIMA = 6
+CANDIDATES, MOST_MINIMA = 12, 6
 LONGEST_STORY = 300
 
 Pair = tuple[Tensor, Tensor]
@@ -216,7 +216,7 @@ def _edges(extent: Any) -> Extent:
 
 
 def _minima(plain: Surface, heights: Tensor) -> tuple[tuple[float, float], ...]:
-    """Places of the field, not at its edge, below all eight neighbours; each looked at closer and closer."""
+    """From each place of the field below all its eight neighbours downhill: where that ends, in the picture."""
     left, right, bottom, top = plain.extent
     across, up = (right - left) / (COLUMNS - 1), (top - bottom) / (ROWS - 1)
     middle, below = heights[1:-1, 1:-1], torch.ones(ROWS - 2, COLUMNS - 2, dtype=torch.bool, device="cpu")
@@ -226,17 +226,30 @@ def _minima(plain: Surface, heights: Tensor) -> tuple[tuple[float, float], ...]:
             # Of two equal neighbours the later one counts: a minimum half-way between places is still found, once.
             below &= (middle < beside) if (down, along) < (1, 1) else (middle <= beside)
     found = [(row + 1, column + 1) for row, column in below.nonzero().tolist()]
-    found = sorted(found, key=lambda place: heights[place].item())[:MOST_MINIMA]
-    return tuple(_closer(plain, left + column * across, bottom + row * up, across, up) for row, column in found)
+    minima: list[tuple[float, float]] = []
+    for row, column in sorted(found, key=lambda place: heights[place].item())[:CANDIDATES]:
+        minimum = _descended(plain, left + column * across, bottom + row * up)
+        # A bent valley makes many such places of one minimum.
+        if plain.holds(*minimum) and all(math.dist(minimum, other) > plain.ring for other in minima):
+            minima.append(minimum)
+    return tuple(minima[:MOST_MINIMA])
 
 
-def _closer(plain: Surface, x: float, y: float, across: float, up: float) -> tuple[float, float]:
-    steps = torch.linspace(-1, 1, 9, dtype=torch.float64, device="cpu")
-    for _ in range(14):
-        xs, ys = torch.meshgrid(x + across * steps, y + up * steps, indexing="ij")
-        best = plain.loss(xs, ys).argmin()
-        x, y = xs.flatten()[best].item(), ys.flatten()[best].item()
-        across, up = across / 3, up / 3
+def _descended(plain: Surface, x: float, y: float) -> tuple[float, float]:
+    """The minimum below a place, by torch's L-BFGS."""
+    place = _place((x, y)).requires_grad_()
+    exact = {"tolerance_grad": 1e-12, "tolerance_change": 1e-15, "line_search_fn": "strong_wolfe"}
+    optimizer = torch.optim.LBFGS([place], max_iter=200, **exact)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        with torch.enable_grad():
+            height = plain.at(place)
+            height.backward()
+        return height
+
+    optimizer.step(loss)
+    x, y = place.tolist()
     return round(x, 6) + 0.0, round(y, 6) + 0.0
 
 
