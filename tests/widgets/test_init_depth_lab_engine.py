@@ -217,12 +217,18 @@ def test_predicted_factors_are_the_known_ones(settings, forward, backward):
     assert engine.theory.grad_factor[2:].tolist() == pytest.approx([backward] * 6, rel=1e-3)
 
 
-@pytest.mark.parametrize("init", ["large_normal", "xavier", "he", "orthogonal", "small_normal"])
-@pytest.mark.parametrize("norm", NORMS)
+RANDOM = [
+    *(("none", init) for init, rule in INITS.items() if init != "zeros" and rule.variance),
+    ("batch", "he"),
+    ("layer", "he"),
+]
+
+
+@pytest.mark.parametrize(("norm", "init"), RANDOM)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_networks_do_what_theory_says(activation, norm, init):
-    """Geometric means over four seeds of ten layers; the width of 64 leaves some percent."""
-    engines = [lab(depth=10, activation=activation, norm=norm, init=init, seed=seed) for seed in range(4)]
+    """Geometric means over three seeds of eight layers; the width of 64 leaves some percent."""
+    engines = [lab(depth=8, activation=activation, norm=norm, init=init, seed=seed) for seed in range(3)]
     for measured, predicted, slack in (
         ([engine.factor for engine in engines], engines[0].predicted_factor, 0.09),
         ([engine.grad_factor for engine in engines], engines[0].predicted_grad_factor, 0.12),
@@ -824,13 +830,13 @@ def test_beside_an_own_model_some_settings_mean_nothing():
 
 @pytest.mark.parametrize(("activation", "init", "norm"), EVERY)
 def test_every_setting_has_a_small_frame_and_true_words(activation, init, norm):
-    engine = lab(depth=12, activation=activation, init=init, norm=norm)
+    engine = lab(depth=7, activation=activation, init=init, norm=norm)
     content, _ = pack(engine.snapshot())
     json.dumps(content, allow_nan=False)
     header = content["header"]
     shapes = {item["name"]: item["shape"] for item in content["arrays"]}
     assert shapes == {
-        **{"values": [12, 61], "gradient": [12, 61], "layers": [12, len(COLUMNS)]},
+        **{"values": [7, 61], "gradient": [7, 61], "layers": [7, len(COLUMNS)]},
         **{"bars": [BARS], "grad_bars": [BARS], "losses": [1]},
     }
     for name, columns in (("values", ("std", "between")), ("gradient", ("grad_std",))):

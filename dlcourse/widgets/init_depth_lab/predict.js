@@ -8,9 +8,9 @@ export class Predict {
         this.view = view;
         const id = uniqueId("of");
         this.of = element("select", { id }, element("option", { value: "activations" }, "activations"), element("option", { value: "gradient" }, "gradient"));
+        this.begin = view.button("Predict", () => this.ask(), { title: "Hide the pictures, choose settings, and guess before you see" });
         this.start = element(
-            "div", { class: "dlc-row" },
-            view.button("Predict", () => this.ask(), { title: "Hide the pictures, choose settings, and guess before you see" }),
+            "div", { class: "dlc-row" }, this.begin,
             element("label", { for: id }, "the"), this.of,
         );
         this.text = element("p", { class: "id-question" });
@@ -28,10 +28,11 @@ export class Predict {
         const state = question && `${question.state} ${question.of} ${layers} ${question.guess} ${question.asked_count}`;
         if (state === this.state) return;
         this.state = state;
-        const open = question?.state === "asked";
+        const open = question?.state === "asked", focused = this.choices.contains(document.activeElement);
         this.start.hidden = Boolean(open);
         this.text.textContent = question ? words(question) : "";
         this.choices.replaceChildren(...(open ? this.buttons(question) : []));
+        if (focused && !open) this.begin.focus({ preventScroll: true }); // the button that had it is gone
     }
 
     buttons({ options }) {
