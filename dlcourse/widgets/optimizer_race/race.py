@@ -33,7 +33,7 @@ class Moment:
     trail.
     """
 
-    places: Mapping[str, Float[Tensor, "starts 2"]]
+    places: Mapping[str, Float[Tensor, "points 2"]]
     memory: Mapping[str, Any]
     settings: Mapping[str, float]
     inside: np.ndarray

@@ -94,11 +94,11 @@ class Surface:
         """A racer has arrived when it stays this close to a minimum."""
         return (self.extent[1] - self.extent[0]) / 50
 
-    def at(self, place: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points"]:
+    def at(self, place: Float[Tensor, "... 2"]) -> Float[Tensor, "..."]:
         """The loss at each place."""
         return self.loss(*place.unbind(-1), **self.shape)
 
-    def gradient(self, place: Float[Tensor, "*points 2"]) -> Float[Tensor, "*points 2"]:
+    def gradient(self, place: Float[Tensor, "... 2"]) -> Float[Tensor, "... 2"]:
         return torch.stack(self.slope(*place.unbind(-1), **self.shape), dim=-1)
 
     def holds(self, x: float, y: float) -> bool:
@@ -106,7 +106,7 @@ class Surface:
         left, right, bottom, top = self.extent
         return bool(left <= x <= right and bottom <= y <= top)
 
-    def curvature(self, place: Float[Tensor, "2"]) -> float:
+    def curvature(self, place: Float[Tensor, " 2"]) -> float:
         """The largest curvature of the loss at a place, in whichever direction: of the Hessian's eigenvalues."""
         with torch.enable_grad():
             hessian = torch.autograd.functional.hessian(self.at, place.detach())
