@@ -6,8 +6,8 @@
 
 Kingma and Ba, 2014, arXiv:1412.6980, algorithm 1. L2 in the gradient is divided by sqrt(square_hat) with the rest, so
 AdamW shrinks the parameter itself: Loshchilov and Hutter, 2017, arXiv:1711.05101, algorithm 2; as in torch the decay is
-times lr, in the paper only times the schedule. Rare large gradients are forgotten too soon: it can fail to converge
-where SGD does (Reddi, Kale and Kumar, 2018, arXiv:1904.09237).
+times lr, in the paper only times the schedule. Both forget rare large gradients too soon, and can fail to converge on
+problems that SGD solves (Reddi, Kale and Kumar, 2018, arXiv:1904.09237).
 """
 
 import math

@@ -19,10 +19,7 @@ from dlcourse.types import Float, Tensor
 # Option -> (is this value in its range?, the range in words).
 RANGES = {
     "lr": (lambda value: 0 <= value < math.inf, "at least 0, and finite"),
-    "momentum": (
-        lambda value: 0 <= value <= 1,
-        "from 0 to 1",
-    ),  # 1, no friction at all, never settles, but may be tried
+    "momentum": (lambda value: 0 <= value <= 1, "from 0 to 1"),  # at 1, no friction, nothing settles: worth a try
     "alpha": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "betas": (lambda value: 0 <= value < 1, "from 0 to below 1"),
     "eps": (lambda value: 0 <= value < math.inf, "at least 0, and finite"),

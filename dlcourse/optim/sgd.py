@@ -6,7 +6,7 @@
 Robbins and Monro, 1951; momentum: Polyak, 1964; in this notation Sutskever, Martens, Dahl and Hinton, 2013, equations 1
 to 4. Two deviations, both torch's: the paper keeps lr inside the velocity (the same while lr does not change), and
 Nesterov's slope ahead of the parameter is here a change of variables (Bengio et al., 2012, arXiv:1212.0901, section
-3.5). It fails beyond lr = 2 (1 + momentum) / curvature, and so crawls along a valley whose walls are steep.
+3.5). It diverges beyond lr = 2 (1 + momentum) / curvature, Nesterov sooner, and so crawls along a steep-walled valley.
 """
 
 from typing import Any, ClassVar
@@ -32,11 +32,14 @@ def sgd(
     velocity: None before the first step, which starts it at the gradient; without momentum it is handed through.
     lr >= 0; momentum in [0, 1]; weight_decay >= 0 pulls towards 0, as the slope of weight_decay / 2 * parameter**2.
 
-    By hand: velocity 0.5 * 2 + 1 = 2, parameter 1 - 0.1 * 2 = 0.8; with Nesterov 1 - 0.1 * (1 + 0.5 * 2) = 0.8 too.
+    By hand: velocity 0.5 * 4 + 1 = 3, parameter 1 - 0.1 * 3 = 0.7; with Nesterov 1 - 0.1 * (1 + 0.5 * 3) = 0.75.
 
     >>> import torch
-    >>> sgd(torch.tensor(1.0), torch.tensor(1.0), torch.tensor(2.0), lr=0.1, momentum=0.5)
-    (tensor(0.8000), tensor(2.))
+    >>> one, velocity = torch.tensor(1.0), torch.tensor(4.0)
+    >>> sgd(one, one, velocity, lr=0.1, momentum=0.5)
+    (tensor(0.7000), tensor(3.))
+    >>> sgd(one, one, velocity, lr=0.1, momentum=0.5, nesterov=True)
+    (tensor(0.7500), tensor(3.))
     """
     # x.add(y, alpha=a) is x + a * y, in one pass over the numbers.
     if weight_decay:

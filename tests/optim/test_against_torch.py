@@ -126,6 +126,7 @@ def test_a_scheduler_does_not_move_a_momentum_that_is_not_there():
         oracles.options,
         oracles.left_out,
         oracles.other_kinds,
+        oracles.in_place,
         oracles.apart,
     ],
     ids=lambda check: check.__name__,

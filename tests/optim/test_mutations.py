@@ -248,6 +248,17 @@ class NewTensor(optim.SGD):
         return super().step(closure)
 
 
+class SwapsTheData(optim.SGD):
+    """Other memory under the same parameter: views of it stay behind."""
+
+    def step(self, closure=None):
+        loss = super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter.data = parameter.data.clone()
+        return loss
+
+
 class DecaysTheGradientInPlace(optim.SGD):
     def update(self, parameter, gradient, group):
         gradient.add_(parameter, alpha=group["weight_decay"])
@@ -342,8 +353,16 @@ class AdamForAdamW(optim.AdamW):
 
 
 CLASSES = [
-    *(OneStepForAll, NoGradientIsZero, FirstGroupOnly, OptionsFromTheStart, NewTensor, DecaysTheGradientInPlace),
-    *(StepInPlace, ForgetsTheClosure, ClosureTwice, ClosureAfterwards, ClosureAsItComes, TakesAnything),
+    *(OneStepForAll, NoGradientIsZero, FirstGroupOnly, OptionsFromTheStart, NewTensor, SwapsTheData),
+    *(
+        DecaysTheGradientInPlace,
+        StepInPlace,
+        ForgetsTheClosure,
+        ClosureTwice,
+        ClosureAfterwards,
+        ClosureAsItComes,
+        TakesAnything,
+    ),
     *(TakesAnyGradient, LoadsAnything, AddsBeforeItLooks, OtherKeys, AlwaysFloat32, MaximizeIgnored, AdamForAdamW),
 ]
 

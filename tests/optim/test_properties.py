@@ -166,6 +166,29 @@ def test_lr_stands_outside_the_velocity():
     assert torch.equal(final(optimizer, parameter, lambda x: x, 3), moved)
 
 
+def test_nesterov_is_the_papers_with_its_variables_changed(close):
+    """The paper takes the slope at place + momentum * velocity, with lr in the velocity: that is our parameter."""
+
+    def slope(x):
+        return x**3 + torch.sin(3 * x)
+
+    place, coasting, lr, momentum = numbers(1.0, -0.4), numbers(0.0, 0.0), 0.05, 0.8
+    parameter, velocity = place, None
+    for _ in range(30):
+        close(parameter, place + momentum * coasting)
+        coasting = momentum * coasting - lr * slope(place + momentum * coasting)
+        place = place + coasting
+        parameter, velocity = optim.sgd(parameter, slope(parameter), velocity, lr=lr, momentum=momentum, nesterov=True)
+
+
+def test_adamws_decay_is_times_lr():
+    """At lr = 0 nothing moves; in the paper's algorithm 2 the decay would go on."""
+    start = numbers(1.0, -2.0)
+    zero = torch.zeros_like(start)
+    parameter, _, _ = optim.adamw(start, start, zero, zero, 1, lr=0.0, weight_decay=0.5)
+    assert torch.equal(parameter, start)
+
+
 def test_the_definition_of_adam_and_adam_are_one(close):
     state = fast = (random(5), random(5, seed=1), random(5, seed=2).square())
     for step in range(1, 50):

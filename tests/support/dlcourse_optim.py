@@ -379,6 +379,19 @@ def other_kinds(room, name):
             getattr(room, name)([leaf], lr=0.1).load_state_dict(saved)
 
 
+def in_place(room, name):
+    """Whoever holds the parameter, a view of it or its memory, sees the step."""
+    leaf = random(3).requires_grad_()
+    view, start = leaf.detach()[1:], leaf.detach().clone()
+    optimizer = getattr(room, name)([leaf], lr=0.1)
+    for _ in range(2):
+        leaf.grad = torch.ones_like(leaf)
+        optimizer.step()
+    assert optimizer.param_groups[0]["params"][0] is leaf
+    assert not torch.equal(leaf, start)
+    assert torch.equal(view, leaf[1:])
+
+
 def apart(room, name):
     """No state is shared: not with a gradient, nor with another optimiser that loaded the same state dict."""
     leaf, twin = (random(3).requires_grad_() for _ in range(2))
@@ -594,7 +607,7 @@ def one_class(name: str):
     """The oracle of a class, short: few steps, each option, each check."""
 
     def oracle(room):
-        for check in (defaults, closures, refused_gradients, options, left_out, other_kinds, apart):
+        for check in (defaults, closures, refused_gradients, options, left_out, other_kinds, in_place, apart):
             check(room, name)
         for chosen in OPTIONS[name]:
             as_the_rule(room, name, chosen)
