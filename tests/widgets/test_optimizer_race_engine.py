@@ -447,6 +447,7 @@ def test_a_question_hides_the_race_until_somebody_has_arrived():
     engine.step(50)
     engine.ask()
     assert (engine.race.at, engine.race.last, engine.running, engine.pauses) == (0, 0, False, False)
+    assert engine.question.text == "Which one arrives first, within 500 steps?"
     engine.step(5)
     assert engine.race.at == 0
     asked = engine.snapshot()
@@ -475,6 +476,17 @@ def test_a_question_hides_the_race_until_somebody_has_arrived():
     assert "You were right" in engine.describe()
     engine.step()
     assert not engine.pauses
+
+
+def test_of_several_starts_the_first_counts():
+    engine = OptimizerRaceEngine(racers=("sgd", "adam"), lr=0.09, starts=[(-4, 0), (0, 0)])
+    engine.ask()
+    assert "from start 1" in engine.question.text
+    engine.guess(0)
+    engine.step(21)
+    assert engine.question.state == "running", "though all have arrived from start 2"
+    engine.step(500)
+    assert engine.question.right
 
 
 def test_nobody_and_a_tie(monkeypatch):

@@ -128,6 +128,14 @@ def test_where_there_is_no_kernel_there_is_a_picture(settings):
     assert still.alt in widget._repr_mimebundle_()[0]["text/html"]
 
 
+def test_from_a_cell_as_many_steps_as_asked_for():
+    widget = OptimizerRace(racers=("nesterov",))
+    widget.step(70)  # all have arrived at 53
+    assert widget.engine.race.at == 70
+    with pytest.raises(ValueError, match="whole number"):
+        widget.step(-1)
+
+
 def test_from_a_cell():
     widget = OptimizerRace(surface="valley", racers=("adam",), lr=0.1)
     widget.step(20)

@@ -117,6 +117,7 @@ class OptimizerRaceEngine(Engine):
             values.setdefault("racers", (*PARAMS["racers"].default, "own"))
         super().__init__(**values)
         self._refuse_unknown()
+        self.race: Race | None = None
         self.question: Question | None = None
         self.asked_count = self.right_count = 0
         ground = self._surface()
@@ -208,7 +209,7 @@ class OptimizerRaceEngine(Engine):
         self.reset()
         shown = self._shown()
         names = tuple(self.known[name].name for name in shown)
-        self.question = Question(tuple(shown), names, self.snapshot())
+        self.question = Question(shown, names, self.snapshot(), several=len(self.race.starts) > 1)
 
     def guess(self, option: int) -> None:
         """Commit to one of the options by its index, the last of them is nobody; then step."""
@@ -388,7 +389,7 @@ class OptimizerRaceEngine(Engine):
         """A new race at step 0."""
         settings = {name: self.values[name] for name in LIVE}
         race = Race(ground, self.known, starts, settings, self.values["seed"])
-        if getattr(self, "race", None) is None or self.race.surface != ground:
+        if self.race is None or self.race.surface != ground:
             self.field, self.fine = _field(ground)
         self.race, self.reasons = race, {}
         self.forget()

@@ -18,11 +18,14 @@ class Question:
     racers: tuple[str, ...]  # by id; the last option is nobody
     names: tuple[str, ...]
     frozen: Snapshot
+    several: bool = False  # starts
     guess: int | None = None
     answered_at: int | None = None
     answer: tuple[int, ...] = ()  # the options that are true: several may arrive at the same step
 
-    text = f"Which one arrives first, within {STEPS} steps?"
+    @property
+    def text(self) -> str:
+        return f"Which one arrives first{' from start 1' if self.several else ''}, within {STEPS} steps?"
 
     @property
     def options(self) -> list[str]:

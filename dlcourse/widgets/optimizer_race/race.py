@@ -135,7 +135,7 @@ class Race:
             gradient = gradient if shake is None else gradient + shake
             speed = rate(now.settings, name)
             places[name], memory[name] = racer.rule(place, gradient, now.memory[name], step, speed, now.settings)
-        settings = {**now.settings, **self.changes.get(step, {})}
+        settings = {**now.settings, **self.changes[step]} if step in self.changes else now.settings
         return self._judged(replace(now, places=places, memory=memory), step, settings)
 
     def _judged(self, moment: Moment, step: int, settings: Mapping[str, float]) -> Moment:

@@ -47,6 +47,10 @@ class OptimizerRace(BaseWidget):
             )
         super().load(text)
 
+    def step(self, n: int = 1) -> None:
+        """n steps on, also past the one where play would pause because all have arrived."""
+        self._change(lambda: self.engine.step(n))
+
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the beginning."""
         self._change(lambda: self.engine.back(n))
