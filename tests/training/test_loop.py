@@ -4,13 +4,14 @@ import gc
 import math
 import signal
 import threading
+import time
 import weakref
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from dlcourse import data, nn, optim, training
+from dlcourse import data, models, nn, optim, training
 from dlcourse.training import Diverged, Evaluation, Interrupted, TrainStep, train, train_steps
 
 
@@ -508,3 +509,31 @@ def test_steps_are_frozen_numbers():
     step = next(train_steps(model, batches, cross_entropy, torch.optim.SGD(model.parameters(), lr=1)))
     assert isinstance(step, TrainStep)
     assert [type(value) for value in vars(step).values()] == [int, int, float, float, float]
+
+
+# ---- real data
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_an_mlp_reads_the_digits(seed):
+    """The recipe: 64-256-128-10, AdamW at 0.003 with decay 0.1, warm-up and cosine, 20 epochs in batches of 32.
+
+    It read 98 % in 1.2 CPU seconds, with each of five seeds; three times as much is allowed.
+    """
+    digits, held_out = data.load("digits"), data.load("digits", split="test")
+    start = time.process_time()
+    generator = torch.Generator().manual_seed(seed)
+    model = models.mlp((64, 256, 128, 10), generator=generator)
+    batches = data.batches(digits.x.flatten(1), digits.y, size=32, generator=generator)
+    total = 20 * len(batches)
+    train(
+        model,
+        batches,
+        nn.cross_entropy,
+        optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.1),
+        epochs=20,
+        schedule=lambda index: optim.warmup_cosine(index, total=total, warmup=total // 10),
+    )
+    assert time.process_time() - start < 9
+    assert training.evaluate(model, held_out.x.flatten(1), held_out.y, nn.cross_entropy).accuracy >= 0.97
