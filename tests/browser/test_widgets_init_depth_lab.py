@@ -66,7 +66,7 @@ def test_settings_change_maps_and_words(book, lab):
     reasons = lab.locator(".id-why")
     expect(reasons).to_contain_text("= 0.5 a layer")
     maps = [pixels(lab.locator(".id-panel canvas").nth(index)) for index in range(3)]
-    lab.get_by_role("combobox", name="Initial weights").select_option("he")
+    lab.get_by_role("combobox", name="Weights").select_option("he")
     expect(reasons).to_contain_text("0.03125 / 2 = 1 a layer")
     book.settle(3)
     assert all(pixels(lab.locator(".id-panel canvas").nth(index)) != maps[index] for index in range(2))
@@ -111,7 +111,7 @@ def test_predict_before_you_see(book, lab):
     expect(handle(lab)).to_have_attribute("aria-valuetext", "layer 3 of 8")
     veiled = pixels(lab.locator(".id-panel canvas").first)
     book.eval_in_kernel("lab.set(init='large_normal')")
-    expect(lab.get_by_role("combobox", name="Initial weights")).to_have_value("large_normal")
+    expect(lab.get_by_role("combobox", name="Weights")).to_have_value("large_normal")
     book.settle(3)
     assert pixels(lab.locator(".id-panel canvas").first) == veiled
     expect(lab.get_by_role("button", name="Step", exact=True)).to_be_disabled()
@@ -175,7 +175,7 @@ def test_forced_colours_leave_a_mark_on_the_layer(book, lab):
     book.page.emulate_media(forced_colors="active")
     try:
         book.settle(3)
-        mark = "handle => getComputedStyle(handle, '::after').borderLeftColor"
+        mark = "handle => getComputedStyle(handle, '::after').backgroundColor"
         plain = "handle => getComputedStyle(document.body).backgroundColor"
         assert handle(lab).evaluate(mark) != handle(lab).evaluate(plain)
         styles = [

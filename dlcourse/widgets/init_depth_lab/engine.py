@@ -54,16 +54,16 @@ class InitDepthLabEngine(Engine):
             label="Activation", default="relu", options=(*ACTIVATIONS,), help="The bend after each hidden layer."
         ),
         "init": Choice(
-            label="Initial weights",
+            label="Weights",
             default="xavier",
             options=(*INITS,),
-            help="small and large normal: standard deviation 0.01 and 1. constant: all equal, so units take means.",
+            help="At the start. small and large normal: standard deviation 0.01 and 1. constant: all equal.",
         ),
         "gain": Number(
             label="Gain", default=1.0, low=0.25, high=4.0, log=True, digits=3, help="Multiplies all initial weights."
         ),
         "norm": Choice(
-            label="Normalisation",
+            label="Norm",
             default="none",
             options=(*NORMS,),
             help="Between linear layer and activation.",

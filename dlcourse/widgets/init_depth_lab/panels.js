@@ -91,7 +91,7 @@ export class Panels {
             } else {
                 this.veil(canvas);
             }
-            this.picked(canvas, header.layer, zero.x);
+            if (shown) this.picked(canvas, header.layer, zero.x);
         });
     }
 
@@ -142,7 +142,8 @@ export class Panels {
             ctx.moveTo(x, box.y + box.height);
             ctx.lineTo(x, box.y + box.height + 4);
             ctx.stroke();
-            ctx.fillText(size ? power(at) : String(at).replace("-", "−"), Math.min(x, canvas.width - 13), box.y + box.height + 6);
+            const words = size ? power(at) : String(at).replace("-", "−"), half = ctx.measureText(words).width / 2;
+            ctx.fillText(words, Math.min(x, canvas.width - half - 1), box.y + box.height + 6);
         }
         ctx.fillText("= 0", zero.x + ZERO / 2, box.y + box.height + 6);
         ctx.fillStyle = palette.quiet;
@@ -229,7 +230,7 @@ export class Panels {
             for (const [share, words] of [[0, "0"], [0.5, "50"], [1, "100 %"]]) {
                 ctx.fillText(words, Math.min(canvas.toPixel(share, 0)[0], canvas.width - 20), box.y + box.height + 6);
             }
-            this.picked(canvas, header.layer, box.x);
+            if (!header.hidden) this.picked(canvas, header.layer, box.x);
         });
         const shares = table.map((row) => row.silent ?? 0);
         canvas.label(header.hidden ? "Hidden until the question is answered" : `Share of ${header.silent} per layer, from ${percent(Math.min(...shares))} to ${percent(Math.max(...shares))}`);
