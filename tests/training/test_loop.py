@@ -3,15 +3,17 @@
 import gc
 import math
 import signal
+import subprocess
+import sys
 import threading
-import time
 import weakref
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from dlcourse import data, models, nn, optim, training
+from dlcourse import data, nn, optim, training
 from dlcourse.training import Diverged, Evaluation, Interrupted, TrainStep, train, train_steps
 
 
@@ -515,25 +517,20 @@ def test_steps_are_frozen_numbers():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-def test_an_mlp_reads_the_digits(seed):
-    """The recipe: 64-256-128-10, AdamW at 0.003 with decay 0.1, warm-up and cosine, 20 epochs in batches of 32.
+def test_an_mlp_reads_the_digits():
+    """The recipe of the benchmark, in a process of its own: the checks that tests add would take most of the time.
 
-    It read 98 % in 1.2 CPU seconds, with each of five seeds; three times as much is allowed.
+    64-256-128-10, AdamW at 0.003 with decay 0.1, warm-up and cosine, 20 epochs in batches of 32: 98 % with each of five
+    seeds in 1.2 CPU seconds. The target is 97 % in 3; the clock may be three times slower here.
     """
-    digits, held_out = data.load("digits"), data.load("digits", split="test")
-    start = time.process_time()
-    generator = torch.Generator().manual_seed(seed)
-    model = models.mlp((64, 256, 128, 10), generator=generator)
-    batches = data.batches(digits.x.flatten(1), digits.y, size=32, generator=generator)
-    total = 20 * len(batches)
-    train(
-        model,
-        batches,
-        nn.cross_entropy,
-        optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.1),
-        epochs=20,
-        schedule=lambda index: optim.warmup_cosine(index, total=total, warmup=total // 10),
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "training.py"
+    script = (
+        "import runpy, torch; torch.set_num_threads(1)\n"
+        f"read_digits = runpy.run_path({str(benchmark)!r})['read_digits']\n"
+        "for seed in range(3): print(*read_digits(seed)[1:])"
     )
-    assert time.process_time() - start < 9
-    assert training.evaluate(model, held_out.x.flatten(1), held_out.y, nn.cross_entropy).accuracy >= 0.97
+    done = subprocess.run([sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = [tuple(map(float, line.split())) for line in done.stdout.splitlines()]
+    assert len(runs) == 3
+    assert all(seconds < 9 and accuracy >= 0.97 for seconds, accuracy in runs), runs
