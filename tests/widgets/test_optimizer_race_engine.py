@@ -646,7 +646,7 @@ def test_the_words_under_an_own_surface_are_its_docstring():
 
     engine = OptimizerRaceEngine(surface=egg_box, extent=(-2, 2, -2, 2))
     assert engine.snapshot().header["story"] == "An egg box."
-    assert len(engine.race.surface.minima) == 6
+    assert len(engine.race.surface.minima) == 8
     engine.set(surface="bowl")
     engine.set(surface="own")
     assert engine.race.surface.extent == (-2, 2, -2, 2)

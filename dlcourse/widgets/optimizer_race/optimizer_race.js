@@ -383,7 +383,7 @@ class Sign {
 class Losses {
     constructor(view) {
         this.view = view;
-        this.canvas = new Canvas(view, { label: "Losses by step", width: 390, height: 250, margins: [64, 12, 36, 10] });
+        this.canvas = new Canvas(view, { label: "Losses by step", width: 390, height: 250, margins: [70, 12, 36, 10] });
         this.el = view.hideable("losses", element("div", { class: "or-losses" }, this.canvas.el));
     }
 

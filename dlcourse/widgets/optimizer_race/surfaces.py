@@ -16,7 +16,7 @@ from dlcourse.types import Float, Tensor
 
 COLUMNS, ROWS = 96, 72  # places of the field, across and up
 OWN_EXTENT: Extent = (-4.0, 4.0, -3.0, 3.0)
-CANDIDATES, MOST_MINIMA = 12, 6
+CANDIDATES, MOST_MINIMA = 24, 12
 LONGEST_STORY = 300
 
 Pair = tuple[Tensor, Tensor]
@@ -124,7 +124,7 @@ def surface(name: str, condition: float, turn: float) -> Surface:
     """One of the built-in surfaces; condition and turn (degrees) shape the bowl and no other."""
     if name == "bowl":
         steep = f"{condition:.3g} times as steep across as along" if condition > 1.5 else "the same in all directions"
-        turned = " and turned, so that no weight goes its own way" if turn and condition > 1.5 else ""
+        turned = " and turned, so that both directions mix the two weights" if turn and condition > 1.5 else ""
         ask = "One learning rate has to serve both." if condition > 1.5 else "Straight down is the way."
         shape = {"condition": condition, "turn": turn}
         story, extent = f"A bowl, {steep}{turned}. {ask}", (-5.0, 5.0, -3.75, 3.75)
