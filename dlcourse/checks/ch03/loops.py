@@ -14,7 +14,7 @@ from torch.nn import functional
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.outcome import NotStarted
-from dlcourse.checks.show import show
+from dlcourse.checks.show import paste, show
 from dlcourse.checks.subject import Subject
 
 
@@ -702,7 +702,7 @@ def _first_cases() -> dict[str, tuple[Any, ...]]:
         "a": (torch.tensor([0.5, -0.25]), x, y, 0.125, 4),
         "b": (
             *(torch.tensor([0.5, -0.25]), x, y),
-            *(torch.tensor([[3.0, 1.0], [1.0, -0.5], [2.0, 2.5]]), torch.tensor([1.0, 2.0, -0.5]), 0.125, 3),
+            *(torch.tensor([[3.0, 1.0], [1.0, -0.5], [2.0, 2.5]]), torch.tensor([4.0, 1.0, 3.0]), 0.125, 3),
         ),
         "c": (weights, x, labels, 0.5, 4),
         "d": (torch.tensor([0.5, -0.25]), x, y[:, None], 0.125, 4),
@@ -761,7 +761,7 @@ def check(subject: Subject, seed: int | None) -> str:
 
 def _right_for(ask: Examiner, name: str, args: tuple[Any, ...]) -> None:
     wanted = loops(name, *args)
-    called = ask.written((name, *args))
+    called = f"loop_{name}({', '.join(map(paste, args))})"  # as a learner would call it
     got = ask.ask(lambda: ask.subject.call(name, *args), called=called, wanted=f"{NAMES} = {show(wanted)}")
     got = tuple(got) if type(got) is list else got
     if not _same(got, wanted):
