@@ -138,7 +138,7 @@ class Evidence:
             return []
         values = torch.cat(self.labels).double().unique()
         if len(values) > KINDS:
-            values = values[len(values) // 4 : -1 : len(values) // 4]
+            values = values[len(values) // 4 : -1 : len(values) // 4].contiguous()
         return [torch.searchsorted(values, labels.double()) for labels in self.labels]
 
     @cached_property
