@@ -35,6 +35,9 @@ class Diverged(FloatingPointError):
         self.step = step  # the update that was not made
         self.history: History | None = None  # all updates before it, when `train` was running
 
+    def _render_traceback_(self) -> list[str]:
+        return [f"Diverged: {self}"]  # in a notebook a learner needs the message, not the frames
+
 
 def train_steps(
     model: torch.nn.Module,

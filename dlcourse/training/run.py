@@ -144,7 +144,7 @@ class Run:
 
     def interrupted(self, path: Path | None) -> Interrupted:
         """Save, and make the error that says where the run stopped and how it goes on."""
-        where = f"after {len(self.steps)} updates, {self.epoch} epochs and {self.batch} batches of the next"
+        where = f"after update {len(self.steps)} (epoch {self.epoch + 1}, batch {self.batch} done)"
         if path is None:
             kept = "The model keeps what it has learned. To be able to go on, give train a checkpoint=path."
         else:

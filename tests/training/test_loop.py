@@ -247,6 +247,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update():
     assert (caught.value.step.index, caught.value.step.epoch) == (5, 1)
     assert all(parameter.isfinite().all() for parameter in model.parameters())
     assert not model.training
+    assert caught.value._render_traceback_() == [f"Diverged: {caught.value}"]
 
     twin, batches, _ = problem()
     optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
@@ -399,7 +400,7 @@ def test_ctrl_c_waits_for_the_update():
     model, batches, _ = problem()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(Interrupted, match=r"after 6 updates, 1 epochs and 2 batches.*checkpoint=") as caught:
+    with pytest.raises(Interrupted, match=r"after update 6 \(epoch 2, batch 2 done\).*checkpoint=") as caught:
         train(model, batches, interrupting(model, {5}), optimizer, epochs=3, schedule=lambda index: 0.5)
     assert isinstance(caught.value, KeyboardInterrupt)
     assert (len(caught.value.history.steps), caught.value.history.stopped) == (6, "interrupt")
