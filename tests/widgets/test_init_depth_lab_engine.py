@@ -478,6 +478,22 @@ def test_another_rate_forgets_what_came_later():
     assert len(engine.run.losses) == 10
 
 
+def test_the_same_step_of_another_run_is_measured_anew():
+    """Back, another rate, forward: the step's number is the same, and nothing else."""
+    engine, straight = lab(), lab()
+    engine.step(5)
+    old = engine.snapshot()
+    engine.scrub(4)
+    engine.set(lr=2.0)
+    engine.step()
+    straight.step(4)
+    straight.set(lr=2.0)
+    straight.step()
+    assert engine.describe() == straight.describe()
+    assert torch.equal(engine.measured.std, straight.measured.std)
+    assert not np.array_equal(engine.snapshot().arrays["gradient"], old.arrays["gradient"])
+
+
 def test_other_settings_begin_anew():
     engine = lab()
     engine.step(4)

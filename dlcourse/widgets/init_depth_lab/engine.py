@@ -4,7 +4,7 @@ Nothing is trained until a step is asked for. `lr` may change on the way; every 
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -171,9 +171,7 @@ class InitDepthLabEngine(Engine):
     @property
     def measured(self) -> Measured:
         """Of the present weights, layer by layer."""
-        if self._measured is None or self._measured[0] != self.run.at:
-            self._measured = (self.run.at, measure(self.run.seen, self.run.layers))
-        return self._measured[1]
+        return self._once("measured", lambda: measure(self.run.seen, self.run.layers))
 
     @property
     def factor(self) -> float | None:
@@ -328,7 +326,7 @@ class InitDepthLabEngine(Engine):
         own = self.own
         model = network(self.values, own.batch) if own.model is None else own.fresh()
         run = Run(model, watched(model), own.batch)
-        self.run, self._measured, self._seen = run, None, {}
+        self.run, self._of, self._kept = run, None, {}
         self._input = own.batch.x.double().square().mean().item()
         self.theory: Theory | None = None if own.model is not None else theory(self.values, own.batch)
         if own.model is not None:
@@ -344,7 +342,7 @@ class InitDepthLabEngine(Engine):
     def _rows(self) -> dict[str, Ridges]:
         show, seen, measured = self.values["show"], self.run.seen, self.measured
         return self._once(
-            ("rows", self.run.at, show),
+            ("rows", show),
             lambda: {
                 "values": ridges(seen.values, measured.mean_square, torch.cat([measured.std, measured.between]), show),
                 "gradient": ridges(seen.gradients, measured.grad_mean_square, measured.grad_std, show),
@@ -354,15 +352,17 @@ class InitDepthLabEngine(Engine):
     def _bars(self) -> dict[str, Bars]:
         seen, layer = self.run.seen, self.layer - 1
         return self._once(
-            ("bars", self.run.at, layer),
+            ("bars", layer),
             lambda: {"values": bars(seen.values[layer]), "gradient": bars(seen.gradients[layer])},
         )
 
-    def _once(self, key: tuple, compute: Any) -> Any:
-        """What has been computed for this step and this view of it, or else compute it; only the latest is kept."""
-        if self._seen.get(key[0], (None,))[0] != key:
-            self._seen[key[0]] = (key, compute())
-        return self._seen[key[0]][1]
+    def _once(self, what: Any, compute: Callable[[], Any]) -> Any:
+        """What has been computed of the present pass, or else compute it."""
+        if self._of is not self.run.seen:
+            self._of, self._kept = self.run.seen, {}
+        if what not in self._kept:
+            self._kept[what] = compute()
+        return self._kept[what]
 
     def _table(self) -> Tensor:
         """(layers, columns), as `snapshot` says."""
