@@ -185,3 +185,27 @@ def test_data_put_on_the_default_device_stays_there(device):
     x = torch.randn(6, 2, generator=generator(0, like=torch.empty(0, device=device)), device=device)
     step = models.logistic(x, (x[:, 0] > 0).float(), lr=0.1, steps=2)
     assert {t.device.type for t in (step.weight, step.bias, nn.softmax(x), nn.relu(x))} == {device.type}
+
+
+def test_the_global_stream_is_saved_and_put_back(device):
+    from dlcourse.device import random_state, set_random_state
+
+    state = random_state(device)
+    first = torch.rand(3, device=device)
+    set_random_state(device, state)
+    assert torch.equal(torch.rand(3, device=device), first)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_an_accelerators_stream_is_its_own(monkeypatch, kind):
+    """No accelerator needed: its module of torch is made up."""
+    state = torch.arange(3, dtype=torch.uint8, device="cpu")
+    put = []
+    monkeypatch.setattr(f"torch.{kind}.get_rng_state", lambda *where: state)
+    monkeypatch.setattr(f"torch.{kind}.set_rng_state", lambda *given: put.append(given))
+    there = torch.device(kind, 1) if kind == "cuda" else torch.device(kind)
+    before = torch.get_rng_state()
+    assert device.random_state(there) is state
+    device.set_random_state(there, state)
+    assert put == [(state, there) if kind == "cuda" else (state,)]
+    assert torch.equal(torch.get_rng_state(), before)
