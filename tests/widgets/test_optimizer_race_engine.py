@@ -363,6 +363,21 @@ def test_arrivals_and_divergence_are_what_their_definitions_say(settings):
             assert engine.race.moments[stays[0] + STAY - 1].arrived[racer, 0] == -1
 
 
+def test_the_first_arrival_counts_also_after_an_excursion():
+    engine = OptimizerRaceEngine(surface="saddle", racers=("sgd",), starts=[(0, 1)], lr=0.2)
+    engine.step(STAY - 1)
+    assert engine.rows()[0]["words"] == "inside since step 0"
+    engine.step()
+    assert engine.rows()[0]["words"] == "arrived at step 0"
+    engine.set(noise=5)
+    engine.step(3)
+    assert engine.rows()[0]["words"] == "arrived at step 0, outside again"
+    engine.set(noise=0)
+    engine.step(60)
+    assert engine.race.now.inside[0, 0] > STAY
+    assert engine.rows()[0]["words"] == "arrived at step 0"
+
+
 @pytest.mark.parametrize("name", words.LIMITS)
 @pytest.mark.parametrize(("condition", "momentum"), [(20, 0.9), (5, 0.3)])
 def test_the_limit_on_the_bowl_is_where_a_rule_begins_to_grow(name, condition, momentum):
@@ -606,12 +621,12 @@ def test_places_without_a_loss_are_missing_in_the_field():
 
 
 def test_a_long_trail_shows_both_sides_of_who_jumps_to_and_fro(monkeypatch):
-    monkeypatch.setattr(engine_module, "POINTS", 100)
+    monkeypatch.setattr(engine_module, "POINTS", 130)  # of 251: every second one, if two were odd
     engine = OptimizerRaceEngine(racers=("sgd",), lr=0.1, starts=[(0, 1.5)])  # the limit: 1.5, -1.5, 1.5 ...
     engine.step(250)
     (count,) = engine.snapshot().header["trails"]
     heights = engine.snapshot().arrays["trail"][:, 1]
-    assert 80 <= count <= 101
+    assert count == 85
     assert (heights[:-1].round(3)[::2] == 1.5).all()
     assert (heights[:-1].round(3)[1::2] == -1.5).all()
 
@@ -628,6 +643,14 @@ def test_a_trail_is_where_the_racer_was_and_ends_where_it_is():
     curves = engine.snapshot().arrays
     assert curves["steps"].tolist() == list(range(41)), "the curves know what comes"
     assert curves["curves"][0] == pytest.approx(engine.race.losses[:41, ALL.index("momentum"), 0], rel=1e-6)
+
+
+def test_the_trail_of_who_diverges_ends_with_the_step_that_led_away():
+    engine = OptimizerRaceEngine(racers=("sgd",), lr=10)
+    engine.step(3)
+    assert engine.snapshot().arrays["trail"].tolist() == [[-4, 1.5], [36, -298.5]]
+    engine.set(racers=("sgd", "adam"))
+    assert engine.snapshot().header["trails"][0] == 2
 
 
 def test_own_losses_are_drawn_above_their_lowest():
@@ -660,7 +683,8 @@ def shared():
         surface="hollows", racers=("adam", "adamw"), noise=0.4, seed=7, starts=[(1, 1), (-2, 2)]
     )
     engine.step(12)
-    engine.set(lr=0.2, weight_decay=1)
+    engine.set(lr=0.2)
+    engine.set(weight_decay=1)
     engine.step(9)
     engine.set(factor_adam=0.3)
     engine.step(9)

@@ -15,7 +15,7 @@ const ABOVE = new Set(["adamw", "own"]); // drawn with gaps, in which another's 
 const LEAST = 1e-9; // of the losses drawn
 
 export default widget((view) => {
-    const map = new Map_(view);
+    const map = new Chart(view);
     const racers = new Racers(view);
     const losses = new Losses(view);
     const table = new Table(view);
@@ -70,7 +70,7 @@ class Factors {
 
 // ---------------------------------------------------------------------------------------------------------- the map
 
-class Map_ {
+class Chart {
     constructor(view) {
         this.view = view;
         const shape = { width: WIDTH, height: HEIGHT, margins: [40, 10, 34, 10] };
