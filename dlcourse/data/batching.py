@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 
@@ -28,7 +29,7 @@ class Batches:
         else:
             order = torch.randperm(len(self.x), generator=self.generator, device=self.generator.device)
             pairs = ((self.x[rows], self.y[rows]) for rows in order.to(self.x.device).split(self.size))
-        return (pair for pair, _ in zip(pairs, range(len(self)), strict=False))
+        return islice(pairs, len(self))
 
     def __repr__(self) -> str:
         order = "in order" if self.generator is None else "shuffled anew in each pass"
