@@ -286,6 +286,8 @@ def test_settings_of_another_surface_change_nothing_and_a_surface_begins_anew():
     field = engine.field
     engine.drop(0, 0)
     assert engine.field is field, "the land is computed once"
+    assert np.array_equal(field, OptimizerRaceEngine(condition=3, turn=20).field)
+    assert not np.array_equal(field, OptimizerRaceEngine(condition=3).field)
 
 
 @pytest.mark.parametrize("wrong", [{"surface": "own"}, {"lr": 0.2, "racers": ("own",)}, {"lr": 0.2, "momentum": 3}])
@@ -402,6 +404,16 @@ def test_the_limit_is_filled_in():
     assert "= 2 · (1 + 0.9) / ((1 + 2 · 0.9) · 20) = 0.0679, so" in notice
     engine.back(30)
     assert engine.snapshot().header["notice"] is None
+
+
+def test_the_reason_is_of_the_settings_at_the_last_step_in_the_picture():
+    engine = OptimizerRaceEngine(racers=("sgd",), lr=0.04)
+    engine.step(3)
+    engine.set(lr=0.2)
+    engine.step(20)
+    assert "Its rate 0.2 is above 2 / curvature" in engine.rows()[0]["reason"]
+    engine.set(lr=0.01)
+    assert "Its rate 0.2 is above" in engine.rows()[0]["reason"]
 
 
 def test_other_reasons():
