@@ -157,18 +157,19 @@ def test_a_layer_that_was_frozen_in_a_model_in_train_mode_stays_so():
 
 def test_no_graph_is_kept():
     model, batches, _ = problem()
-    outputs = []
+    made = []
 
     def loss(logits, labels):
-        outputs.append(weakref.ref(logits))
-        return cross_entropy(logits, labels)
+        value = cross_entropy(logits, labels)
+        made.extend([weakref.ref(logits), weakref.ref(value)])
+        return value
 
     gc.disable()
     try:
         steps = train_steps(model, batches, loss, torch.optim.SGD(model.parameters(), lr=0.1))
         for count, _ in enumerate(steps, 1):
-            assert len(outputs) == count
-            assert outputs[-1]() is None
+            assert len(made) == 2 * count
+            assert [reference() for reference in made[-2:]] == [None, None]
     finally:
         gc.enable()
 
