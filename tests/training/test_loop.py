@@ -418,6 +418,25 @@ def test_ctrl_c_waits_for_the_update():
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), twin.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("epoch", [0, 1])  # after the last one, too, the caller's program ends
+def test_ctrl_c_waits_for_the_measurement(epoch):
+    model, batches, validation = problem()
+    measured = -1
+
+    def loss(logits, labels):
+        nonlocal measured
+        measured += not model.training
+        if not model.training and measured == epoch:
+            signal.raise_signal(signal.SIGINT)
+        return cross_entropy(logits, labels)
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(Interrupted) as caught:
+        train(model, batches, loss, optimizer, epochs=2, validation=validation)
+    assert len(caught.value.history.steps) == 4 * (epoch + 1)
+    assert len(caught.value.history.evaluations) == epoch + 1
+
+
 def test_a_second_ctrl_c_acts_at_once():
     model, batches, _ = problem()
     before = signal.getsignal(signal.SIGINT)
