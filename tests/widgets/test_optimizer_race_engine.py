@@ -18,7 +18,7 @@ from dlcourse.plot.style import PANEL
 from dlcourse.widgets.optimizer_race import engine as engine_module
 from dlcourse.widgets.optimizer_race import question, race, surfaces, words
 from dlcourse.widgets.optimizer_race.engine import LIVE, MOST, PARAMS, OptimizerRaceEngine
-from dlcourse.widgets.optimizer_race.picture import LOOKS, picture
+from dlcourse.widgets.optimizer_race.picture import LOOKS, picture, seen
 from dlcourse.widgets.optimizer_race.race import FAR, STAY
 from dlcourse.widgets.optimizer_race.racers import RACERS
 from dlcourse.widgets.snapshot import pack
@@ -829,6 +829,13 @@ def test_the_still_picture(settings, steps):
     assert still.png.startswith(b"\x89PNG")
     assert engine.snapshot().header["say"] in still.alt
     assert still.caption == engine.describe()
+
+
+def test_a_leap_over_the_whole_picture_is_not_drawn():
+    way = np.array([[0, 0], [0, 9], [0, -9], [1, 0], [1, 9.0]])
+    drawn = seen(way, [-5, 5, -4, 4])
+    assert np.isnan(drawn).all(1).tolist() == [False, False, True, False, False, False]
+    assert (drawn[~np.isnan(drawn).any(1)] == way).all()
 
 
 @pytest.mark.skipif(NODE is None, reason="node is not installed")

@@ -51,7 +51,7 @@ def _map(ax: Axes, shown: Snapshot) -> None:
     ends = np.cumsum(header["trails"])
     for row, begin, end in zip(header["rows"], ends - header["trails"], ends, strict=True):
         colour, marker, _ = LOOKS[row["racer"]]
-        way = _seen(trail[begin:end], extent)
+        way = seen(trail[begin:end], extent)
         casing = [Stroke(linewidth=3.6, foreground=PANEL), Normal()]
         ax.plot(way[:, 0], way[:, 1], "-", color=colour, linewidth=1.7, path_effects=casing)
         if end > begin:
@@ -63,7 +63,7 @@ def _map(ax: Axes, shown: Snapshot) -> None:
     ax.grid(False)
 
 
-def _seen(way: np.ndarray, extent: list[float]) -> np.ndarray:
+def seen(way: np.ndarray, extent: list[float]) -> np.ndarray:
     """The steps of a trail but for those that leap over the whole picture, from outside to outside."""
     left, right, bottom, top = extent
     inside = ((way >= (left, bottom)) & (way <= (right, top))).all(-1)
