@@ -548,6 +548,18 @@ def test_where_the_start_is_not_finite_no_step_is_taken():
     assert detail["low"] is detail["high"] is detail["std"] is None
 
 
+def test_a_finite_loss_may_have_a_gradient_that_is_not():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3, bias=False), torch.nn.Linear(3, 2))
+    with torch.no_grad():
+        model[0].weight.fill_(1e-38)
+        model[1].weight.copy_(torch.tensor([[100.0] * 3, [-100.0] * 3]))
+    x = torch.tensor([[3e38, -1e38], [1e38, 1e38]])
+    engine = InitDepthLabEngine(model=model, X=x, y=[1, 0])
+    assert math.isfinite(engine.measured.loss)
+    assert not engine.running
+    assert "or its gradient is not a finite number" in engine.snapshot().header["notice"]
+
+
 def test_a_run_ends(monkeypatch):
     monkeypatch.setattr(run, "MOST", 5)
     monkeypatch.setattr(words, "MOST", 5)
