@@ -39,7 +39,8 @@ def adam(
     gradient, times the parameter. Raises ValueError when step is below 1.
 
     By hand: mean 0.5 * 0 + 0.5 * 2 = 1, corrected 1 / 0.5 = 2; square 0.25 * 4 = 1, corrected 1 / 0.25 = 4; so
-    parameter 1 - 0.1 * 2 / sqrt(4) = 0.9. The first step is lr in size, whatever the gradient.
+    parameter 1 - 0.1 * 2 / sqrt(4) = 0.9. The first step is lr in size, for every gradient well
+    above eps.
 
     >>> zero = torch.tensor(0.0)
     >>> adam(torch.tensor(1.0), torch.tensor(2.0), zero, zero, 1, lr=0.1, betas=(0.5, 0.75))
@@ -111,7 +112,7 @@ class Adam(Optimizer):
     tensor([   0.9000, -199.9000], requires_grad=True)
     """
 
-    left_out: ClassVar = {"amsgrad": False, "maximize": False, "decoupled_weight_decay": False}
+    left_out: ClassVar = {"amsgrad": False, "maximize": False, "decoupled_weight_decay": False}  # that is AdamW
     rule: ClassVar = staticmethod(adam)
 
     def __init__(
@@ -123,7 +124,8 @@ class Adam(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
     ):
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, options | self.left_out)  # they tell the family's state dicts apart, in torch too
 
     def update(
         self, parameter: Float[Tensor, "..."], gradient: Float[Tensor, "..."], group: dict[str, Any]

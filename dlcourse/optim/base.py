@@ -26,6 +26,9 @@ RANGES = {
     "weight_decay": (lambda value: 0 <= value < math.inf, "at least 0, and finite"),
 }
 
+# Options that a state dict of the right kind may lack: torch itself adds the one, and before 2.7 had not the other.
+NOT_SAVED_BY_ALL = {"differentiable", "decoupled_weight_decay"}
+
 
 class Optimizer(torch.optim.Optimizer):
     """Base of the classes; a subclass gives `update`. `params`: tensors, or groups of them with options of their own.
@@ -50,19 +53,18 @@ class Optimizer(torch.optim.Optimizer):
         """Update each parameter that has a gradient, in place; the gradients stay as they are.
 
         closure: a function that computes the loss and its gradients, called first; what it returns is returned.
-        Raises TypeError for a gradient that is sparse or complex.
+        Raises TypeError for a gradient that is sparse or complex, before any parameter has moved.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        moving = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        for parameter, _ in moving:
+            self._check_gradient(parameter.grad)
         with torch.no_grad():
-            for group in self.param_groups:
-                for parameter in group["params"]:
-                    gradient = parameter.grad
-                    if gradient is not None:
-                        self._check_gradient(gradient)
-                        parameter.copy_(self.update(parameter, gradient, group))
+            for parameter, group in moving:
+                parameter.copy_(self.update(parameter, parameter.grad, group))
         return loss
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -73,7 +75,7 @@ class Optimizer(torch.optim.Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over state and options of another optimiser of this kind, ours or torch's; else ValueError."""
         for group in state_dict["param_groups"]:
-            if missing := self.defaults.keys() - group.keys() - {"differentiable"}:  # torch adds that one by itself
+            if missing := self.defaults.keys() - group.keys() - NOT_SAVED_BY_ALL:
                 raise ValueError(
                     f"{type(self).__name__}.load_state_dict: the saved options have no {', '.join(sorted(missing))}, "
                     "so another kind of optimiser saved them. Make one of that kind and load them there."

@@ -19,6 +19,8 @@ from dlcourse.types import Float, Tensor
 def gradient_norm(parameters: Iterable[Tensor] | Tensor) -> Float[Tensor, ""]:
     """The length of all gradients as one long vector. Parameters without a gradient count as 0; none at all: 0.
 
+    Half precision is summed in float32, where 300 squared is not yet infinite. Raises TypeError for a sparse gradient.
+
     >>> weight, bias = torch.zeros(2, requires_grad=True), torch.zeros(1, requires_grad=True)
     >>> (weight.sum() + 2 * weight[1] + bias.sum() * -4).backward()  # gradients (1, 3) and (-4)
     >>> gradient_norm([weight, bias])  # sqrt(1 + 9 + 16)
@@ -68,14 +70,24 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 
 def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
     each = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [parameter.grad for parameter in each if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in each if parameter.grad is not None]
+    for gradient in gradients:
+        if gradient.layout != torch.strided:
+            raise TypeError(
+                f"clip: a gradient of {gradient.layout} came; wanted dense ones. An embedding gives those with "
+                "sparse=False."
+            )
+    return gradients
 
 
 def _norm(gradients: list[Tensor]) -> Tensor:
     """The norm of the norms is the norm of all numbers together; on the first gradient's device."""
     if not gradients:
         return torch.zeros((), device="cpu")
-    norms = [torch.linalg.vector_norm(gradient).to(gradients[0].device) for gradient in gradients]
+    device, norms = gradients[0].device, []
+    for gradient in gradients:
+        wide = torch.promote_types(gradient.dtype, torch.float32)
+        norms.append(torch.linalg.vector_norm(gradient, dtype=wide).to(device))
     return torch.linalg.vector_norm(torch.stack(norms))
 
 

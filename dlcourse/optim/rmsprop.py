@@ -4,9 +4,9 @@
     parameter = parameter - lr * gradient / (sqrt(square) + eps)
 
 Tieleman and Hinton, 2012 (lecture 6.5 of their course; there is no paper). The square starts at 0 and nothing corrects
-for it: the first step is lr / sqrt(1 - alpha) in size, ten times lr by default, whatever the gradient. Near a minimum
-the steps stay as long as before, so lr has to fall. As in torch, eps stands outside the root; torch's options
-`momentum` and `centered` are left out.
+for it: the first step is lr / sqrt(1 - alpha) in size, ten times lr by default, for every gradient well above eps.
+Near a minimum the steps stay as long as before, so lr has to fall. As in torch, eps stands outside the root; torch's
+options `momentum` and `centered` are left out.
 """
 
 from typing import Any, ClassVar

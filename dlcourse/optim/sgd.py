@@ -6,7 +6,8 @@
 Robbins and Monro, 1951; momentum: Polyak, 1964; in this notation Sutskever, Martens, Dahl and Hinton, 2013, equations 1
 to 4. Two deviations, both torch's: the paper keeps lr inside the velocity (the same while lr does not change), and
 Nesterov's slope ahead of the parameter is here a change of variables (Bengio et al., 2012, arXiv:1212.0901, section
-3.5). It diverges beyond lr = 2 (1 + momentum) / curvature, Nesterov sooner, and so crawls along a steep-walled valley.
+3.5). It diverges beyond lr = 2 (1 + momentum) / curvature, Nesterov beyond that divided by 1 + 2 momentum; and so it
+crawls along a steep-walled valley.
 """
 
 from typing import Any, ClassVar

@@ -98,12 +98,16 @@ def test_sgd_on_a_parabola_arrives_if_and_only_if_lr_is_below_2_over_curvature(m
     assert far < 1e-3 if share < 1 else far > 10
 
 
-def test_nesterov_has_a_bound_of_its_own():
+@pytest.mark.parametrize("momentum", [0.2, 0.5, 0.9])
+@pytest.mark.parametrize("curvature", [0.25, 1.0, 30.0])
+@pytest.mark.parametrize(("share", "arrives"), [(0.97, True), (1.03, False)])
+def test_nesterov_has_a_bound_of_its_own(momentum, curvature, share, arrives):
     """2 (1 + momentum) / (1 + 2 momentum) / curvature, lower than without looking ahead."""
-    for share, arrives in ((0.97, True), (1.03, False)):
-        parameter = numbers(1.0).requires_grad_()
-        optimizer = optim.SGD([parameter], lr=share * 2 * 1.9 / 2.8, momentum=0.9, nesterov=True)
-        assert (final(optimizer, parameter, lambda x: x, 300).abs().item() < 1e-3) == arrives
+    bound = 2 * (1 + momentum) / (1 + 2 * momentum) / curvature
+    parameter = numbers(1.0).requires_grad_()
+    optimizer = optim.SGD([parameter], lr=share * bound, momentum=momentum, nesterov=True)
+    far = final(optimizer, parameter, lambda x: curvature * x, 300).abs().item()
+    assert far < 1e-3 if arrives else far > 10
 
 
 def test_momentum_crosses_a_long_valley_sooner():

@@ -288,15 +288,18 @@ def closures(room, name):
 
 
 def refused_gradients(room, name):
-    """Sparse and complex gradients are refused by name."""
+    """Sparse and complex gradients are refused by name, and the parameters ahead of them have not moved."""
     table = torch.nn.Embedding(5, 2, sparse=True)
     table(torch.tensor([1])).sum().backward()
     wave = torch.ones(2, dtype=torch.complex64).requires_grad_()
     wave.grad = torch.ones(2, dtype=torch.complex64)
     for parameter in (table.weight, wave):
-        optimizer = getattr(room, name)([parameter], lr=0.1)
+        first = torch.ones(2, requires_grad=True)
+        first.grad = torch.ones(2)
+        optimizer = getattr(room, name)([{"params": [first]}, {"params": [parameter]}], lr=0.1)
         with pytest.raises(TypeError, match=rf"{name} got a gradient of torch\.(sparse|strided)"):
             optimizer.step()
+        assert first.tolist() == [1, 1]
 
 
 NUMBER = {"at least 0": [-1e-9, -1.0, math.inf, math.nan], "below 1": [-1e-9, 1.0, 2.0, math.nan]}
@@ -370,13 +373,27 @@ def left_out(room, name):
     make([{"params": [leaf]} | {option: off[option] for option in ABSENT[name]}], lr=0.1)
 
 
+TORCHS_KINDS = [
+    *("SGD", "RMSprop", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "Adafactor", "ASGD"),
+    *("Rprop", "SparseAdam"),
+]
+
+
 def other_kinds(room, name):
-    """The state of another kind of optimiser is refused; Adam and AdamW are two kinds."""
+    """The state of another kind of optimiser is refused, ours or torch's; Adam and AdamW are two kinds."""
     leaf = random(2).requires_grad_()
-    for other in OPTIONS.keys() - {name}:
-        saved = getattr(torch.optim, other)([leaf], lr=0.1).state_dict()
+    others = [(optim, other) for other in OPTIONS if other != name]
+    others += [(torch.optim, other) for other in TORCHS_KINDS if other != name]
+    for lib, other in others:
+        saved = getattr(lib, other)([leaf], lr=0.1).state_dict()
         with pytest.raises(ValueError, match=r"has no|have no"):
             getattr(room, name)([leaf], lr=0.1).load_state_dict(saved)
+    if name in ("Adam", "AdamW"):  # torch 2.6 did not yet save which of the two it was
+        saved = getattr(torch.optim, name)([leaf], lr=0.7).state_dict()
+        del saved["param_groups"][0]["decoupled_weight_decay"]
+        optimizer = getattr(room, name)([leaf], lr=0.1)
+        optimizer.load_state_dict(saved)
+        assert optimizer.param_groups[0]["lr"] == 0.7
 
 
 def in_place(room, name):
@@ -550,6 +567,22 @@ def clipping(room, device=CPU):
         rtol=1e-5,
         atol=1e-6,
     )
+    for half in (torch.float16, torch.bfloat16):  # 64 times 20,000 squared: the sum is beyond float16, the norm too
+        large = torch.zeros(64, dtype=half, device=device).requires_grad_()
+        large.grad = torch.full_like(large, 2e4)
+        assert room.gradient_norm(large).item() == pytest.approx(1.6e5, rel=1e-2)
+        assert room.clip_grad_norm_(large, 8.0).item() == pytest.approx(1.6e5, rel=1e-2)
+        assert large.grad.dtype == half
+        assert large.grad.tolist() == pytest.approx([1.0] * 64, rel=1e-2)
+    table = torch.nn.Embedding(5, 2, sparse=True, device=device)
+    table(torch.tensor([1], device=device)).sum().backward()
+    for measure in (
+        room.gradient_norm,
+        lambda p: room.clip_grad_norm_(p, 1.0),
+        lambda p: room.clip_grad_value_(p, 1.0),
+    ):
+        with pytest.raises(TypeError, match=r"torch\.sparse_coo.*sparse=False"):
+            measure(table.weight)
     nothing = parameters(torch.float32, device)
     assert room.gradient_norm(nothing).item() == room.clip_grad_norm_(nothing, 1.0).item() == 0
     assert room.gradient_norm([]).item() == room.clip_grad_norm_([], 1.0).item() == 0
