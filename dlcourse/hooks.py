@@ -62,10 +62,18 @@ def replace(model: nn.Module, functions: Mapping[str, Callable[[Any], Any]]) -> 
     """Inside the block the output of each named module is functions[name](output), in all that follows it.
 
     The function gets the output as the module gave it, a tuple for some, and returns one of the same kind; it may
-    return a constant from an earlier `capture` (activation patching). Gradients flow through it.
+    return a constant from an earlier `capture` (activation patching). Gradients flow through it. A module that the
+    model uses at several places is replaced at all of them.
 
-    Raises ValueError for a name that the model does not have, TypeError when a function returns None.
+    Raises ValueError for a name that the model does not have and for two names of one module, TypeError when a
+    function returns None.
     """
+    named = [module for name, module in model.named_modules(remove_duplicate=False) if name in functions]
+    if len(set(named)) < len(named):
+        raise ValueError(
+            f"replace: of {list(functions)}, several are names of one module, which would be replaced twice at each "
+            "call. Name it once; to tell its places apart, give each a module of its own."
+        )
 
     def change(name: str, output: Any) -> Any:
         new = functions[name](output)

@@ -81,9 +81,16 @@ def mlp(
 def _made(role: str, make: Callable[..., torch.nn.Module], *sizes: int) -> torch.nn.Module:
     """make(*sizes), or a TypeError that says what to give."""
     try:
-        return make(*sizes)
+        made = None if isinstance(make, torch.nn.Module) else make(*sizes)  # a module would take the size for its x
     except TypeError as error:
-        raise TypeError(
-            f"mlp got {role}={make!r}, which makes no module from {sizes}. Give a class, such as activation=nn.ReLU or "
-            "norm=nn.BatchNorm: not nn.ReLU(), as each layer gets one of its own, and not the function nn.relu."
-        ) from error
+        raise _no_module(role, make, sizes) from error
+    if not isinstance(made, torch.nn.Module):
+        raise _no_module(role, make, sizes)
+    return made
+
+
+def _no_module(role: str, make: object, sizes: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"mlp got {role}={make!r}, which makes no module from {sizes}. Give a class, such as activation=nn.ReLU or "
+        "norm=nn.BatchNorm: not nn.ReLU(), as each layer gets one of its own, and not the function nn.relu."
+    )

@@ -22,7 +22,8 @@ def dropout(x: Float[Tensor, "..."], p: float, *, generator: torch.Generator | N
     """x with each number dropped with probability p, and the others divided by 1 - p. It always drops.
 
     The numbers come from `generator`, on its own device and in float32 whatever x is, so that one seed gives one mask;
-    None draws from torch's global stream. Raises ValueError unless p is in [0, 1]; at p = 1 everything is 0.
+    None draws from torch's global stream. Raises ValueError unless p is in [0, 1]; at p = 1 everything is 0. Dropping
+    is a product with 0, as in torch: only finite numbers become 0.
 
     >>> dropout(torch.ones(8), 0.5, generator=torch.Generator().manual_seed(0))
     tensor([0., 2., 0., 0., 0., 2., 0., 2.])

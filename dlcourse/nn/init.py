@@ -115,11 +115,12 @@ def orthogonal(
     matrix is equally likely (Mezzadri, 2007, arXiv:math-ph/0609050).
     """
     fans(shape)  # refuses what is no weight
-    noise = _normal(shape, generator, dtype).flatten(1)
+    wide = torch.promote_types(dtype, torch.float32)  # in half precision there is no QR
+    noise = _normal(shape, generator, wide).flatten(1)
     tall = noise if noise.shape[0] >= noise.shape[1] else noise.T
     q, r = torch.linalg.qr(tall)
     q = q * r.diagonal().sign()
-    return gain * (q if tall is noise else q.T).reshape(shape)
+    return (gain * (q if tall is noise else q.T)).reshape(shape).to(dtype)
 
 
 def _normal(shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Float[Tensor, "..."]:

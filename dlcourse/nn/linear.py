@@ -22,7 +22,7 @@ from dlcourse.types import Float, Tensor
 def linear(
     x: Float[Tensor, "... features"], weight: Float[Tensor, "out features"], bias: Float[Tensor, " out"] | None = None
 ) -> Float[Tensor, "... out"]:
-    """x W^T + b. Raises ValueError when the last dimension of x is not that of the weight.
+    """x W^T + b. Raises ValueError when the last dimension of x is not that of the weight, or b is not one per output.
 
     A golden example, by hand: 1 * 3 + 2 * 4 = 11 and 1 * 5 + 2 * 6 = 17, plus the biases.
 
@@ -34,6 +34,8 @@ def linear(
             f"linear got x {tuple(x.shape)} and weight {tuple(weight.shape)}; wanted {weight.shape[1]} features in the "
             "last dimension of x. Images become rows by x.flatten(1), or by nn.Flatten() at the head of a model."
         )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"linear got bias {tuple(bias.shape)}; wanted ({len(weight)},), a number for each output.")
     out = x @ weight.T
     return out if bias is None else out + bias
 

@@ -16,6 +16,9 @@ norm needs no bias of its own, as the mean takes it away again.
 Where batch norm fails: a batch of one has no variance; small batches make noisy ones; a model left in training mode
 goes on changing its averages, and examples that come sorted by class give statistics of that class alone. Layer norm
 has none of these troubles, but lets features of unlike units mix.
+
+In mixed precision (autocast) x comes in half precision, and so the moments here are rounded to three digits, and the
+answer is float32; torch's own layers take the moments in float32.
 """
 
 import torch
@@ -46,9 +49,9 @@ def batch_norm(
     """Normalise each channel with the mean and variance given: `moments(x)` in training, running averages after it.
 
     Tables are (batch, features), a channel for each feature; images are (batch, channel, height, width). Raises
-    ValueError when x has another number of channels.
+    ValueError when x has another number of channels than one of the rows.
     """
-    check_channels("batch_norm", x, mean)
+    check_channels("batch_norm", x, mean, var, weight, bias)
     scale = weight / torch.sqrt(var + eps)
     return (x - per_channel(mean, x)) * per_channel(scale, x) + per_channel(bias, x)
 
@@ -86,8 +89,11 @@ def layer_norm(
     >>> layer_norm(torch.tensor([[1.0, 5.0]]), torch.full((2,), 2.0), torch.full((2,), 10.0))
     tensor([[ 8.0000, 12.0000]])
     """
-    if not x.ndim or x.shape[-1] != len(weight):
-        raise ValueError(f"layer_norm got x {tuple(x.shape)}; wanted {len(weight)} features in its last dimension.")
+    if not x.ndim or not x.shape[-1:] == weight.shape == bias.shape:
+        raise ValueError(
+            f"layer_norm got x {tuple(x.shape)}, weight {tuple(weight.shape)} and bias {tuple(bias.shape)}; wanted "
+            f"{len(weight)} features in the last dimension of x, and a weight and a bias for each."
+        )
     centred = x - x.mean(-1, keepdim=True)
     var = centred.square().mean(-1, keepdim=True)
     return centred / torch.sqrt(var + eps) * weight + bias
@@ -117,7 +123,8 @@ class BatchNorm(nn.Module):
     that is kept is unbiased, divided by n - 1, although the one that normalises is divided by n. Momentum is the share
     of the *new*, the other way round than an optimiser's. Made in float32 on torch's default device.
 
-    Raises ValueError in training mode when a channel holds one number only, and for another number of channels.
+    Raises ValueError in training mode when a channel holds one number only, and for another number of channels; when
+    it is made, for no features, an eps below 0 and a momentum outside [0, 1].
 
     >>> BatchNorm(3)
     BatchNorm(3, eps=1e-05, momentum=0.1)
@@ -125,7 +132,9 @@ class BatchNorm(nn.Module):
 
     def __init__(self, features: int, *, eps: float = 1e-5, momentum: float = 0.1):
         super().__init__()
-        _check_features("BatchNorm", features)
+        _check_options("BatchNorm", features, eps)
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"BatchNorm(momentum={momentum}): it is the share of the new batch, so it lies in [0, 1].")
         self.features, self.eps, self.momentum = features, eps, momentum
         device = torch.get_default_device()
         self.weight = nn.Parameter(torch.ones(features, device=device))
@@ -161,7 +170,8 @@ class BatchNorm(nn.Module):
 class LayerNorm(nn.Module):
     """Layer norm along the last dimension, with parameters `weight` and `bias`, named as in torch.nn.LayerNorm.
 
-    Made in float32 on torch's default device. Raises ValueError for another number of features.
+    Made in float32 on torch's default device. Raises ValueError for another number of features, and when it is made
+    for none or with an eps below 0.
 
     >>> LayerNorm(3)
     LayerNorm(3, eps=1e-05)
@@ -169,7 +179,7 @@ class LayerNorm(nn.Module):
 
     def __init__(self, features: int, *, eps: float = 1e-5):
         super().__init__()
-        _check_features("LayerNorm", features)
+        _check_options("LayerNorm", features, eps)
         self.features, self.eps = features, eps
         device = torch.get_default_device()
         self.weight = nn.Parameter(torch.ones(features, device=device))
@@ -187,16 +197,19 @@ def per_channel(values: Float[Tensor, " channel"], x: Float[Tensor, "batch chann
     return values.reshape(-1, *[1] * (x.ndim - 2))
 
 
-def check_channels(caller: str, x: Tensor, values: Tensor) -> None:
-    """Raise ValueError unless x has a value for each of its channels."""
-    if x.ndim < 2 or x.shape[1] != len(values):
-        raise ValueError(
-            f"{caller} got x {tuple(x.shape)}; wanted (batch, {len(values)}) or (batch, {len(values)}, height, width). "
-            "A single example becomes a batch of one by x[None]."
-        )
+def check_channels(caller: str, x: Tensor, *rows: Tensor) -> None:
+    """Raise ValueError unless each row has a value for each of x's channels."""
+    for row in rows:
+        if x.ndim < 2 or row.shape != x.shape[1:2]:
+            raise ValueError(
+                f"{caller} got x {tuple(x.shape)}; wanted (batch, {len(row)}) or (batch, {len(row)}, height, width), "
+                f"as there are values for {len(row)} channels. A single example becomes a batch of one by x[None]."
+            )
 
 
-def _check_features(caller: str, features: int) -> None:
-    """Raise ValueError for a layer of no features."""
+def _check_options(caller: str, features: int, eps: float) -> None:
+    """Raise ValueError for a layer of no features, or with an eps that is no small number to add."""
     if features < 1:
         raise ValueError(f"{caller}({features}): the number of features must be 1 or more.")
+    if not eps >= 0:
+        raise ValueError(f"{caller}(eps={eps}): eps keeps the root away from 0, so it must be 0 or more.")

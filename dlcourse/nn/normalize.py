@@ -43,7 +43,7 @@ class Normalize(nn.Module):
         if not (mean.isfinite().all() and std.isfinite().all() and (std > 0).all()):
             raise ValueError(
                 f"Normalize got means from {mean.min():g} to {mean.max():g} and stds from {std.min():g} to "
-                f"{std.max():g}; wanted finite numbers, and every std above 0. Is the data itself finite?"
+                f"{std.max():g}; wanted finite numbers, and every std above 0. Are the data finite, and their squares?"
             )
         self.register_buffer("mean", mean.detach().clone())
         self.register_buffer("std", std.detach().clone())
@@ -53,13 +53,16 @@ class Normalize(nn.Module):
         """The layer that gives these training examples mean 0 and std 1 (divided by n), in each channel.
 
         x is (batch, features) or (batch, channel, height, width), floats. A channel that never varies gets std 1, so
-        that it becomes 0. Raises ValueError when there are no examples.
+        that it becomes 0. The buffers have the dtype of x. Raises ValueError when there are no examples or when numbers
+        are so large or small (beyond 1e19 or 1e-19, in float32) that their squares are lost; TypeError for integers.
 
         >>> Normalize.of(torch.tensor([[1.0, 7.0], [3.0, 7.0]]))
         Normalize(mean=[2.0, 7.0], std=[1.0, 1.0])
         """
         if x.ndim < 2 or not x.numel():
             raise ValueError(f"Normalize.of got x {tuple(x.shape)}; wanted (batch, features) or images, at least one.")
+        if not x.is_floating_point():
+            raise TypeError(f"Normalize.of got x of {x.dtype}; wanted floats: images in [0, 1] are x.float() / 255.")
         mean, var = moments(x)
         dims = (0, *range(2, x.ndim))
         varies = x.amin(dims) < x.amax(dims)  # not var > 0: rounding can give a constant a tiny variance

@@ -66,6 +66,15 @@ def test_orthogonal_rows_or_columns(out, rest, gain, seed):
     assert_close(product, gain**2 * torch.eye(len(product), dtype=torch.float64))
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_every_rule_draws_half_precision(dtype):
+    for draw in (nn.xavier_normal, nn.xavier_uniform, nn.he_normal, nn.he_uniform, nn.orthogonal):
+        half, full = (draw((6, 4), generator=generator(0), dtype=d) for d in (dtype, torch.float32))
+        assert half.dtype == dtype
+        assert half.shape == full.shape
+    torch.testing.assert_close(half.float(), full, rtol=0.01, atol=0.01)  # orthogonal: made in float32 and rounded
+
+
 def through(depth, draw, bend, width=128):
     """Root mean square of a signal after so many layers, over what came in; in float64."""
     g = generator(0)

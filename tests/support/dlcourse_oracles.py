@@ -310,6 +310,9 @@ def linear(function, device):
     x, weight = torch.zeros(2, 3, device=device), torch.zeros(4, 5, device=device)
     refuses(lambda: function(x, weight), ValueError, "(2, 3)", "(4, 5)", "5 features", "flatten(1)")
     refuses(lambda: function(x[0, 0], weight), ValueError, "()", "5 features")
+    for rows in (1, 5):  # one number for all outputs would fit by broadcasting
+        bias = torch.zeros(rows, device=device)
+        refuses(lambda b=bias: function(x @ weight[:3], weight, b), ValueError, f"bias ({rows},)", "wanted (4,)")
 
 
 def linear_definition(function, device):
@@ -468,6 +471,10 @@ def batch_norm(function, device):
     for shape in ((4, 2), (4, 2, 3, 3), (3,)):
         x = torch.zeros(shape, device=device)
         refuses(lambda x=x: function(x, row, row, row, row), ValueError, "batch_norm", str(shape), "(batch, 3)")
+    x = torch.zeros(4, 3, device=device)
+    for place in range(4):  # one number for all channels would fit by broadcasting
+        rows = [row[:1] if i == place else row for i in range(4)]
+        refuses(lambda r=rows: function(x, *r), ValueError, "batch_norm", "(4, 3)", "(batch, 1)", "for 1 channels")
 
 
 def batch_norm_definition(function, device):
@@ -503,6 +510,9 @@ def layer_norm(function, device, dtypes=DTYPES, shapes=((5, 3), (2, 1), (3, 2, 4
         row = torch.ones(3, device=device)
         refuses(lambda: function(torch.zeros(3, 4, device=device), row, row), ValueError, "(3, 4)", "3 features")
         refuses(lambda: function(torch.zeros((), device=device), row, row), ValueError, "()", "3 features")
+        x = torch.zeros(2, 3, device=device)
+        refuses(lambda: function(x, row, row[:1]), ValueError, "(2, 3)", "bias (1,)", "3 features")
+        refuses(lambda: function(x, row[:1], row), ValueError, "weight (1,)", "1 features")
 
 
 def layer_norm_definition(function, device):
@@ -610,6 +620,13 @@ def batch_norm_class(make, device):
     same_state(layer, before)
     assert make(1).weight.shape == (1,)
     refuses(lambda: make(0), ValueError, "(0)", "1 or more")
+    for eps in (-1e-9, math.nan):
+        refuses(lambda e=eps: make(3, eps=e), ValueError, f"eps={eps}", "0 or more")
+    for momentum in (-1e-9, 1 + 1e-9, math.nan):
+        refuses(lambda m=momentum: make(3, momentum=m), ValueError, f"momentum={momentum}", "[0, 1]")
+    still = make(3, eps=0.0, momentum=0.0).to(device)
+    still(random(5, 3, dtype=torch.float32, device=device))
+    assert still.running_mean.tolist() == [0, 0, 0]
 
 
 def layer_norm_class(make, device):
@@ -671,6 +688,10 @@ def normalize_class(make, device):
         refuses(lambda w=wrong: make(*w), ValueError, "two rows of one length", "Normalize.of(x)")
     for wrong in (([0.0], [0.0]), ([0.0], [-1.0]), ([0.0], [INF]), ([math.nan], [1.0]), ([0.0, 0.0], [1.0, 0.0])):
         refuses(lambda w=wrong: make(*w), ValueError, "finite", "every std above 0")
+    huge = 1e30 * random(5, 1, dtype=torch.float32, device=device)
+    refuses(lambda: make.of(huge), ValueError, "finite, and their squares")
+    pixels = torch.zeros(2, 3, dtype=torch.uint8, device=device)
+    refuses(lambda: make.of(pixels), TypeError, "torch.uint8", "x.float() / 255")
     for shape in ((0, 2), (3,), (2, 0)):
         refuses(lambda s=shape: make.of(torch.zeros(s, device=device)), ValueError, str(shape), "at least one")
     for shape in ((3, 3), (2,), (3, 4, 2, 2)):
@@ -797,6 +818,11 @@ def replace(function, device):
     refuses(lambda: run({"1": lambda out: 1 / 0}, x), ZeroDivisionError)
     refuses(lambda: run({"0": torch.tanh}, x[:, :1]), RuntimeError)
     refuses(lambda: run({"0": torch.tanh, "nose": torch.tanh}, x), ValueError, "no ['nose']", "'0.1'", "replace")
+    twice = function(pair, {"twice": torch.tanh, "alias": torch.tanh})
+    refuses(lambda: twice.__enter__(), ValueError, "['twice', 'alias']", "one module", "Name it once")
+    assert not hooks_left(pair)
+    with function(pair, {"alias": lambda h: h + 1, "never": torch.tanh}):
+        assert_close(pair(x)[0], torch.tanh(x) + 1)
     assert not hooks_left(model)
     assert torch.equal(model(x), plain)
 
@@ -971,7 +997,11 @@ def mlp(function, device):
     for sizes in ((), (3,), (3, 0), (0, 2), (3, -1, 2)):
         refuses(lambda s=sizes: function(s, generator=source(0, device)), ValueError, str(sizes), "1 or more")
     refuses(lambda: function((3, 4, 2), dropout=1.5, generator=source(0, device)), ValueError, "p=1.5")
-    for wrong in ({"activation": torch.nn.ReLU()}, {"activation": torch.relu}, {"norm": torch.nn.ReLU(True)}):
+    for wrong in (
+        *({"activation": torch.nn.ReLU()}, {"activation": torch.relu}, {"activation": lambda: None}),
+        *({"norm": torch.nn.ReLU(True)}, {"norm": torch.nn.LayerNorm(4)}, {"norm": torch.nn.BatchNorm1d(4)}),
+        {"norm": lambda size: torch.relu},
+    ):
         refuses(lambda w=wrong: function((3, 4, 2), generator=source(0, device), **w), TypeError, *wrong, "nn.relu")
 
 
