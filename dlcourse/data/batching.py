@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 
 import torch
 
@@ -49,7 +50,8 @@ def batches(
     With a generator the examples are shuffled, anew in each pass; without one they come in order. `drop_last` leaves
     the smaller last batch out (another few examples in each pass, when they are shuffled). The batches live where the
     examples live. Raises ValueError when x and y differ in length, there are no examples, size is below 1, or
-    `drop_last` would leave nothing.
+    `drop_last` would leave nothing; TypeError for lists and arrays, a size that is no whole number, or a seed in place
+    of a generator.
 
     >>> x = torch.arange(5)
     >>> [x_batch.tolist() for x_batch, _ in batches(x, x, size=2)]
@@ -57,6 +59,14 @@ def batches(
     >>> batches(x, x, size=2, drop_last=True)
     Batches(2 of 2, from 5 examples, in order)
     """
+    for name, value, kind, wanted in (
+        ("x", x, Tensor, "a tensor, such as torch.as_tensor(x)"),
+        ("y", y, Tensor, "a tensor, such as torch.as_tensor(y)"),
+        ("size", size, Integral, "a whole number of examples"),
+        ("generator", generator, torch.Generator | None, "a generator, such as torch.Generator().manual_seed(0)"),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"batches got {name} of type {type(value).__name__}; wanted {wanted}.")
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"batches(x, y): {len(x)} examples and {len(y)} labels; wanted as many of each, at least one")
     if size < 1:

@@ -1,5 +1,6 @@
 """Minibatches: each example once, x with its y, shuffled only on request."""
 
+import numpy
 import pytest
 import torch
 from hypothesis import given
@@ -47,6 +48,22 @@ def test_a_generator_shuffles_anew_in_each_pass_and_repeatably():
 def test_wrong_sizes_are_refused_at_once(examples, labels, size):
     with pytest.raises(ValueError, match="wanted"):
         batches(torch.zeros(examples, device="cpu"), torch.zeros(labels, device="cpu"), size=size)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"x": [[1.0], [2.0]]}, r"x of type list; wanted a tensor"),
+        ({"y": numpy.zeros(2)}, r"y of type ndarray; wanted a tensor"),
+        ({"size": 2.0}, r"size of type float; wanted a whole number"),
+        ({"generator": 0}, r"generator of type int; wanted a generator.*manual_seed"),
+    ],
+)
+def test_wrong_kinds_are_refused_at_once(wrong, words):
+    x, y = numbered(2)
+    with pytest.raises(TypeError, match=words):
+        batches(**{"x": x, "y": y, "size": 1} | wrong)
 
 
 @pytest.mark.parametrize("drawn_on_the_cpu", [True, False])
