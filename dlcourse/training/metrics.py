@@ -22,7 +22,8 @@ from dlcourse.types import Float, Int, Shaped, Tensor
 def accuracy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> float:
     """The share of examples whose largest logit is the label's, in [0, 1]; of equal logits the first counts.
 
-    Raises ValueError when the shapes do not fit or there are no examples, TypeError for labels that are no integers.
+    Raises ValueError when the shapes do not fit, there are no examples, there is one column only, or a logit is nan or
+    +inf (such a model answers nothing); TypeError for labels that are no integers.
 
     >>> accuracy(torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
     0.5
@@ -77,14 +78,15 @@ def calibration(
     _check("calibration", logits, labels)
     if bins < 1:
         raise ValueError(f"calibration(bins={bins}): wanted at least one bin; 10 to 15 are usual.")
-    sure, answer = softmax(logits.detach()).max(1)
+    logits = logits.detach().to(torch.promote_types(logits.dtype, torch.float32))  # bfloat16 cannot count beyond 256
+    sure, answer = softmax(logits).max(1)
     right = (answer == labels).to(sure.dtype)
     edges = torch.arange(1, bins, device=sure.device, dtype=sure.dtype) / bins
     where = torch.bucketize(sure, edges)  # bins are open below and closed above, as in the paper
     count = where.bincount(minlength=bins)
     confidence = sure.new_zeros(bins).index_add(0, where, sure) / count
     share = sure.new_zeros(bins).index_add(0, where, right) / count
-    gaps = (share - confidence).abs().nan_to_num() * count
+    gaps = torch.where(count > 0, (share - confidence).abs() * count, 0.0)
     return Calibration(confidence, share, count, gaps.sum().item() / len(labels))
 
 
@@ -110,9 +112,11 @@ def evaluate(
 ) -> Evaluation:
     """Loss and accuracy of the model on (x, y): in eval mode, without gradients, and every module's mode is put back.
 
-    `loss(outputs, y)` is a mean over its examples; `size` examples are measured at a time, and the parts are weighted.
-    The accuracy is measured for outputs (batch, classes) and integer labels (batch,). `index` and `epoch` only label
-    the result. Raises ValueError on no examples, or another number of labels.
+    `loss(outputs, y)` is a mean over its examples; `size` examples are measured at a time, and the parts are weighted
+    by their examples (a cross-entropy with weights of classes is another mean: give it a `size` of len(x)).
+    The accuracy is measured for outputs (batch, classes), two classes or more, and integer labels (batch,); an output
+    with a nan is never right. `index` and `epoch` only label the result. Raises ValueError on no examples, or another
+    number of labels.
     """
     if len(x) != len(y) or not len(x):
         raise ValueError(f"evaluate: {len(x)} examples and {len(y)} labels; wanted as many of each, at least one.")
@@ -121,12 +125,17 @@ def evaluate(
         for x_part, y_part in zip(x.split(size), y.split(size), strict=True):
             outputs = model(x_part)
             losses.append(loss(outputs, y_part))
-            if outputs.ndim == 2 and y.ndim == 1 and not y.is_floating_point():
-                rights.append((outputs.argmax(1) == y_part).sum())
+            if _classes(outputs) and y.ndim == 1 and not y.is_floating_point():
+                rights.append(((outputs.argmax(1) == y_part) & ~outputs.isnan().any(1)).sum())
     sizes = [len(part) for part in x.split(size)]
     total = sum(part * count for part, count in zip(torch.stack(losses).tolist(), sizes, strict=True))
     right = sum(torch.stack(rights).tolist()) / len(x) if rights else None
     return Evaluation(index, epoch, total / len(x), right)
+
+
+def _classes(outputs: object) -> bool:
+    """Can the outputs be logits, one column for each class?"""
+    return isinstance(outputs, Tensor) and outputs.ndim == 2 and outputs.shape[1] > 1
 
 
 @contextmanager
@@ -159,3 +168,7 @@ def _check(who: str, logits: Tensor, labels: Tensor) -> None:
         raise ValueError(f"{came}; wanted (batch, classes) and (batch,). A column of labels is mended by labels[:, 0].")
     if not len(labels):
         raise ValueError(f"{came}; of no examples nothing can be measured. Give at least one.")
+    if logits.shape[1] < 2:
+        raise ValueError(f"{came}; wanted a column for each class, at least two. One column z is (0, z) for two.")
+    if not (logits < torch.inf).all():
+        raise ValueError(f"{came}; some logits are nan or inf, so the model answers nothing. Look where they begin.")

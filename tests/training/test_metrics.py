@@ -103,6 +103,31 @@ def test_wrong_arguments(measure):
         measure(logits[:0], labels[:0])
 
 
+@pytest.mark.parametrize("measure", [accuracy, confusion, calibration])
+def test_a_model_that_answers_nothing_is_not_perfect(measure):
+    logits, labels = answers(4, 3, 0)
+    for wrong in (math.nan, math.inf):
+        sick = logits.clone()
+        sick[2, 1] = wrong
+        with pytest.raises(ValueError, match="nan or inf"):
+            measure(sick, labels)
+    logits[:, 1] = -math.inf  # a class that is ruled out is an answer
+    measure(logits, labels)
+    with pytest.raises(ValueError, match="at least two"):
+        measure(logits[:, :1], labels * 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_calibration_of_half_precision(dtype):
+    """10,000 calibrated answers: in bfloat16 itself, a count ends at 256."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(10_000, 5, generator=generator)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    half, full = calibration(logits.to(dtype), labels), calibration(logits, labels)
+    assert half.error == pytest.approx(full.error, abs=0.003)
+    assert half.accuracy[-1].item() == pytest.approx(full.accuracy[-1].item(), abs=0.01)
+
+
 def test_labels_without_a_column_and_bins_without_number():
     logits, labels = answers(4, 3, 0)
     for wrong in (labels + 3, labels - 3):
@@ -145,6 +170,16 @@ def test_evaluate_is_the_loss_and_accuracy_of_the_whole(size):
 def test_accuracy_only_where_there_are_classes():
     model, (x, _) = torch.nn.Linear(3, 1), answers(20, 3, 0)
     assert evaluate(model, x, x[:, :1], mse_loss).accuracy is None
+    labels = (x[:, 0] > 0).long()  # two classes, but one column, whose argmax is always 0
+    assert evaluate(model, x, labels, lambda z, y: (z[:, 0] - y).square().mean()).accuracy is None
+    pair = torch.nn.LSTM(3, 3)  # an output that is a tuple
+    assert evaluate(pair, x, labels, lambda out, y: out[0].square().mean()).accuracy is None
+
+
+def test_an_output_of_nan_is_never_right():
+    x, labels = torch.ones(4, 2, device="cpu"), torch.tensor([0, 0, 1, 0], device="cpu")
+    x[:2] = torch.tensor([math.nan, 2.0], device="cpu")
+    assert evaluate(torch.nn.Identity(), x, labels, cross_entropy).accuracy == 0.25
 
 
 def test_modes_come_back_after_an_error_and_no_gradient_is_kept():
