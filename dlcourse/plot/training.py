@@ -177,23 +177,24 @@ def confusion(table: Any, *, names: Sequence[str] | None = None) -> Figure:
 
     table: (classes, classes) counts, such as `training.confusion` gives. names: of the classes; default 0, 1, ...
     Only the mistakes are shaded, the diagonal is in bold: it would drown them. Raises ValueError for another shape or
-    number of names.
+    number of names, or a table of nothing. Shares in place of counts are written with two decimals.
     """
     counts = _array(table)
     names = [str(i) for i in range(len(counts))] if names is None else list(names)
-    if counts.ndim != 2 or counts.shape != (len(names), len(names)):
+    if not names or counts.shape != (len(names), len(names)):
         raise ValueError(
-            f"plot.confusion got a table {counts.shape} and {len(names)} names; wanted (n, n) and n names."
+            f"plot.confusion got a table {counts.shape} and {len(names)} names; wanted (n, n), n names, n at least 1."
         )
     side = 0.46 * len(names) + 1.1
     fig, ax = figure(width=side, height=side)
     wrong = counts * (1 - np.eye(len(names), dtype=int))
-    ax.imshow(wrong, cmap=SHADES, vmin=0, vmax=max(1, wrong.max()))
+    ax.imshow(wrong, cmap=SHADES, vmin=0, vmax=wrong.max() or 1)
     for (row, column), count in np.ndenumerate(counts):
         if count:
             dark = row != column and wrong[row, column] > 0.6 * wrong.max()
             weight = "bold" if row == column else "normal"
-            ax.text(column, row, str(count), ha="center", va="center", color=PANEL if dark else INK, weight=weight)
+            text = str(count) if isinstance(count, np.integer) else f"{count:.2f}"
+            ax.text(column, row, text, ha="center", va="center", color=PANEL if dark else INK, weight=weight)
     ax.set(xticks=range(len(names)), yticks=range(len(names)), xlabel="answer", ylabel="truth")
     ax.set_xticklabels(names)
     ax.set_yticklabels(names)

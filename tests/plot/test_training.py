@@ -154,7 +154,13 @@ def test_the_confusion_table_is_written_out():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["cat", "dog", "owl"]
     assert ax.images[0].get_array().tolist() == [[0, 0, 2], [1, 0, 0], [0, 0, 0]]
     plot.confusion(torch.eye(3).int())  # nothing wrong at all
-    for table, names in ((torch.ones(2, 3), None), (torch.ones(2, 2), ["a"]), (torch.ones(3), None)):
+    (ax,) = plot.confusion(torch.tensor([[2 / 3, 1 / 3], [0.1, 0.9]])).axes  # shares
+    assert [text.get_text() for text in ax.texts] == ["0.67", "0.33", "0.10", "0.90"]
+    assert ax.images[0].get_clim() == (0, pytest.approx(1 / 3))
+    for table, names in (
+        *((torch.ones(2, 3), None), (torch.ones(2, 2), ["a"]), (torch.ones(3), None)),
+        *((torch.ones(0, 0), None), (torch.ones(0), None)),
+    ):
         with pytest.raises(ValueError, match="wanted"):
             plot.confusion(table, names=names)
 
