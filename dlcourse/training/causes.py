@@ -30,7 +30,7 @@ DEAD = 0.75  # share of a layer's units that are 0 for every example. Healthy ne
 DEAD_UNITS = 8  # in layers of fewer units as many may be dead by chance; there it counts when all are
 FLAT = 0.5  # share of tanh's or sigmoid's outputs where the slope is below a sixteenth of its largest
 RISES = 1.5  # times the larger of the first loss and that of an even guess
-PEAK = 3.0  # the same for a single update, when the loss did not come down well afterwards
+PEAK = 3.0  # the same for a few updates, when the loss did not come down well afterwards
 BURST = 100.0  # the same, however few updates were seen
 JUMP = 0.1  # an update of a tenth of the weight's own size, typically: a hundred times the usual thousandth
 CRAWL = 3e-5  # an update that small, in every look. The usual size is a thousandth; slow healthy runs have 0.0005
@@ -83,7 +83,8 @@ CAUSES: dict[str, str] = {  # cause: what to do
 }
 
 # Cause: what it tends to bring about. A finding in the set of an earlier one is marked as following from it.
-_COURSE = {"learning rate too high", "learning rate too low", "nothing learned"}
+_SLOW = {"learning rate too low", "nothing learned"}
+_COURSE = {"learning rate too high"} | _SLOW
 _UNITS = {"dead units", "saturated units", "vanishing gradients"}
 _START = {"exploding gradients", "loss at start"}
 FOLLOWS: dict[str, set[str]] = {
@@ -100,9 +101,9 @@ FOLLOWS: dict[str, set[str]] = {
     "exploding gradients": {"loss at start"} | _UNITS | _COURSE,
     "loss at start": _UNITS | _COURSE,
     "learning rate too high": _UNITS | {"nothing learned"},
-    "saturated units": {"vanishing gradients", "dead units"} | _COURSE,
-    "vanishing gradients": {"dead units"} | _COURSE,
-    "dead units": _COURSE,
+    "saturated units": {"vanishing gradients", "dead units"} | _SLOW,
+    "vanishing gradients": {"dead units"} | _SLOW,
+    "dead units": _SLOW,
     "learning rate too low": {"nothing learned"},
     "nothing learned": set(),
 }
@@ -164,7 +165,9 @@ def labels_fit(e: Evidence) -> Verdict | None:
     floats = e.seen.label_type is not None and e.seen.label_type.is_floating_point
     text = ""
     if e.seen.failed:
-        fits = labels == logits[:1] + logits[2:] and not floats if entropy else labels == logits and floats
+        as_classes, as_numbers = labels == logits[:1] + logits[2:] and not floats, labels == logits and floats
+        known = entropy or binary or "mse" in e.seen.loss_name
+        fits = as_classes if entropy else as_numbers or (as_classes and not known)
         text = "" if fits else f"{came}, and raised {e.seen.failed.splitlines()[0][:150]}"
     elif math.isnan(low) and e.labels:
         text = f"{came}, and some labels are no numbers"
@@ -395,7 +398,7 @@ def unlearned(e: Evidence) -> bool:
 def rate_high(e: Evidence) -> Verdict | None:
     if not e.losses:
         return Measured("loss", "not seen: wrap it, watched.loss(loss)", "falls"), None
-    peak = max((loss for loss in e.losses if math.isfinite(loss)), default=math.nan)
+    peak, steady = max(filter(math.isfinite, e.losses), default=math.nan), max(e.steady)
     may_rise = not e.kind or (e.kind == "binary" and e.entropy == 0)  # unknown losses; one side of a GAN
     jump = statistics.median(e.ratios) if e.ratios else 0.0
     text = ""
@@ -408,8 +411,8 @@ def rate_high(e: Evidence) -> Verdict | None:
         pass
     elif e.end > RISES * e.high:
         text = f"the loss rose from {number(e.start)} to {number(e.end)}"
-    elif peak > PEAK * e.high and e.end > 0.5 * e.high:
-        text = f"the loss jumped from {number(e.start)} to {number(peak)}, and ends at {number(e.end)}"
+    elif steady > PEAK * e.high and e.end > 0.5 * e.high:
+        text = f"the loss jumped from {number(e.start)} to {number(steady)}, and ends at {number(e.end)}"
     elif jump > JUMP and e.end > 0.9 * e.high:
         text = f"an update changes the weights by {jump:.0%} of their size, and the loss does not fall"
     text += f", at a learning rate of {number(e.lr)}" if text else ""

@@ -72,8 +72,14 @@ class Watched:
 def watch(model: torch.nn.Module | None, optimizer: torch.optim.Optimizer) -> Iterator[Watched]:
     """Watch a loop of any form inside the block; its numbers stay the same, to the bit, and no hook is left behind.
 
-    model: None for a loop over bare tensors: then what happens inside the model is not seen.
+    model: None for a loop over bare tensors; what happens inside the model is not seen then. optimizer: torch's, ours,
+    or any that inherits from torch's. It costs time: the first 32 updates are looked at closely, later ones more and
+    more rarely. Raises TypeError for another kind of optimizer, ValueError for a lazy model that has not run yet.
     """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(f"watch got the optimizer {type(optimizer).__name__}; wanted a torch.optim.Optimizer.")
+    if model is not None and any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        raise ValueError("watch got a model whose lazy layers have no shape yet: run one batch through it first.")
     with watching(Recorder(model, optimizer)) as recorder:
         yield Watched(recorder)
 
@@ -86,20 +92,22 @@ def diagnose(
     *,
     epochs: int = 1,
 ) -> Diagnosis:
-    """Train copies of model and optimizer for some passes, watch them, and say what is wrong.
+    """Train copies of model and optimizer, `epochs` passes over the batches, and say what is wrong.
 
-    Model, optimizer and random streams are left as they were.
+    Model, optimizer and random streams are left as they were. `train_steps` does the training, so that faults of a loop
+    of your own do not show: put `watch` around it. An even course needs some 20 updates at least to be judged.
     """
     streams = Streams(model, batches)
     states = streams.states()
     model, optimizer = copy.deepcopy((model, optimizer))  # together: the copy of one holds the parameters of the other
     try:
         with watch(model, optimizer) as watched, suppress(Diverged):  # the loss that was not finite has been seen
-            try:
-                deque(train_steps(model, batches, watched.loss(loss), optimizer, epochs=epochs), maxlen=0)
-            except Exception:
-                if not watched.report().findings:
-                    raise
+            deque(train_steps(model, batches, watched.loss(loss), optimizer, epochs=epochs), maxlen=0)
+    except (TypeError, ValueError, RuntimeError):
+        report = watched.report()
+        if report.findings[:1] and report.findings[0].cause == "label dtype":
+            return report
+        raise
     finally:
         streams.restore(states)
     return watched.report()

@@ -14,6 +14,7 @@ from dlcourse.training.records import Look, LossCall
 from dlcourse.training.watching import Recorder
 from dlcourse.types import Tensor
 
+STEADY = 64  # examples whose mean loss is a number to rely on
 UNITS_SEEN = 256  # examples before a unit may be called dead
 KINDS = 20  # more different labels than that are no classes, but targets of a regression; quarters of them are compared
 WINDOW = 16  # labels: shorter batches are taken together, or a batch of one would always hold one class
@@ -62,7 +63,7 @@ class Evidence:
 
     def factor(self, call: LossCall) -> float:
         """By what the loss has to be divided to be one of a single example."""
-        return call.examples if self._match[1] > 1 else 1.0
+        return float(call.examples) if self._match[1] > 1 else 1.0
 
     @cached_property
     def losses(self) -> list[float]:
@@ -71,6 +72,13 @@ class Evidence:
         for call in self.calls:
             by_update.setdefault(call.index, []).append(call.loss / self.factor(call))
         return [statistics.fmean(values) for values in by_update.values()]
+
+    @cached_property
+    def steady(self) -> list[float]:
+        """The losses, averaged over as many updates as make up `STEADY` examples: a small batch alone says little."""
+        examples = sum(call.examples for call in self.calls) / max(1, len(self.losses))
+        count = min(len(self.losses), max(1, math.ceil(STEADY / max(examples, 1))))
+        return [statistics.fmean(self.losses[at : at + count]) for at in range(len(self.losses) - count + 1)]
 
     @cached_property
     def finite(self) -> bool:

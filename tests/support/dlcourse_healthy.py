@@ -70,7 +70,7 @@ def _add_healthy_styles():
 
                 def one(seed, make_optimizer=make_optimizer, make_net=make_net, size=size, kind=kind):
                     x, y = digits()
-                    chosen = torch.randperm(len(x), generator=generator(seed))[: 600 if size == 8 else 1400]
+                    chosen = torch.randperm(len(x), generator=generator(seed))[: 400 if size == 8 else 1000]
                     model = make_net(seed)
                     return run(model, x[chosen], y[chosen], make_optimizer(model.parameters()), seed, size=size)
 
@@ -84,7 +84,7 @@ _add_healthy_styles()
 def full_batch(seed):
     x, y = digits()
     model = net(seed)
-    return run(model, x, y, sgd(model, 0.3), seed, size=len(x), epochs=30)
+    return run(model, x, y, sgd(model, 0.3), seed, size=len(x), epochs=12)
 
 
 @healthy
@@ -103,7 +103,7 @@ def in_the_order_of_the_file_but_mixed(seed):
 
 @healthy
 def batches_of_one(seed):
-    x, y = blobs(seed)
+    x, y = blobs(seed, 200)
     model = net(seed, (2, 16, 3))
     return run(model, x, y, sgd(model, 0.01), seed, size=1, epochs=1)
 
@@ -341,7 +341,7 @@ def fine_tuned(seed):
     x, y = digits()
     model = net(seed, dropout=0.1)
     first = sgd(model)
-    textbook(model, batches(x, y, seed), CROSS_ENTROPY, first, 20)
+    textbook(model, batches(x, y, seed), CROSS_ENTROPY, first, 8)
     return run(model, x, y, sgd(model, 0.01), seed + 1)
 
 

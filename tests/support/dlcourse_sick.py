@@ -297,7 +297,7 @@ def sorted_moons_one_logit(seed):
 
 @sick("not shuffled")
 def sorted_blobs_one_at_a_time(seed):
-    x, y = by_label(*blobs(seed, 300))
+    x, y = by_label(*blobs(seed, 150))
     model = net(seed, (2, 16, 3))
     return run(model, x, y, sgd(model, 0.02), seed, size=1, epochs=1, shuffled=False)
 
