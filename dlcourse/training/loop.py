@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from operator import length_hint
 from pathlib import Path
 
 import torch
@@ -130,7 +131,7 @@ def train(
     path = None if checkpoint is None else Path(checkpoint)
     if path is not None:
         run.begin_or_resume(path, epochs, tell=print if progress else None)
-    total = epochs * len(batches) if hasattr(batches, "__len__") else None
+    total = epochs * length_hint(batches) or None
     try:
         with held_back() as asked, bar(total, done=len(run.steps), shown=progress) as tell:
             while run.epoch < epochs and not run.is_out_of_patience:

@@ -4,6 +4,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import length_hint
 from pathlib import Path
 from typing import Any
 
@@ -167,9 +168,8 @@ def _settings(
         of = f" of group {number}" * bool(number)
         settings |= {key + of: repr(value) for key, value in group.items() if key != "params"}
         settings |= {f"parameters{of}": str([tuple(parameter.shape) for parameter in group["params"]])}
-    number = len(batches) if hasattr(batches, "__len__") else "unknown"
     return settings | {
-        "batches a pass": f"{number} of {getattr(batches, 'size', 'unknown size')}",
+        "batches a pass": f"{length_hint(batches) or 'unknown'} of {getattr(batches, 'size', 'unknown size')}",
         "clip": repr(clip),
         "patience": repr(patience),
         "validation": "none" if validation is None else f"{len(validation[0])} examples",

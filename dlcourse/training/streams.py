@@ -1,6 +1,6 @@
 """All the randomness that a run of training draws from, to be saved and put back together."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -9,8 +9,8 @@ from dlcourse.types import Tensor
 
 
 class Streams:
-    """torch's global streams (the CPU's and that of the model's device), and the generators that the batches and the
-    model's layers hold. What other libraries draw is not among them: the package draws from torch alone.
+    """torch's global streams, the CPU's and that of the model's device, and the generators that are held by the model's
+    layers and by the batches or what they are made of. Other libraries' randomness is not among them.
 
     >>> streams = Streams(torch.nn.Dropout(), [])
     >>> states, first = streams.states(), torch.rand(3, device="cpu")
@@ -20,9 +20,8 @@ class Streams:
     """
 
     def __init__(self, model: torch.nn.Module, batches: Iterable):
-        held = [value for holder in (batches, *model.modules()) for value in getattr(holder, "__dict__", {}).values()]
-        generators = {id(value): value for value in held if isinstance(value, torch.Generator)}  # one may be shared
-        self.generators = tuple(generators.values())
+        held = [*_generators(batches, 3), *(found for module in model.modules() for found in _generators(module, 0))]
+        self.generators = tuple({id(generator): generator for generator in held}.values())  # one may be shared
         self.devices = tuple({torch.device("cpu"): None} | {p.device: None for p in model.parameters()})
 
     def states(self) -> list[Tensor]:
@@ -35,3 +34,12 @@ class Streams:
             set_random_state(device, state)
         for generator, state in zip(self.generators, states[len(self.devices) :], strict=True):
             generator.set_state(state)
+
+
+def _generators(holder: object, depth: int) -> Iterator[torch.Generator]:
+    """The generators among an object's attributes, and so many levels further down: batches may wrap batches."""
+    for value in getattr(holder, "__dict__", {}).values():
+        if isinstance(value, torch.Generator):
+            yield value
+        elif depth:
+            yield from _generators(value, depth - 1)

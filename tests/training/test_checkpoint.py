@@ -127,26 +127,43 @@ def test_it_says_that_it_goes_on(tmp_path, capsys):
     assert capsys.readouterr().out == f"Going on from {path}, after 7 updates, in epoch 2 of 2.\n"
 
 
-def test_batches_of_other_kinds_are_resumed(tmp_path):
-    """torch's DataLoader shuffles from the global stream; a list has no order to repeat."""
-    _, batches, _, _ = resumable.parts()
-    pairs = list(batches)
-    examples = torch.utils.data.TensorDataset(batches.x, batches.y)
-    for number, make in enumerate(
-        [lambda: pairs, lambda: torch.utils.data.DataLoader(examples, batch_size=32, shuffle=True)]
-    ):
+class Moved:
+    """Batches made of batches, without a length, that draw as they go."""
 
-        def run(make, path=None, during=lambda index: None):
-            model, _, optimizer, _ = resumable.parts()
-            loss = torch.nn.functional.cross_entropy
-            options = {"schedule": lambda index: during(index) or 1.0, "checkpoint": path, "progress": False}
-            history = train(model, make(), loss, optimizer, epochs=3, **options)
-            return model.state_dict(), history
+    def __init__(self, batches):
+        self.batches, self.noise = batches, torch.Generator().manual_seed(3)
 
-        path = tmp_path / f"{number}.pt"
-        with pytest.raises(Interrupted):
-            run(make, path, at(10))
-        assert same(run(make, path), run(make))
+    def __iter__(self):
+        for x, y in self.batches:
+            yield x + 0.1 * torch.randn(x.shape, generator=self.noise, device=x.device), y
+
+
+def loader(batches, **options):
+    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(batches.x, batches.y), batch_size=32, **options)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        list,
+        Moved,
+        lambda batches: loader(batches, shuffle=True),  # torch's own, which shuffles from the global stream
+        lambda batches: loader(batches, sampler=torch.utils.data.RandomSampler(batches.x, generator=batches.generator)),
+    ],
+    ids=["a list", "batches of batches", "a DataLoader", "a sampler"],
+)
+def test_batches_of_other_kinds_are_resumed(tmp_path, make):
+    def run(path=None, during=lambda index: None):
+        model, batches, optimizer, _ = resumable.parts()
+        loss = torch.nn.functional.cross_entropy
+        options = {"schedule": lambda index: during(index) or 1.0, "checkpoint": path, "progress": False}
+        history = train(model, make(batches), loss, optimizer, epochs=3, **options)
+        return model.state_dict(), history
+
+    with pytest.raises(Interrupted):
+        run(tmp_path / "run.pt", at(10))
+    torch.rand(3, device="cpu")
+    assert same(run(tmp_path / "run.pt"), run())
 
 
 def test_on_the_accelerator(tmp_path, device):
