@@ -17,7 +17,7 @@ Where batch norm fails: a batch of one has no variance; small batches make noisy
 goes on changing its averages, and examples that come sorted by class give statistics of that class alone. Layer norm
 has none of these troubles, but lets features of unlike units mix.
 
-In mixed precision (autocast) x comes in half precision, and so the moments here are rounded to three digits, and the
+In mixed precision (autocast) x comes in half precision, and so the moments here are rounded to its few digits, and the
 answer is float32; torch's own layers take the moments in float32.
 """
 
