@@ -68,7 +68,7 @@ class Bars(NamedTuple):
     """shares: (BARS,) float32, of all numbers of the layer, from low to high; both None where a number is not finite.
     zeros: the share of exact zeros, which are in none of the bars."""
 
-    shares: Float[Tensor, " bars"]
+    shares: Float[Tensor, " bins"]
     low: float | None
     high: float | None
     zeros: float
