@@ -674,9 +674,9 @@ def test_a_share_string_comes_back_exactly(at):
     "change",
     [
         {"rates": [0.1] * 5000},
-        {"rates": ["0.1"]},
+        {"rates": ["0.1"], "step": 0},
         {"rates": 3},
-        {"rates": [99]},
+        {"rates": [99], "step": 0},
         {"step": 3},
         {"step": None},
         {"params": {"depth": 51}},
@@ -760,6 +760,17 @@ def test_an_own_model_is_measured_and_left_alone():
     assert engine.snapshot().header["silent"] == "dead or saturated"
     assert engine.snapshot().header["own"]
     assert "Your own network, 2 hidden layers" in engine.describe()
+
+
+def test_what_becomes_of_an_own_model_later_is_not_seen():
+    model = own_model().eval()
+    engine = InitDepthLabEngine(model=model)
+    assert not any(module.training for module in model.modules())
+    start = engine.describe()
+    with torch.no_grad():
+        model[0].weight.zero_()
+    engine.reset()
+    assert engine.describe() == start
 
 
 def test_the_program_of_an_own_model():
