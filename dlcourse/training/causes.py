@@ -32,7 +32,8 @@ FLAT = 0.5  # share of tanh's or sigmoid's outputs where the slope is below a si
 RISES = 1.5  # times the larger of the first loss and that of an even guess
 PEAK = 3.0  # the same for a few updates, when the loss did not come down well afterwards
 BURST = 100.0  # the same, however few updates were seen
-JUMP = 0.1  # an update of a tenth of the weight's own size, typically: a hundred times the usual thousandth
+JUMP = 0.5  # an update of half the weight's own size: hundreds of times the usual thousandth
+NO_FALL = 0.8  # of that loss at the end, after such a jump
 CRAWL = 3e-5  # an update that small, in every look. The usual size is a thousandth; slow healthy runs have 0.0005
 STAYS = 0.01  # all updates together move the weights by less than that: nothing can have been learned
 FALLS = 0.05  # share of the first loss by which it has to come down to count as learning
@@ -400,7 +401,6 @@ def rate_high(e: Evidence) -> Verdict | None:
         return Measured("loss", "not seen: wrap it, watched.loss(loss)", "falls"), None
     peak, steady = max(filter(math.isfinite, e.losses), default=math.nan), max(e.steady)
     may_rise = not e.kind or (e.kind == "binary" and e.entropy == 0)  # unknown losses; one side of a GAN
-    jump = statistics.median(e.ratios) if e.ratios else 0.0
     text = ""
     if not e.finite:
         first = next(index for index, loss in enumerate(e.losses) if not math.isfinite(loss))
@@ -413,21 +413,45 @@ def rate_high(e: Evidence) -> Verdict | None:
         text = f"the loss rose from {number(e.start)} to {number(e.end)}"
     elif steady > PEAK * e.high and e.end > 0.5 * e.high:
         text = f"the loss jumped from {number(e.start)} to {number(steady)}, and ends at {number(e.end)}"
-    elif jump > JUMP and e.end > 0.9 * e.high:
-        text = f"an update changes the weights by {jump:.0%} of their size, and the loss does not fall"
+    elif e.jump > JUMP and e.end > NO_FALL * e.high:
+        text = f"an update changed the weights by {e.jump:.0%} of their size, and the loss does not fall"
+    elif e.jump > JUMP and (lost := _lost(e)):
+        text = f"an update changed the weights by {e.jump:.0%} of their size, and {lost}, which were not so at first"
     text += f", at a learning rate of {number(e.lr)}" if text else ""
     value = f"{number(e.end)} at the end, {number(peak)} at most"
     return _line("loss", value, "falls", "learning rate too high", text)
+
+
+def _flat(e: Evidence) -> dict[str, str]:
+    return {
+        layer: f"{share:.0%} of the outputs behind {layer}" for layer, share in e.flat(e.late).items() if share > FLAT
+    }
+
+
+def _dead(e: Evidence, *, end: bool) -> dict[str, str]:
+    return {
+        layer: f"{share:.0%} of the {units} units behind {layer}"
+        for layer, (share, units) in e.dead(e.window(end=end)).items()
+        if share == 1 or (share > DEAD and units >= DEAD_UNITS)
+    }
+
+
+def _lost(e: Evidence) -> str:
+    """Units that are dead or saturated now, and were not when the run began."""
+    dead, flat, begun = _dead(e, end=True), _flat(e), e.flat(e.looks[:1])
+    found = [f"{text} are dead" for layer, text in dead.items() if layer not in _dead(e, end=False)]
+    found += [f"{text} are saturated" for layer, text in flat.items() if begun.get(layer, 1.0) < FLAT]
+    return _some(found)
 
 
 def flat(e: Evidence) -> Verdict | None:
     shares = e.flat(e.late)
     if not any(shares.values()):
         return None
-    worst = [f"{share:.0%} of the outputs behind {layer}" for layer, share in shares.items() if share > FLAT]
-    text = f"{_some(worst)} lie at the ends of their range, where the slope is nearly 0" if worst else ""
-    share = max(shares.values())
-    return _line("saturated outputs", f"{share:.0%} of a layer", f"below {FLAT:.0%}", "saturated units", text)
+    worst = _some(list(_flat(e).values()))
+    text = f"{worst} lie at the ends of their range, where the slope is nearly 0" if worst else ""
+    value = f"{max(shares.values()):.0%} of a layer"
+    return _line("saturated outputs", value, f"below {FLAT:.0%}", "saturated units", text)
 
 
 def vanishing(e: Evidence) -> Verdict | None:
@@ -451,16 +475,11 @@ def dead(e: Evidence) -> Verdict | None:
     shares = e.dead(e.window(end=True))
     if not shares:
         return None
-    worst = {
-        layer: f"{share:.0%} of the {units} units behind {layer}"
-        for layer, (share, units) in shares.items()
-        if share == 1 or (share > DEAD and units >= DEAD_UNITS)
-    }
-    begun = e.dead(e.window(end=False))
-    first = any(begun[layer][0] > DEAD for layer in worst if layer in begun)
-    text = f"{_some(list(worst.values()))} are 0 for every example{', from the start' * first}" if worst else ""
-    share = max(share for share, _ in shares.values())
-    return _line("dead units", f"{share:.0%} of a layer", f"below {DEAD:.0%}", "dead units", text)
+    worst = _dead(e, end=True)
+    first = ", from the start" * bool(set(worst) & set(_dead(e, end=False)))
+    text = f"{_some(list(worst.values()))} are 0 for every example{first}" if worst else ""
+    value = f"{max(share for share, _ in shares.values()):.0%} of a layer"
+    return _line("dead units", value, f"below {DEAD:.0%}", "dead units", text)
 
 
 def rate_low(e: Evidence) -> Verdict | None:

@@ -5,7 +5,7 @@ Numbers only. Whether they are those of a healthy run is for `causes` to say.
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 import torch
@@ -210,12 +210,19 @@ class Evidence:
         layers = dict.fromkeys(layer for look in looks for layer in look.saturated)
         return {layer: statistics.median(look.saturated.get(layer, 0.0) for look in looks) for layer in layers}
 
+    def _typical(self, names: Iterable[str]) -> list[float]:
+        """For each look the middle one of the updates of these parameters, relative to their size."""
+        rows = [[look.ratios[name] for name in names if math.isfinite(look.ratios[name])] for look in self.looks]
+        return [statistics.median(row) for row in rows if row]
+
     @cached_property
     def ratios(self) -> list[float]:
         """For each look the typical update of a weight matrix, relative to its size; of all parameters if none is."""
-        moved = []
-        for look in self.looks:
-            chosen = look.spread or look.ratios
-            row = [look.ratios[name] for name in chosen if math.isfinite(look.ratios[name])]
-            moved += [statistics.median(row)] if row else []
-        return moved
+        return self._typical(self.looks[0].spread or self.looks[0].ratios) if self.looks else []
+
+    @cached_property
+    def jump(self) -> float:
+        """The largest of them, without weights that began at 0: relative to those, any first update is large."""
+        first = self.looks[0].ratios if self.looks else {}
+        begun = [name for name in first if math.isfinite(first[name]) and name in self.looks[0].spread]
+        return max(self._typical(begun), default=0.0)

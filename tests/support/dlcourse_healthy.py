@@ -16,6 +16,7 @@ from dlcourse_loops import (
     moons,
     net,
     run,
+    seeded,
     sgd,
     textbook,
     torch_made,
@@ -32,7 +33,7 @@ HEALTHY: dict[str, Callable[[int], Diagnosis]] = {}
 
 
 def healthy(function):
-    HEALTHY[function.__name__.replace("_", " ")] = function
+    HEALTHY[function.__name__.replace("_", " ")] = seeded(function)
     return function
 
 
@@ -74,7 +75,7 @@ def _add_healthy_styles():
                     model = make_net(seed)
                     return run(model, x[chosen], y[chosen], make_optimizer(model.parameters()), seed, size=size)
 
-                HEALTHY[f"digits, {kind}, {style}, batches of {size}"] = one
+                HEALTHY[f"digits, {kind}, {style}, batches of {size}"] = seeded(one)
 
 
 _add_healthy_styles()

@@ -7,13 +7,24 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from dlcourse import data, models, optim
-from dlcourse.training.diagnosis import watch
+from dlcourse.training.diagnosis import Diagnosis, watch
 
 CROSS_ENTROPY = F.cross_entropy
 
 
 def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def seeded(run: Callable[[int], Diagnosis]) -> Callable[[int], Diagnosis]:
+    """The run with torch's global stream begun anew, for layers that draw from it; the stream is put back."""
+
+    def again(seed):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return run(seed)
+
+    return again
 
 
 _digits: list = []

@@ -18,6 +18,7 @@ from dlcourse_loops import (
     moons,
     net,
     run,
+    seeded,
     sgd,
     textbook,
     torch_made,
@@ -27,7 +28,9 @@ from torch.nn import functional as F  # noqa: N812
 
 from dlcourse import data, optim
 from dlcourse.nn import BatchNorm, xavier_normal
+from dlcourse.nn import binary_cross_entropy_with_logits as our_binary
 from dlcourse.nn import cross_entropy as our_cross_entropy
+from dlcourse.nn import sigmoid as our_sigmoid
 from dlcourse.nn import softmax as our_softmax
 from dlcourse.training.diagnosis import Diagnosis, diagnose, watch
 
@@ -36,7 +39,7 @@ SICK: dict[str, tuple[str, Callable[[int], Diagnosis]]] = {}
 
 def sick(cause):
     def keep(function):
-        SICK[f"{cause}: {function.__name__.replace('_', ' ')}"] = (cause, function)
+        SICK[f"{cause}: {function.__name__.replace('_', ' ')}"] = (cause, seeded(function))
         return function
 
     return keep
@@ -545,10 +548,10 @@ def column_of_classes(seed):
     return _failing(Lenet(seed), x, y[:, None], seed)
 
 
-def _failing(model, x, y, seed):
+def _failing(model, x, y, seed, loss=CROSS_ENTROPY):
     optimizer = sgd(model)
     with suppress(Exception), watch(model, optimizer) as watched:
-        textbook(model, batches(x, y, seed), watched.loss(CROSS_ENTROPY), optimizer, 1)
+        textbook(model, batches(x, y, seed), watched.loss(loss), optimizer, 1)
     return watched.report()
 
 
@@ -745,3 +748,52 @@ def batch_norm_and_a_bare_weight(seed):
             with torch.no_grad():
                 F.mse_loss(norm(x) @ weight, y)
     return watched.report()
+
+
+@sick("learning rate too high")
+def kills_units_and_yet_learns(seed):
+    x, y = digits()
+    model = Lenet(seed)
+    return run(model, x, y, optim.Adam(model.parameters(), lr=0.12), seed)
+
+
+@sick("learning rate too high")
+def saturates_sigmoids(seed):
+    x, y = digits()
+    model = net(seed, (64, 32, 10), activation=nn.Sigmoid, init=xavier_normal)
+    return run(model, x, y, sgd(model, 10.0), seed)
+
+
+@sick("learning rate too high")
+def hardly_falls(seed):
+    x, y = digits()
+    model = Lenet(seed)
+    return run(model, x, y, sgd(model, 1.2), seed)
+
+
+@sick("softmax twice")
+def sigmoid_of_our_own(seed):
+    x, y = moons(seed)
+    model = _Ends(net(seed, (2, 16, 1)), our_sigmoid)
+    return run(
+        model,
+        x,
+        y[:, None].float(),
+        optim.Adam(model.parameters(), lr=0.01),
+        seed,
+        size=16,
+        epochs=4,
+        loss=F.binary_cross_entropy_with_logits,
+    )
+
+
+@sick("label dtype")
+def whole_targets(seed):
+    x, y = moons(seed)
+    return _failing(net(seed, (2, 16, 1)), x, y[:, None], seed, our_binary)
+
+
+@sick("label dtype")
+def float_classes_in_a_loss_without_a_name(seed):
+    x, y = blobs(seed)
+    return _failing(net(seed, (2, 16, 3)), x, y.float(), seed, lambda logits, y: our_cross_entropy(logits, y))
