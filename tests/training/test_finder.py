@@ -86,6 +86,15 @@ def test_it_leaves_no_trace(trained, end):
     assert resumable.equal(everything(model, batches, optimizer), before)
 
 
+def test_groups_keep_the_ratio_of_their_rates():
+    model, batches, _ = parts()
+    groups = [{"params": model[0].parameters(), "lr": 0.4}, {"params": model[5].parameters(), "lr": 0.1}]
+    optimizer = torch.optim.SGD(groups)
+    for step in lr_finder_steps(model, batches, cross_entropy, optimizer, low=1e-3, high=1e-1, steps=5):
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([step.lr, step.lr / 4])
+    assert [group["lr"] for group in optimizer.param_groups] == [0.4, 0.1]
+
+
 def test_it_stops_when_the_loss_explodes():
     model = torch.nn.Linear(1, 1)
     x = torch.linspace(-1, 1, 8, device="cpu")[:, None]
