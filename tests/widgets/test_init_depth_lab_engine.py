@@ -20,7 +20,7 @@ from dlcourse.widgets.init_depth_lab.network import ACTIVATIONS, EXAMPLES, INITS
 from dlcourse.widgets.init_depth_lab.own import MOST_EXAMPLES, MOST_PARAMETERS
 from dlcourse.widgets.init_depth_lab.picture import picture
 from dlcourse.widgets.init_depth_lab.probe import Watched, per_layer
-from dlcourse.widgets.init_depth_lab.question import OPTIONS
+from dlcourse.widgets.init_depth_lab.question import OPTIONS, Question
 from dlcourse.widgets.snapshot import pack
 
 EVERY = list(itertools.product(ACTIVATIONS, INITS, NORMS))
@@ -628,6 +628,11 @@ def test_answers(of, settings, answer):
     assert engine.snapshot().header["question"] is None
 
 
+def test_the_edges_of_the_options():
+    ratios = {0.0: 0, 0.099: 0, 0.101: 1, 1.0: 1, 9.9: 1, 10.1: 2, math.inf: 2}
+    assert {ratio: Question("gradient", guess=0, ratio=ratio).answer for ratio in ratios} == ratios
+
+
 def test_questions_that_make_no_sense():
     engine = lab()
     with pytest.raises(ValueError, match="no open question; ask first"):
@@ -827,6 +832,10 @@ RELU = torch.nn.ReLU()
 def test_models_that_do_not_fit(model, words):
     with pytest.raises(ValueError, match=words):
         InitDepthLabEngine(model=model)
+
+
+def test_a_dropout_of_nothing_is_let_in():
+    assert InitDepthLabEngine(model=chain(LINEAR, torch.nn.Dropout(0.0), torch.nn.Linear(64, 10))).depth == 1
 
 
 X, Y = torch.ones(4, 3), torch.tensor([0, 1, 2, 0])
