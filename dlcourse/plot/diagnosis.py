@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from dlcourse.plot.draw import _array
 from dlcourse.plot.style import COLOURS, INK, PANEL, figure, legend
+from dlcourse.types import Tensor
 
 ROW = 0.3  # inches for a layer
 BINS = 80
@@ -174,7 +174,7 @@ def _layers(report: Any) -> list[Any]:
 def _values(panels: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, np.ndarray]]:
     """The panels with flat arrays of numbers in them."""
     values = {
-        label: {name: _array(tensor).astype(float).ravel() for name, tensor in by_layer.items() if tensor is not None}
+        label: {name: _numbers(tensor) for name, tensor in by_layer.items() if tensor is not None}
         for label, by_layer in panels.items()
     }
     if not values or not all(by_layer and all(len(row) for row in by_layer.values()) for by_layer in values.values()):
@@ -183,6 +183,11 @@ def _values(panels: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, np.n
             "gradient is None before backward, and without retain_grad=True."
         )
     return values
+
+
+def _numbers(values: Any) -> np.ndarray:
+    """Whatever came as one row of numpy's floats; numpy has none of torch's shorter ones."""
+    return np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values, float).ravel()
 
 
 def _spread(values: np.ndarray) -> float:

@@ -797,3 +797,17 @@ def whole_targets(seed):
 def float_classes_in_a_loss_without_a_name(seed):
     x, y = blobs(seed)
     return _failing(net(seed, (2, 16, 3)), x, y.float(), seed, lambda logits, y: our_cross_entropy(logits, y))
+
+
+@sick("label dtype")
+def classes_into_a_squared_error(seed):
+    x, y = digits()
+    return _failing(net(seed), x, y, seed, F.mse_loss)
+
+
+@sick("learning rate too high")
+def one_logit(seed):
+    x, y = moons(seed)
+    model = net(seed, (2, 16, 1), activation=nn.Tanh)
+    loss = F.binary_cross_entropy_with_logits
+    return run(model, x, y[:, None].float(), sgd(model, 300.0), seed, size=32, epochs=4, loss=loss)

@@ -18,6 +18,7 @@ from dlcourse.training.evidence import Evidence
 from dlcourse.training.watching import Recorder, watching
 
 sick_run = cache(lambda name, seed: SICK[name][1](seed))
+FAST = pytest.mark.usefixtures("unchecked")  # the other tests check shapes; in hundreds of runs that is half the time
 STYLES = [name for name in HEALTHY if name.startswith("digits, ")]  # every net with every optimizer and size of batch
 SEEDS = (1, 2, 3)
 
@@ -32,6 +33,7 @@ def told(report):
     return f"\n{report}"
 
 
+@FAST
 @pytest.mark.parametrize("name", [*(name for name in HEALTHY if name not in STYLES), *STYLES[::9]])
 def test_a_healthy_run_is_not_accused(name):
     report = HEALTHY[name](0)
@@ -40,6 +42,7 @@ def test_a_healthy_run_is_not_accused(name):
     assert report.measured, "it says what was looked at"
 
 
+@FAST
 @pytest.mark.parametrize("name", first_of_each(2))
 def test_a_sick_run_is_named(name):
     cause, _ = SICK[name]
@@ -50,6 +53,7 @@ def test_a_sick_run_is_named(name):
     assert not all(measured.ok for measured in report.measured)
 
 
+@FAST
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *SEEDS])
 @pytest.mark.parametrize("name", HEALTHY)
@@ -58,6 +62,7 @@ def test_healthy_runs_of_many_seeds(name, seed):
     assert not report.findings, told(report)
 
 
+@FAST
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *SEEDS])
 @pytest.mark.parametrize("name", SICK)
@@ -80,6 +85,7 @@ def test_a_cause_comes_before_what_it_brings_about():
         assert all(order.index(cause) < order.index(later) for later in follow), cause
 
 
+@FAST
 @pytest.mark.parametrize("name", first_of_each(2))
 def test_findings_come_in_the_order_of_causes(name):
     found = [finding.cause for finding in sick_run(name, 0).findings]
@@ -94,6 +100,33 @@ def test_consequences_are_marked():
     ]
     assert "at a learning rate of 10" in report.findings[0].evidence
     assert "100% of the 64 units behind 1.0 are 0 for every example" in report.findings[1].evidence
+
+
+def evidence(name):
+    return sick_run(name, 0).findings[0].evidence
+
+
+def test_the_evidence_has_the_numbers():
+    assert "with 10 classes such a loss cannot fall below 1.46" in evidence("softmax twice: softmax module")
+    assert "the model ends in a softmax" in evidence("softmax twice: softmax module")
+    assert "each row of outputs sums to 1" in evidence("softmax twice: by hand lenet")
+    assert "the loss is that of a softmax followed by" in evidence("softmax twice: inside the loss")
+    assert "fall below" not in evidence("softmax twice: sigmoid of our own")
+    assert "at the first layer as at the last" in evidence("vanishing gradients: eight sigmoid layers")
+    assert "in 38 of 38 updates looked at" in evidence("gradients not cleared: never")
+    assert evidence("wrong mode: never train with norm").startswith("46 of 46 updates were made in eval mode")
+    assert evidence("wrong mode: measured in train mode").startswith("3 forward passes")
+    assert "it holds 4 that this model does not have" in evidence("parameters left out: optimizer of another model")
+    assert "an even guess costs 2.3" in evidence("loss at start: weights of size one")
+    assert "all 140 labels seen are of one class, of 10" in evidence("not shuffled: the first class only")
+    assert ", same order in each pass" in evidence("not shuffled: sorted digits")
+    assert "(32, 32) pairs" in evidence("label dtype: column of targets")
+    assert "0 of 4 trained" in str(sick_run("parameters left out: optimizer of another model", 0))
+    assert "softmax in the loss" in str(sick_run("softmax twice: inside the loss", 0))
+    assert "softmax in the loss" not in str(sick_run("softmax twice: softmax module", 0))
+    assert "dead, which were not so at first" in evidence("learning rate too high: kills units and yet learns")
+    assert "from the start" in evidence("dead units: bias far below")
+    assert "from the start" not in str(sick_run("learning rate too high: sgd of ten", 0))
 
 
 # What is printed
