@@ -25,10 +25,12 @@ NO_SLOPE = (
 )
 GENERIC = {  # the reason for each kind of AnswerError that no entry of `crashes` explains
     "raised": "The code stopped with this error. Run it by hand on this input and print shapes and dtypes on the way.",
+    "NameError": "This name is not known here: is it spelled as in the first line of the stub, is its cell run, and is "
+    "its module named (math.cos, torch.sqrt)?",
     "signature": "The name or the parameters differ from the stub. Keep the first line of the stub as it was.",
     "changed-argument": "An argument was changed in place: an operation that ends in _, an assignment to x[...], or "
     "+=. The caller still needs it, so make a new tensor instead.",
-    "not-plain": "Return plain torch tensors and Python numbers, as the stub says.",
+    "not-plain": "Return plain torch tensors and Python numbers, as the stub says. float(...) makes one of numpy's.",
     "silent": "It took too long: look for a loop that never ends.",
     "gone": "The process that runs the answer ended, or sent something that is no answer.",
 }
@@ -149,8 +151,11 @@ class Examiner:
             return question()
         except AnswerError as error:
             if error.kind == "not-started":
+                stub = error.message  # it may be another one: an answer may call that of the exercise before it
+                elsewhere = stub.isidentifier() and not stub.startswith("__") and stub != self.name
                 raise NotStarted(
-                    f"{self.exercise}. Write your code in place of the line `raise NotStarted`, run that cell, "
+                    f"{self.exercise}. Write your code in place of the line `raise NotStarted`"
+                    f"{f' in {stub}' if elsewhere else ''}, run that cell, "
                     f'then this one. checks.hint("{self.exercise}") gives a first idea.'
                 ) from None
             came_back = {
@@ -164,7 +169,7 @@ class Examiner:
         for part, reason in (*crashes, *self.crashes):
             if part in str(error):
                 return reason
-        return GENERIC[error.kind]
+        return GENERIC["NameError" if error.error == "NameError" else error.kind]
 
     def compare(
         self,
@@ -221,7 +226,7 @@ def unlike(got: Any, wanted: Any, *, on_the_way: bool = False, names: str = "") 
     names: of the parts of a tuple, "(weight, bias)"; the advice then begins with the name of its part.
     """
     if got is None and wanted is not None:
-        return "Nothing was returned: the last line needs `return`."
+        return "Nothing was returned: for this input no line with `return` was reached."
     if isinstance(wanted, Tensor) and isinstance(got, Tensor):
         if got.shape != wanted.shape:
             advice = f"The shape should be {tuple(wanted.shape)} and is {tuple(got.shape)}."

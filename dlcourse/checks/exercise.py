@@ -1,7 +1,7 @@
 """One exercise: what it teaches, what it costs, its hints, its reference answer and its check."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from dlcourse.checks import record
@@ -16,6 +16,7 @@ class Exercise:
     name: of the callable in `dlcourse.checks`. objectives: ids as "01-O3". difficulty: 1 to 5. minutes: the ceiling.
     task: what to write. ranges: what the hidden seeds vary, and nothing else. hints: idea, sketch, nearly the code.
     reference: a right answer, which `solution` prints. walkthrough: two sentences on why it works.
+    parts: hints of each part of an exercise that has several.
     where: the notebook, from the course's folder.
     check(subject, seed): raises NotStarted or CheckFailed, or returns what it proved ("right on 14 inputs ...").
     seed None is the visible check; every other seed draws other inputs from the same ranges.
@@ -35,6 +36,7 @@ class Exercise:
     walkthrough: str
     where: str
     check: Callable[[Subject, int | None], str]
+    parts: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
 
 
 def run(exercise: Exercise, answer: Any, seed: int | None = None) -> None:

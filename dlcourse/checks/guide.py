@@ -8,6 +8,7 @@ from html import escape
 
 from dlcourse.checks import record
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.outcome import UnknownExercise
 from dlcourse.checks.registry import EXERCISES, find
 from dlcourse.learn.card import Card, paragraph
 
@@ -15,19 +16,25 @@ _TIERS = ("an idea", "a sketch", "nearly the code")
 _asked: Counter[str] = Counter()
 
 
-def hint(id: str) -> Card:
+def hint(id: str, part: str = "") -> Card:
     """The next hint of an exercise: an idea, then a sketch, then nearly the code, which then stays. Nobody counts.
 
-    UnknownExercise, a ValueError, when there is no such exercise.
+    part: of an exercise that has several, as "d" of "03.loops": hints for this one alone.
+    UnknownExercise, a ValueError, when there is no such exercise or part.
 
     >>> hint("00.accuracy")
     00.accuracy, hint 1 of 3: an idea
     How would you count equal places in two columns on paper? `predicted == labels` does the comparing.
     """
     exercise = find(id)
-    tier = min(_asked[id], len(exercise.hints) - 1)
-    _asked[id] += 1
-    return _words("Hint", f"{id}, hint {tier + 1} of {len(exercise.hints)}: {_TIERS[tier]}", exercise.hints[tier])
+    if part and part not in exercise.parts:
+        raise UnknownExercise(
+            f"{id} has the parts {', '.join(exercise.parts)}." if exercise.parts else f"{id} has no parts."
+        )
+    hints, asked = (exercise.parts[part], f"{id} ({part})") if part else (exercise.hints, id)
+    tier = min(_asked[asked], len(hints) - 1)
+    _asked[asked] += 1
+    return _words("Hint", f"{asked}, hint {tier + 1} of {len(hints)}: {_TIERS[tier]}", hints[tier])
 
 
 def solution(id: str) -> Card:

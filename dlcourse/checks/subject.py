@@ -279,7 +279,7 @@ def _is_plain(value: Any) -> bool:
 def _described(error: Exception) -> AnswerError:
     """The exception in words, with the line of the learner's code it came from."""
     if type(error) is NotStarted:
-        return AnswerError("not-started", "")
+        return AnswerError("not-started", traceback.extract_tb(error.__traceback__)[-1].name)  # whose line it is
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) != Path(__file__)]
     # The first frame beyond this file is the learner's; deeper ones may be torch's, whose lines explain nothing.
     own = [frame for frame in frames if frame.filename == frames[0].filename]

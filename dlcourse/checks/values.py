@@ -99,7 +99,8 @@ def _write(value: Any, depth: int, body: list[bytes], budget: _Budget) -> Any:
         return value
     if kind is int:
         return _small(value)
-    if kind is float:
+    if isinstance(value, float):  # numpy.float64 is one; its number is read by float's own method, which cannot lie
+        value = float.__float__(value)
         return value if math.isfinite(value) else {"float": str(value)}
     if kind is str:
         return _text(value)

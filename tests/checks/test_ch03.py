@@ -48,6 +48,21 @@ def test_a_loop_that_is_not_started_is_named(begun):
     assert 'checks.hint("03.loops")' in str(raised.value)
 
 
+def test_a_stub_of_another_exercise_is_named():
+    def adam_step(*args):
+        raise NotStarted
+
+    with pytest.raises(NotStarted, match="`raise NotStarted` in adam_step, run that cell"):
+        find("03.adamw").check(LocalSubject(lambda *args: adam_step(*args[:-1])), None)
+
+
+def test_nothing_cancels_in_the_first_case():
+    old, new = adam.CASE, adam.oracle(*adam.CASE)
+    for before, after in zip((old[0], old[2], old[3]), new, strict=True):
+        assert after.abs().min() > 0.01
+        assert (after - before).abs().min() > 0.01
+
+
 @pytest.mark.parametrize("name", "abcde")
 def test_each_broken_loop_of_the_notebook_is_diagnosed(name):
     source = (Path(__file__).parents[2] / "solutions" / "03-training.md").read_text(encoding="utf-8")
@@ -72,4 +87,4 @@ def test_an_unknown_fault_gets_the_loops_own_advice(name):
 
     with pytest.raises(CheckFailed) as failure:
         find("03.loops").check(LocalSubject(answer), None)
-    assert failure.value.reason == loops.GENERIC[name]
+    assert failure.value.reason == f"All losses are right, and the weight that came back is not. {loops.GENERIC[name]}"

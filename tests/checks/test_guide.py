@@ -11,6 +11,7 @@ import torch
 
 from dlcourse import checks
 from dlcourse.checks import CheckFailed, guide, record
+from dlcourse.checks.outcome import UnknownExercise
 from dlcourse.checks.registry import EXERCISES
 
 
@@ -30,6 +31,21 @@ def test_hints_grow_and_the_last_one_stays(exercise):
         assert hint in text
     assert "an idea" in shown[0]
     assert "nearly the code" in shown[2]
+
+
+@pytest.mark.parametrize("part", "abcde")
+def test_a_part_has_hints_of_its_own(part):
+    shown = [repr(checks.hint("03.loops", part)) for _ in range(4)]
+    assert len(set(shown)) == 3
+    assert shown[2] == shown[3]
+    assert all(f"03.loops ({part}), hint" in text for text in shown)
+    assert "hint 1 of 3" in repr(checks.hint("03.loops"))
+
+
+@pytest.mark.parametrize(("id", "message"), [("03.loops", "the parts a, b, c, d, e"), ("03.adam", "no parts")])
+def test_unknown_parts_are_named(id, message):
+    with pytest.raises(UnknownExercise, match=message):
+        checks.hint(id, "f")
 
 
 def test_hints_are_escaped_in_html():

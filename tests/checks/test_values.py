@@ -121,7 +121,7 @@ def endless():
     [
         (torch.ones(2).as_subclass(Sly), "not a plain tensor"),
         (SlyInt(3), "SlyInt is none of"),
-        (np.float64(0.5), "numpy.float64 is none of"),
+        (np.float32(0.5), "numpy.float32 is none of"),
         (np.zeros(2), "numpy.ndarray is none of"),
         (torch.nn.Linear(1, 1), "Linear is none of"),
         ({1: 2}, "as a key"),
@@ -142,6 +142,13 @@ def endless():
 def test_what_is_not_on_the_list_is_refused(value, message):
     with pytest.raises(WireError, match=message):
         encode(value)
+
+
+def test_a_numpy_float_is_a_float():
+    got = decode(encode((np.float64(0.5), np.float64("nan"))))
+    assert [type(number) for number in got] == [float, float]
+    assert got[0] == 0.5
+    assert math.isnan(got[1])
 
 
 def message(header, body=b""):

@@ -5,6 +5,7 @@ Every answer is written as a learner would write it, in another style than the r
 
 import math
 
+import numpy as np
 import torch
 from dlcourse_answers import right, wrong
 from torch import nn
@@ -61,6 +62,14 @@ def by_recursion(index, total, warmup):
     left = total - warmup
     table += [(1 + math.cos(math.radians(180 * k / left))) / 2 for k in range(left)]
     return table[index] if index < len(table) else 0.0
+
+
+@right("03.schedule")
+def with_numpy(index, total, warmup):
+    """np.float64 is a float."""
+    if index < warmup:
+        return np.float64(index + 1) / warmup
+    return (1 + np.cos(np.pi * min(1, (index - warmup) / (total - warmup)))) / 2
 
 
 schedules("warm_up_from_0", "The warm-up begins at 0", rise=lambda i, t, w: i / w)
@@ -125,10 +134,26 @@ def torch_cos_of_a_number(index, total, warmup):
     return (1 + torch.cos(math.pi * (index - warmup) / (total - warmup))) / 2
 
 
-@wrong("03.schedule", "the last line needs `return`")
+@wrong("03.schedule", "for this input no line with `return` was reached")
 def nothing_beyond_the_end(index, total, warmup):
     if index < total:
         return schedule()(index, total, warmup)
+
+
+schedules(
+    "brackets_of_the_progress", "Brackets are missing in the progress", fall=lambda i, t, w: half_wave((i - w) / t - w)
+)
+schedules(
+    "first_bracket_missing", "Brackets are missing in the progress", fall=lambda i, t, w: half_wave(i - w / (t - w))
+)
+schedules("no_bracket_at_all", "Brackets are missing in the progress", fall=lambda i, t, w: half_wave(i - w / t - w))
+schedules("rounded", "The factor was rounded", rise=lambda i, t, w: round((i + 1) / w, 2))
+schedules("fall_rounded", "The factor was rounded", fall=lambda i, t, w: round(half_wave((i - w) / (t - w)), 4))
+
+
+@wrong("03.schedule", "its module named (math.cos")
+def cosine_without_its_module(index, total, warmup):
+    return (index + 1) / warmup if index < warmup else cos(math.pi * index)  # noqa: F821 - the mistake
 
 
 # --- 03.init --------------------------------------------------------------------------------------------------------
@@ -195,7 +220,7 @@ scales("bound_of_a_uniform", "is the *bound*", relu=lambda i, o: math.sqrt(6 / i
 scales("bound_for_tanh", "is the *bound*", tanh=lambda i, o: math.sqrt(6 / (i + o)))
 scales("torch_linear", "when nobody asks", relu=lambda i, o: 1 / math.sqrt(3 * i))
 scales("gain_of_torch_for_tanh", "torch's gain for tanh", tanh=lambda i, o: 5 / 3 * math.sqrt(2 / (i + o)))
-scales("gain_of_relu_for_tanh", "a ReLU's gain", tanh=lambda i, o: math.sqrt(4 / (i + o)))
+scales("gain_of_relu_for_tanh", "a ReLU's factor", tanh=lambda i, o: math.sqrt(4 / (i + o)))
 scales("xavier_with_gain_of_relu", "He divides by fan_in alone", relu=lambda i, o: math.sqrt(4 / (i + o)))
 scales("root_of_2_alone", "The root was taken of the 2 alone", relu=lambda i, o: math.sqrt(2) / i)
 scales("upside_down", "upside down", relu=lambda i, o: math.sqrt(i / 2))
@@ -203,6 +228,18 @@ scales("all_weights_counted", "the number of all weights", relu=lambda i, o: mat
 scales("no_root_at_all", "Nothing was scaled", relu=lambda i, o: 1.0)
 scales("scaled_twice", "or by the scale, twice", tanh=lambda i, o: math.sqrt(2 / (i + o)) ** 2)
 scales("some_factor", "The noise was multiplied by 0.05, and 0.632456 was wanted", relu=lambda i, o: 0.05)
+
+
+@wrong("03.init", "the factor passed through float32")
+def factor_in_float32(noise, activation):
+    fan_out, fan_in = noise.shape
+    return noise * torch.sqrt(torch.tensor(2 / fan_in if activation == "relu" else 2 / (fan_in + fan_out)))
+
+
+@wrong("03.init", "for this input no line with `return` was reached")
+def one_branch_alone(noise, activation):
+    if activation == "relu":
+        return he(noise)
 
 
 @wrong("03.init", "Nothing is drawn anew")
@@ -380,6 +417,22 @@ adams(
     "This multiplies by the root",
     move=lambda m, v, t, b1, b2, e: m / (1 - b1**t) * ((v / (1 - b2**t)).sqrt() + e),
 )
+adams(
+    "corrects_the_first_step_alone",
+    "At every update, not the first alone",
+    move=lambda m, v, t, b1, b2, e: (m / (1 - b1) / ((v / (1 - b2)).sqrt() + e)) if t == 1 else m / (v.sqrt() + e),
+)
+adams(
+    "brackets_of_the_mean",
+    "Brackets are missing in the correction of the mean",
+    move=lambda m, v, t, b1, b2, e: (m / 1 - b1**t) / ((v / (1 - b2**t)).sqrt() + e),
+)
+adams(
+    "brackets_of_both",
+    "with these brackets",
+    move=lambda m, v, t, b1, b2, e: (m / 1 - b1**t) / ((v / 1 - b2**t).sqrt() + e),
+)
+adams("entry_by_hand", "Do an entry that differs by hand", new_mean=lambda m, g, b: b * m + (1 - b) * g + 0.01)
 adams("momentum_only", "Nothing stands below", move=lambda m, v, t, b1, b2, e: m / (1 - b1**t))
 adams(
     "no_correction_and_eps_inside",
@@ -464,6 +517,21 @@ def hat_for_a_power(parameter, gradient, mean, square, step, lr, beta1, beta2, e
     return parameter - lr * mean / (1 - beta1 ^ step), mean, square
 
 
+@wrong("03.adam", "write gradient ** 2")
+def hat_for_a_square(parameter, gradient, mean, square, step, lr, beta1, beta2, eps):
+    return parameter, mean, beta2 * square + (1 - beta2) * (gradient ^ 2)
+
+
+@wrong("03.adam", "This name is not known here")
+def letter_of_the_formula(parameter, gradient, mean, square, step, lr, beta1, beta2, eps):
+    return parameter, mean / (1 - beta1**t), square  # noqa: F821 - the mistake
+
+
+@wrong("03.adam", "The learning rate is written as a number")
+def rate_written_out(parameter, gradient, mean, square, step, lr, beta1, beta2, eps):
+    return adam(parameter, gradient, mean, square, step, 0.001, beta1, beta2, eps)
+
+
 @wrong("03.adam", "math.sqrt takes one number")
 def math_sqrt_of_a_tensor(parameter, gradient, mean, square, step, lr, beta1, beta2, eps):
     mean = beta1 * mean + (1 - beta1) * gradient
@@ -520,9 +588,35 @@ decays("same_for_all", "The same number was taken", lambda p, s, root, lr, wd: p
 decays("sign_decay", "that is L1", lambda p, s, root, lr, wd: p - s - lr * wd * p.sign())
 decays("step_shrunk", "Adam's step was shrunk", lambda p, s, root, lr, wd: p - s * (1 - lr * wd))
 decays("decay_brackets", "The brackets are misplaced", lambda p, s, root, lr, wd: p * (1 - lr) * wd - s)
+decays("decay_forgotten_in_the_bracket", "weight_decay is missing", lambda p, s, root, lr, wd: p * (1 - lr) - s)
+decays("both_shares", "It is their product", lambda p, s, root, lr, wd: p * (1 - lr - wd) - s)
+decays("decay_as_a_number", "weight_decay is written as a number", lambda p, s, root, lr, wd: p * (1 - lr * 0.01) - s)
 decays("only_the_decayed_part", "Only the decayed part", lambda p, s, root, lr, wd: p * lr * wd - s)
 decays("decay_uphill", "The sign is the wrong way round", lambda p, s, root, lr, wd: p * (1 - lr * wd) + s)
 decays("half_a_decay", "There is a 1/2 in the decay", lambda p, s, root, lr, wd: p * (1 - lr * wd / 2) - s)
+
+
+@wrong("03.adamw", "Decay needs no gradient")
+def decays_where_there_is_a_gradient(parameter, gradient, mean, square, step, lr, beta1, beta2, eps, weight_decay):
+    smaller = torch.where(gradient == 0, parameter, parameter * (1 - lr * weight_decay))
+    return adam(smaller, gradient, mean, square, step, lr, beta1, beta2, eps)
+
+
+@wrong("03.adamw", "The decay has a power of step")
+def decays_once_for_each_step(parameter, gradient, mean, square, step, lr, beta1, beta2, eps, weight_decay):
+    smaller = parameter * (1 - lr * weight_decay) ** step
+    return adam(smaller, gradient, mean, square, step, lr, beta1, beta2, eps)
+
+
+@wrong("03.adamw", "must leave gradient, mean and square alone")
+def gradient_shrunk(parameter, gradient, mean, square, step, lr, beta1, beta2, eps, weight_decay):
+    return adam(parameter, gradient * (1 - lr * weight_decay), mean, square, step, lr, beta1, beta2, eps)
+
+
+@wrong("03.adamw", "must leave gradient, mean and square alone")
+def square_shrunk(parameter, gradient, mean, square, step, lr, beta1, beta2, eps, weight_decay):
+    new, mean, square = adam(parameter, gradient, mean, square, step, lr, beta1, beta2, eps)
+    return new, mean, square * (1 - lr * weight_decay)
 
 
 @wrong("03.adamw", "L2 regularisation")
@@ -744,7 +838,7 @@ def never_cleared(weight, x, y, lr, steps):
     return descent(lambda w: ((x @ w - y) ** 2).mean(), clear="once")(weight, lr, steps)
 
 
-@sick("step() finds no gradient", "a")
+@sick("Are the gradients cleared between the two", "a")
 def cleared_too_early(weight, x, y, lr, steps):
     return descent(lambda w: ((x @ w - y) ** 2).mean(), clear="between")(weight, lr, steps)
 
@@ -793,6 +887,57 @@ def last_loss_alone(weight, x, y, lr, steps):
     return weight, losses[-1:]
 
 
+@sick("Is backward() called, and step() after it?", "a")
+def backward_forgotten(weight, x, y, lr, steps):
+    weight, losses = weight.clone().requires_grad_(), []
+    optimizer = torch.optim.SGD([weight], lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        losses.append(((x @ weight - y) ** 2).mean().item())
+        optimizer.step()
+    return weight, losses
+
+
+@sick("Is backward() called, and step() after it?", "a")
+def step_forgotten(weight, x, y, lr, steps):
+    weight, losses = weight.clone().requires_grad_(), []
+    for _ in range(steps):
+        weight.grad = None
+        loss = ((x @ weight - y) ** 2).mean()
+        loss.backward()
+        losses.append(loss.item())
+    return weight, losses
+
+
+@sick("The losses came back alone", "a")
+def losses_alone(weight, x, y, lr, steps):
+    return mended_a(weight, x, y, lr, steps)[1]
+
+
+@sick("only a leaf", "a")
+def weight_is_computed(weight, x, y, lr, steps):
+    weight, losses = weight.clone().requires_grad_(), []
+    for _ in range(steps):
+        loss = ((x @ weight - y) ** 2).mean()
+        loss.backward()
+        weight = weight - lr * weight.grad
+        losses.append(loss.item())
+    return weight.detach(), losses
+
+
+@sick("The losses are right up to number 2 of 4", "a")
+def another_way_of_going_down(weight, x, y, lr, steps):
+    weight, losses = weight.clone().requires_grad_(), []
+    optimizer = torch.optim.SGD([weight], lr=lr, momentum=0.5)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = ((x @ weight - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return weight, losses
+
+
 def normed(before=None, update=None, measure=None, once=None):
     """loop_b with calls of norm.train and norm.eval at these places."""
 
@@ -829,6 +974,7 @@ def normed_wrongly(name, phrase, **calls):
 normed_wrongly("only_no_grad", "still normed with their *own* mean")
 normed_wrongly("never_back_to_train", "From the second epoch on", measure=lambda norm, *_: norm.eval())
 normed_wrongly("eval_before_the_loop", "from the start", before=lambda norm: norm.eval())
+normed_wrongly("eval_in_every_epoch", "eval() stays until train() is called", update=lambda norm: norm.eval())
 normed_wrongly(
     "modes_swapped",
     "wrong way round",
@@ -862,6 +1008,77 @@ def other_momentum(weight, x, y, x_new, y_new, lr, epochs):
         norm.train()
 
     return normed(update=all_at_once, measure=lambda norm, *_: norm.eval())(weight, x, y, x_new, y_new, lr, epochs)
+
+
+def with_norm(name, phrase, make=nn.BatchNorm1d, given=lambda norm: [*norm.parameters()], lost=None, seen=None):
+    """loop_b, mended, with another layer, other parameters for the optimizer, another measurement or training loss."""
+
+    def loop(weight, x, y, x_new, y_new, lr, epochs):
+        norm = make(x.shape[1])
+        weight = weight.clone().requires_grad_()
+        optimizer = torch.optim.SGD([weight, *given(norm)], lr=lr)
+        losses = []
+        for _ in range(epochs):
+            norm.train()
+            optimizer.zero_grad()
+            loss = ((norm(x) @ weight - y) ** 2).mean()
+            loss.backward()
+            optimizer.step()
+            norm.eval()
+            with torch.no_grad():
+                measured = (((seen or norm)(x_new) @ weight - y_new) ** 2).mean()
+            losses.append((lost or (lambda loss, measured: measured))(loss, measured).item())
+        return weight.detach(), losses
+
+    loop.__name__ = name
+    sick(phrase, "b")(loop)
+
+
+with_norm(
+    "no_running_statistics",
+    "that has kept running statistics",
+    make=lambda features: nn.BatchNorm1d(features, track_running_stats=False),
+)
+with_norm("norm_does_not_learn", "its scale and shift, do not learn", given=lambda norm: [])
+with_norm("training_losses", "These are the losses of the training rows", lost=lambda loss, measured: loss)
+with_norm("measured_without_norm", "measured without norm", seen=lambda x: x)
+
+
+@sick("is called norm", "b")
+def mode_of_a_model_that_is_not_there(weight, x, y, x_new, y_new, lr, epochs):
+    model.eval()  # noqa: F821 - the mistake
+
+
+@sick("The mode is the layer's", "b")
+def mode_of_a_tensor(weight, x, y, x_new, y_new, lr, epochs):
+    weight.eval()
+
+
+@sick("logits first, and then the labels", "c")
+def arguments_swapped(weight, x, labels, lr, steps):
+    return weight, [functional.cross_entropy(labels, x @ weight.T).item()]
+
+
+@sick("The step was taken on another loss", "c")
+def writes_down_another_loss(weight, x, labels, lr, steps):
+    weight, losses = weight.clone().requires_grad_(), []
+    optimizer = torch.optim.SGD([weight], lr=lr)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        functional.cross_entropy((x @ weight.T).softmax(1), labels).backward()
+        losses.append(functional.cross_entropy(x @ weight.T, labels).item())
+        optimizer.step()
+    return weight, losses
+
+
+@sick("has to clear them still", "c")
+def clearing_lost(weight, x, labels, lr, steps):
+    return descent(lambda w: functional.cross_entropy(x @ w.T, labels), clear="once")(weight, lr, steps)
+
+
+@sick("Is backward() called", "c")
+def cleared_between(weight, x, labels, lr, steps):
+    return descent(lambda w: functional.cross_entropy(x @ w.T, labels), clear="between")(weight, lr, steps)
 
 
 def classified(name, phrase, loss):
@@ -937,6 +1154,58 @@ passed("first_order_for_all", "the order of the first one", lambda orders, numbe
 passed("order_inverted", "The order was turned round", lambda orders, number: orders[number].argsort())
 passed("last_batch_dropped", "The last batch of a pass is missing", in_order, keep_last=False)
 passed("passes_in_reverse", "The passes come in the wrong order", lambda orders, number: orders[-1 - number])
+
+
+def batched(name, phrase, *, clear="batch", step="batch", after=False, loss=functional.cross_entropy, end=None):
+    """loop_e with the right rows, and something else wrong. end(start, size): where the rows of a batch end."""
+
+    def loop(weight, x, labels, orders, size, lr):
+        weight, losses = weight.clone().requires_grad_(), []
+        optimizer = torch.optim.SGD([weight], lr=lr)
+        for order in orders:
+            if clear == "pass":
+                optimizer.zero_grad()
+            for start in range(0, len(order), size):
+                rows = order[start : end(start, size) if end else start + size]
+                if clear == "batch":
+                    optimizer.zero_grad()
+                value = loss(x[rows] @ weight.T, labels[rows])
+                value.backward()
+                if step == "batch":
+                    optimizer.step()
+                losses.append((loss(x[rows] @ weight.T, labels[rows]) if after else value).item())
+            if step == "pass":
+                optimizer.step()
+        return weight.detach(), losses
+
+    loop.__name__ = name
+    sick(phrase, "e")(loop)
+
+
+def over_size(logits, labels):
+    return functional.cross_entropy(logits, labels, reduction="sum") / 2  # the size of the first case
+
+
+batched("batch_loss_after_the_update", "The rows are right. The loss was written down after", after=True)
+batched("cleared_once_a_pass", "The rows are right. The gradients pile up", clear="pass")
+batched("never_cleared_in_batches", "The rows are right. The gradients pile up", clear="never")
+batched("step_once_a_pass", "The rows are right. The step is taken once a pass", step="pass")
+batched("no_step_at_all", "The rows are right. The weight never moves", step="never")
+batched("softmax_in_batches", "a softmax too many", loss=lambda z, t: functional.cross_entropy(z.softmax(1), t))
+batched("sum_over_size", "may be less than `size`", loss=over_size)
+batched("empty_batches", "A mean over no rows at all", end=lambda start, size: size)
+
+
+@sick("need the same rows", "e")
+def labels_of_the_whole_pass(weight, x, labels, orders, size, lr):
+    return weight, [functional.cross_entropy(x[orders[0][:size]] @ weight.T, labels[orders[0]]).item()]
+
+
+@sick("overwrites the caller's", "e")
+def shuffled_in_place(weight, x, labels, orders, size, lr):
+    for order in orders:
+        x[:], labels[:] = x[order], labels[order]
+    return weight, []
 
 
 @sick("shuffles what the pass before has shuffled", "e")

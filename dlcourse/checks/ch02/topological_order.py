@@ -38,7 +38,7 @@ Graph = dict[str, list[str]]
 def _fault(got: Any, inputs_of: Graph, root: str) -> str:
     """What is wrong with an order, and the likely reason; "" when nothing is."""
     if type(got) not in (list, tuple):
-        came = "Nothing was returned: the last line needs `return`." if got is None else f"This is {kind(got)}."
+        came = "Nothing was returned: no line with `return` was reached." if got is None else f"This is {kind(got)}."
         return f"{came} Wanted is a list of names: collect them with order.append(name), and return it."
     if not all(type(name) is str for name in got):
         return "The list should hold names of nodes, as texts, and nothing else."

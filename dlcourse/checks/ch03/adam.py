@@ -305,6 +305,11 @@ ABOVE: dict[str, tuple[str, Way]] = {
         "The mean was divided by beta1 ** step: it is 1 - beta1 ** step.",
         lambda g, old, m, t, b, other: m / b**t,
     ),
+    "no brackets": (
+        "Brackets are missing in the correction of the mean: mean / 1 - beta1 ** step divides by 1 alone. It is mean / "
+        "(1 - beta1 ** step).",
+        lambda g, old, m, t, b, other: m - b**t,
+    ),
     "twice": ("The mean was corrected twice.", lambda g, old, m, t, b, other: m / (1 - b**t) ** 2),
     "root": (
         "The root was taken of the mean's correction: only the square has a root.",
@@ -448,8 +453,8 @@ BELOW: dict[str, tuple[str, Way]] = {
 }
 # Two faults, above and below, that are one thought: mostly those of the same name.
 SAME = {
-    "uncorrected": "There is no bias correction: mean and square begin at 0 and are too small at first. Divide them by "
-    "1 - beta1 ** step and 1 - beta2 ** step before the step.",
+    "uncorrected": "There is no bias correction at this step: mean and square begin at 0 and are too small at first. "
+    "At every update, not the first alone, divide them by 1 - beta1 ** step and 1 - beta2 ** step for the step.",
     "swapped": "The two corrections are swapped: the mean's is 1 - beta1 ** step, the square's 1 - beta2 ** step.",
     "multiplied": "Both corrections multiply: divide by 1 - beta1 ** step and 1 - beta2 ** step, which are small at "
     "first.",
@@ -513,6 +518,10 @@ PARAMETER = (
     Suspect("The learning rate was not used.", _moved(-1, lambda lr: 1.0)),
     Suspect("The learning rate was used twice.", _moved(-1, lambda lr: lr * lr)),
     Suspect(
+        "The learning rate is written as a number here: take the argument lr.",
+        lambda got, wanted, *args: any(_moved(-1, lambda lr, n=n: n)(got, wanted, *args) for n in (0.001, 0.01)),
+    ),
+    Suspect(
         "Brackets are missing: eps was added to the new parameter, and belongs below the fraction, (sqrt(square_hat) + "
         "eps).",
         _way(
@@ -547,6 +556,7 @@ CRASHES = (
     ),
     ("cannot be converted to Scalar", "math.sqrt takes one number: for a tensor, torch.sqrt or ** 0.5."),
     ("for ^", "`^` is no power in Python: write beta1 ** step."),
+    ("bitwise_xor", "`^` is no power in Python: write gradient ** 2."),
     ("name 'adam_step' is not defined", "Run the cell of the exercise before this one, or write the lines out."),
 )
 PARTS = (
@@ -554,26 +564,27 @@ PARTS = (
         "mean",
         1,
         MEAN,
-        "It is beta1 times the old mean plus (1 - beta1) times the gradient. Do the first entry by hand.",
+        "It is beta1 times the old mean plus (1 - beta1) times the gradient. Do an entry that differs by hand.",
     ),
     (
         "square",
         2,
         SQUARE,
-        "It is beta2 times the old square plus (1 - beta2) times the gradient squared. Do the first entry by hand.",
+        "It is beta2 times the old square plus (1 - beta2) times the gradient squared. Do an entry that differs by "
+        "hand.",
     ),
     (
         "parameter",
         0,
         PARAMETER,
         "Correct mean and square, then subtract lr times the one over (the root of the other plus eps). Print "
-        "mean_hat and square_hat, and do the first entry by hand.",
+        "mean_hat and square_hat, and do an entry that differs by hand.",
     ),
 )
 ZERO = "0 / 0: where the square is 0, only eps below the fraction keeps it from being 0."
 NO_NUMBER = (
     "Some entries are nan or infinite: a division by 0, or the root of a negative number. Print mean_hat, square_hat "
-    "and the root."
+    "and the root. Is it square / (1 - beta2 ** step), with these brackets, and with a power?"
 )
 Part = tuple[str, int, Sequence[Suspect], str]
 
@@ -591,7 +602,7 @@ def three(
     """
     called = ask.written(args)
     got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{NAMES} = {show(wanted)}")
-    got = tuple(got) if type(got) is list else got
+    got = tuple(got) if type(got) is list and len(got) == 3 else got
     if type(got) is not tuple or len(got) != 3:
         reason = f"Return three tensors, {NAMES}: the new state goes into the next update."
         unnamed = (Suspect(reason, lambda got, *rest: got is not None),)
@@ -608,11 +619,11 @@ def three(
         ask.compare(part, right, args, called=label, generic=generic, suspects=suspects, slack=slack)
 
 
-# No two of the usual mistakes give the same numbers here.
+# No two of the usual mistakes give the same numbers here, and nothing cancels: every entry can be done by hand.
 CASE = (
     torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64),
     torch.tensor([0.5, -3.0, 2.0], dtype=torch.float64),
-    torch.tensor([0.25, 0.75, -1.5], dtype=torch.float64),
+    torch.tensor([0.25, 1.25, -1.5], dtype=torch.float64),
     torch.tensor([1.5, 0.25, 2.0], dtype=torch.float64),
     *(3, 0.1, 0.8, 0.95, 0.05),  # step, lr, beta1, beta2, eps
 )
@@ -668,8 +679,8 @@ EXERCISE = Exercise(
     "beta1 0.5 to 0.95, beta2 0.8 to 0.999, eps 1e-8 to 0.1, entries of the gradient that are 0, float32 and float64, "
     "tensors that are views of others",
     hints=(
-        "Adam keeps two running means. Of what? And what is wrong with them after the first update, when both began "
-        "at 0?",
+        "Five short lines: the two running means, the two corrected ones, the step. Which of the five results does "
+        "the next update need, and which are forgotten? Give them names accordingly.",
         "mean takes the gradient with the weight 1 - beta1, square takes the gradient squared with 1 - beta2. After "
         "`step` updates they lack the factors 1 - beta1 ** step and 1 - beta2 ** step: divide by these, for the step "
         "alone. Return the undivided ones.",

@@ -158,7 +158,33 @@ PARAMETER = (
         "The brackets are misplaced: 1 - lr * weight_decay, and not (1 - lr) * weight_decay.",
         _decays(
             lambda p, s, root, lr, wd: p * (1 - lr) * wd - s,
-            lambda p, s, root, lr, wd: p * (1 - lr) - s,
+        ),
+    ),
+    Suspect(
+        "weight_decay is missing, and the parameter shrinks by lr alone: 1 - lr * weight_decay.",
+        _decays(lambda p, s, root, lr, wd: p * (1 - lr) - s),
+    ),
+    Suspect(
+        "Two shares were taken off, lr and weight_decay. It is their product: 1 - lr * weight_decay.",
+        _decays(lambda p, s, root, lr, wd: p * (1 - lr - wd) - s),
+    ),
+    Suspect(
+        "weight_decay is written as a number here: take the argument.",
+        _decays(
+            *(lambda p, s, root, lr, wd, by=by: p * (1 - lr * by) - s for by in (0.01, 0.1)),
+        ),
+    ),
+    Suspect(
+        "The decay has a power of step: one update shrinks the parameter once, by 1 - lr * weight_decay.",
+        lambda got, wanted, *args: matches(got, wanted + args[0] * ((w := 1 - args[5] * args[9]) ** args[4] - w)),
+    ),
+    Suspect(
+        "Where the gradient is 0 nothing decays here. Decay needs no gradient: every weight shrinks at every update, "
+        "by the share lr * weight_decay.",
+        lambda got, wanted, *args: any(
+            matches(got, torch.where(still, wanted + args[5] * args[9] * args[0], wanted))
+            for still in (args[1] == 0,)
+            if still.any()
         ),
     ),
     Suspect(
@@ -168,6 +194,30 @@ PARAMETER = (
     *map(_after_decay, adam.PARAMETER),
     *map(_without_decay, adam.PARAMETER),
 )
+
+
+LEFT_ALONE = "The decay must leave gradient, mean and square alone, and one of them was shrunk: it is the parameter's."
+
+
+def _shrunk_mean(got: Any, wanted: Tensor, p: Tensor, g: Tensor, m: Tensor, v: Tensor, *rest: Any) -> bool:
+    _, lr, b1, _, _, wd = rest
+    return any(
+        matches(got, way)
+        for share in (1 - lr * wd, 1 - wd)
+        for way in (share * wanted, b1 * m + (1 - b1) * share * g, b1 * share * m + (1 - b1) * g)
+    )
+
+
+def _shrunk_square(got: Any, wanted: Tensor, p: Tensor, g: Tensor, m: Tensor, v: Tensor, *rest: Any) -> bool:
+    _, lr, _, b2, _, wd = rest
+    return any(
+        matches(got, way)
+        for share in (1 - lr * wd, 1 - wd)
+        for way in (share * wanted, b2 * v + (1 - b2) * (share * g) ** 2, b2 * share * v + (1 - b2) * g**2)
+    )
+
+
+SHRUNK_MEAN, SHRUNK_SQUARE = Suspect(LEFT_ALONE, _shrunk_mean), Suspect(LEFT_ALONE, _shrunk_square)
 
 
 def explain(got: Any, *args: Any) -> str:
@@ -181,14 +231,14 @@ def explain(got: Any, *args: Any) -> str:
 
 
 PARTS = (
-    ("mean", 1, (Suspect(L2, _l2_mean), *map(_without_decay, adam.MEAN)), adam.PARTS[0][3]),
-    ("square", 2, (Suspect(L2, _l2_square), *map(_without_decay, adam.SQUARE)), adam.PARTS[1][3]),
+    ("mean", 1, (Suspect(L2, _l2_mean), SHRUNK_MEAN, *map(_without_decay, adam.MEAN)), adam.PARTS[0][3]),
+    ("square", 2, (Suspect(L2, _l2_square), SHRUNK_SQUARE, *map(_without_decay, adam.SQUARE)), adam.PARTS[1][3]),
     (
         "parameter",
         0,
         PARAMETER,
-        "It is parameter * (1 - lr * weight_decay) minus Adam's step, which the decay does not touch. Do the first "
-        "entry by hand.",
+        "It is parameter * (1 - lr * weight_decay) minus Adam's step, which the decay does not touch. Do an entry "
+        "that differs by hand.",
     ),
 )
 

@@ -51,6 +51,17 @@ BOUND = (
 )
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
+    Suspect(
+        "This is right to about seven digits, and the noise has float64: the factor passed through float32, as in "
+        "torch.tensor(2 / fan_in), and its other digits are lost. A plain number has them all: math.sqrt(...) or ** "
+        "0.5.",
+        lambda got, wanted, noise, activation: (
+            isinstance(got, Tensor)
+            and got.dtype == wanted.dtype == torch.float64
+            and got.shape == wanted.shape
+            and torch.allclose(got, wanted, rtol=1e-6, atol=1e-7)
+        ),
+    ),
     Suspect("Nothing was scaled: the noise came back as it was.", _scaled(lambda i, o: 1.0, *BOTH)),
     Suspect(
         "This is He's scale by fan_out. The noise is (out, in), as weights are in torch: the number of *inputs* of a "
@@ -110,12 +121,12 @@ SUSPECTS = (
         _scaled(lambda i, o: math.sqrt(1 / (3 * i)), "relu"),
     ),
     Suspect(
-        "The factor 5/3 is torch's gain for tanh. Here the gain is 1: sqrt(2 / (fan_in + fan_out)).",
+        "The factor 5/3 is torch's gain for tanh. Here there is no gain: sqrt(2 / (fan_in + fan_out)).",
         _scaled(lambda i, o: 5 / 3 * XAVIER(i, o), "tanh"),
     ),
     Suspect(
-        "The factor 5/3 is torch's gain for tanh; here the gain is 1. And Xavier takes the mean of fan_in and fan_out: "
-        "sqrt(2 / (fan_in + fan_out)).",
+        "The factor 5/3 is torch's gain for tanh; here there is no gain. And Xavier takes the mean of fan_in and "
+        "fan_out: sqrt(2 / (fan_in + fan_out)).",
         _scaled(lambda i, o: 5 / 3 * math.sqrt(1 / i), "tanh"),
     ),
     Suspect(
@@ -123,11 +134,11 @@ SUSPECTS = (
         _scaled(lambda i, o: 0.0, *BOTH),
     ),
     Suspect(
-        "This has the gain of a ReLU, the root of 2, and divides by fan_in + fan_out: He divides by fan_in alone.",
+        "This has the factor of a ReLU, the root of 2, and divides by fan_in + fan_out: He divides by fan_in alone.",
         _scaled(lambda i, o: math.sqrt(2) * XAVIER(i, o), "relu"),
     ),
     Suspect(
-        "This has a ReLU's gain, the root of 2, in it: for tanh the gain is 1, sqrt(2 / (fan_in + fan_out)).",
+        "This has a ReLU's factor, the root of 2, in it: for tanh there is none, sqrt(2 / (fan_in + fan_out)).",
         _scaled(lambda i, o: math.sqrt(2) * XAVIER(i, o), "tanh"),
     ),
     Suspect("The root was taken of the 2 alone: sqrt(2 / fan_in).", _scaled(lambda i, o: math.sqrt(2) / i, "relu")),
@@ -241,7 +252,7 @@ def check(subject: Subject, seed: int | None) -> str:
         got = ask.ask(lambda: subject.call(*args), called=called, wanted=f"noise times {right:.6g}")
         generic = {
             "relu": "For a ReLU (He): the variance is 2 / fan_in.",
-            "tanh": "For tanh (Xavier, gain 1): the variance is 2 / (fan_in + fan_out).",
+            "tanh": "For tanh (Xavier): the variance is 2 / (fan_in + fan_out).",
         }[activation]
         factor = _factor(got, noise)
         if not math.isnan(factor):
@@ -272,13 +283,13 @@ EXERCISE = Exercise(
     points=2,
     task='Write initial_weight(noise, activation): noise (out, in) holds standard normal numbers, activation is "relu" '
     'or "tanh". Return the first weights of a layer, (out, in), in the dtype of the noise: He\'s for "relu", by '
-    'fan_in; Xavier\'s for "tanh", with gain 1. noise stays as it was.',
+    'fan_in; Xavier\'s for "tanh", by fan_in and fan_out, and no gain. noise stays as it was.',
     ranges="1 to 40 inputs and outputs, float32 and float64, tensors that are views of others",
     hints=(
         "A unit adds up fan_in products. How large is the variance of that sum, and by what must the weights be scaled "
         "so that it stays the same? And how many inputs does a unit have, when the weights are (out, in)?",
-        "He: variance 2 / fan_in, because a ReLU passes on half. Xavier: variance 2 / (fan_in + fan_out). To give "
-        "standard normal numbers a variance, multiply them by its root.",
+        "He: variance 2 / fan_in, because a ReLU passes on half. Xavier: variance 2 / (fan_in + fan_out). The noise "
+        "has the variance 1. Numbers that are multiplied by 3 have 9 times the variance: so by what do you multiply?",
         'fan_out, fan_in = noise.shape; variance = 2 / fan_in for "relu", else 2 / (fan_in + fan_out); return noise * '
         "math.sqrt(variance).",
     ),

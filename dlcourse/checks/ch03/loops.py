@@ -4,6 +4,7 @@ The answer is one function, `loops(name, *args)`, that hands on to the loop of t
 the border. Every loop takes plain tensors and returns (weight, losses).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def loops(name, *args):
         return weight.detach(), losses
 
     def loop_d(weight, x, y, lr, steps):
-        return loop_a(weight, x, y.squeeze(1), lr, steps)
+        return loop_a(weight, x, y[:, 0], lr, steps)
 
     def loop_e(weight, x, labels, orders, size, lr):
         losses = []
@@ -97,17 +98,21 @@ def _squares(x: Tensor, y: Tensor) -> Callable[[Tensor], Tensor]:
 # --- what each loop would have returned with a fault ----------------------------------------------------------------
 
 
-def _summed_gradients(weight: Tensor, x: Tensor, y: Tensor, lr: float, steps: int, *, clear_every: int = 0) -> Outcome:
-    """Gradients that pile up: for good, or for `clear_every` updates."""
+def _pile_up(weight: Tensor, lr: float, losses_of: Sequence[Callable[[Tensor], Tensor]], clear_every: int) -> Outcome:
+    """Gradients that pile up: for good (0), or for `clear_every` updates. A loss for each update."""
     total, losses = torch.zeros_like(weight), []
-    for step in range(steps):
+    for step, loss_of in enumerate(losses_of):
         if clear_every and step % clear_every == 0:
             total = torch.zeros_like(weight)
-        moved, loss = _update(weight, 1.0, _squares(x, y))
+        moved, loss = _update(weight, 1.0, loss_of)
         total = total + (weight - moved)
         weight = weight - lr * total
         losses.append(loss)
     return weight, losses
+
+
+def _summed_gradients(weight: Tensor, x: Tensor, y: Tensor, lr: float, steps: int, *, clear_every: int = 0) -> Outcome:
+    return _pile_up(weight, lr, [_squares(x, y)] * steps, clear_every)
 
 
 def _still(weight: Tensor, x: Tensor, y: Tensor, lr: float, steps: int) -> Outcome:
@@ -134,12 +139,13 @@ def _normed(
     fresh: bool = False,
     momentum: float | None = 0.1,
     first: bool = False,
+    learn: bool = True,
 ) -> Outcome:
     """loop_b by hand. train(epoch): in training mode? evaluate(epoch): with which statistics the new rows are normed.
 
     "batch": of the new rows, which the running ones take in as well. "training": of x. "running", or "seen": running
-    ones after the new rows were taken in. fresh: running statistics begin anew in each epoch.
-    first: the new rows come before the update.
+    ones after the new rows were taken in. "none": not at all. fresh: running statistics begin anew in each epoch.
+    first: the new rows come before the update. learn: scale and shift of the layer learn as well.
     """
     scale, shift = torch.ones_like(x[0]), torch.zeros_like(x[0])
     mean, var = torch.zeros_like(x[0]), torch.ones_like(x[0])
@@ -159,11 +165,12 @@ def _normed(
             take_in(x_new)
         centre, spread = {
             "running": (mean, var),
+            "none": (mean, var),
             "seen": (mean, var),
             "batch": (x_new.mean(0), x_new.var(0, correction=0)),
             "training": (x.mean(0), x.var(0, correction=0)),
         }[how]
-        normal = (x_new - centre) / (spread + 1e-5).sqrt() * scale + shift
+        normal = x_new if how == "none" else (x_new - centre) / (spread + 1e-5).sqrt() * scale + shift
         losses.append(((normal @ weight - y_new) ** 2).mean().item())
 
     for epoch in range(epochs):
@@ -181,7 +188,9 @@ def _normed(
             normal = (x - centre) / (spread + 1e-5).sqrt() * leaves[1] + leaves[2]
             loss = ((normal @ leaves[0] - y) ** 2).mean()
         slopes = torch.autograd.grad(loss, leaves)
-        weight, scale, shift = (p - lr * s for p, s in zip((weight, scale, shift), slopes, strict=True))
+        weight = weight - lr * slopes[0]
+        if learn:
+            scale, shift = scale - lr * slopes[1], shift - lr * slopes[2]
         if not first:
             measure(epoch)
     return weight, losses
@@ -194,6 +203,10 @@ def _classes(x: Tensor, labels: Tensor, loss: Callable[..., Tensor] = functional
 def _classified(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Outcome]:
     """loop_c with another loss of (logits, labels)."""
     return lambda weight, x, labels, lr, steps: _descend(weight, lr, steps, _classes(x, labels, loss))
+
+
+def _sum(logits: Tensor, labels: Tensor) -> Tensor:
+    return functional.cross_entropy(logits, labels, reduction="sum")
 
 
 def _double(logits: Tensor, labels: Tensor) -> Tensor:
@@ -212,8 +225,14 @@ def _passes(
     label_rows: Callable[[Tensor, int], Tensor] | None = None,
     keep_last: bool = True,
     reset: bool = False,
+    after: bool = False,
+    rate: float = 1.0,
+    loss: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
 ) -> Outcome:
-    """loop_e with other rows: x_rows(orders, epoch) are those of a whole pass, for x and (unless given) the labels."""
+    """loop_e with other rows: x_rows(orders, epoch) are those of a whole pass, for x and (unless given) the labels.
+
+    after: the losses are those after the update. rate: times lr. loss: of (logits, labels).
+    """
     begin, losses = weight, []
     for epoch in range(len(orders)):
         rows, others = x_rows(orders, epoch), (label_rows or x_rows)(orders, epoch)
@@ -222,8 +241,27 @@ def _passes(
             batch, theirs = rows[start : start + size], others[start : start + size]
             if len(batch) < size and not keep_last:
                 continue
-            weight, loss = _update(weight, lr, _classes(x[batch], labels[theirs]))
+            loss_of = _classes(x[batch], labels[theirs], loss)
+            weight, value = _update(weight, rate * lr, loss_of)
+            losses.append(loss_of(weight).item() if after else value)
+    return weight, losses
+
+
+def _seldom(
+    weight: Tensor, x: Tensor, labels: Tensor, orders: Tensor, size: int, lr: float, *, clear: str, step: str
+) -> Outcome:
+    """loop_e whose gradients are cleared, and whose steps are taken, once a "batch", once a "pass" or "never"."""
+    losses = []
+    total = torch.zeros_like(weight)
+    for order in orders:
+        total = torch.zeros_like(weight) if clear == "pass" else total
+        for rows in order.split(size):
+            total = torch.zeros_like(weight) if clear == "batch" else total
+            moved, loss = _update(weight, 1.0, _classes(x[rows], labels[rows]))
+            total = total + (weight - moved)
             losses.append(loss)
+            weight = weight - lr * total if step == "batch" else weight
+        weight = weight - lr * total if step == "pass" else weight
     return weight, losses
 
 
@@ -291,11 +329,20 @@ def _length(each: str) -> Suspect:
     )
 
 
+STILL = (
+    "The weight never moves. Is backward() called, and step() after it? Are the gradients cleared in between (they go "
+    "after step() or before the next backward())? Or is `weight` another tensor by now than the one that the "
+    "optimizer was given?"
+)
+ALONE = Suspect(
+    "The losses came back alone: return weight.detach(), losses.",
+    lambda got, wanted, *args: (
+        type(got) is list and len(got) == len(wanted[1]) and all(type(loss) is float for loss in got)
+    ),
+)
 REGRESSION = (
     Suspect(
-        "The weight never moves: step() finds no gradient. Either the gradients are cleared between backward() and "
-        "step(): clear them after step(), or before the next backward(). Or `weight` is another tensor by now than the "
-        "one that the optimizer was given.",
+        STILL,
         _like(_still),
     ),
     Suspect(
@@ -339,13 +386,15 @@ A = (
         "A smaller learning rate hides the waves for a while. The gradients still pile up: clear them.",
         _like(*(lambda w, x, y, lr, steps, by=by: _summed_gradients(w, x, y, lr / by, steps) for by in (2, 10, 100))),
     ),
+    ALONE,
     _length("step"),
     ORDER,
 )
 B = (
     Suspect(
         "The new rows are still normed with their *own* mean and variance: the loss of an example depends on who comes "
-        "with it. norm.eval() before they are measured. (no_grad switches off the record, not the mode.)",
+        "with it. They want a norm in evaluation mode, norm.eval(), that has kept running statistics, as it does "
+        "unless it is told not to. (no_grad switches off the record, not the mode.)",
         _like(lambda *args: _normed(*args, evaluate=lambda epoch: "batch")),
     ),
     Suspect(
@@ -354,8 +403,9 @@ B = (
         _like(lambda *args: _normed(*args, train=lambda epoch: epoch == 0)),
     ),
     Suspect(
-        "The loop trains in evaluation mode from the start: eval() once before the loop switches the batch statistics "
-        "off for training too. train() before the update, eval() before the measurement, in every epoch.",
+        "The loop trains in evaluation mode from the start: eval() stays until train() is called, and without the "
+        "batch's statistics the running ones never move. train() before the update, eval() before the measurement, in "
+        "every epoch.",
         _like(lambda *args: _normed(*args, train=lambda epoch: False)),
     ),
     Suspect(
@@ -402,10 +452,51 @@ B = (
         "These are the losses of the training rows: measure x_new and y_new.",
         _like(lambda w, x, y, x_new, y_new, *rest: _normed(w, x, y, x, y, *rest)),
     ),
+    Suspect(
+        "These are the losses of the training rows, each before its update: measure x_new and y_new after it.",
+        _like(
+            lambda w, x, y, x_new, y_new, *rest: _normed(
+                *(w, x, y, x, y, *rest), evaluate=lambda epoch: "training", first=True
+            )
+        ),
+    ),
+    Suspect(
+        "The new rows are measured without norm: norm(x_new) @ weight.",
+        _like(lambda *args: _normed(*args, evaluate=lambda epoch: "none")),
+    ),
+    Suspect(
+        "norm's own parameters, its scale and shift, do not learn: the optimizer is given weight and "
+        "norm.parameters(), of a layer that is made once, before the loop.",
+        _like(
+            lambda *args: _normed(*args, learn=False),
+            lambda *args: _normed(*args, learn=False, fresh=True),
+        ),
+    ),
+    Suspect(
+        STILL,
+        _like(
+            lambda w, x, y, x_new, y_new, lr, epochs: _normed(w, x, y, x_new, y_new, 0.0, epochs),
+        ),
+    ),
+    ALONE,
     _length("epoch"),
     ORDER,
 )
+
+
+def _tracked_double(weight: Tensor, x: Tensor, labels: Tensor, lr: float, steps: int) -> Outcome:
+    """The right loss along the doubled one's path."""
+    losses = []
+    for _ in range(steps):
+        losses.append(_classes(x, labels)(weight).item())
+        weight, _ = _update(weight, lr, _classes(x, labels, _double))
+    return weight, losses
+
+
+PILED = "The gradients pile up: this loop cleared them when it was broken, and has to clear them still."
 CLASSES = (
+    Suspect(STILL, _like(lambda w, x, t, lr, steps: (w, _descend(w, 0.0, steps, _classes(x, t))[1]))),
+    Suspect(PILED, _like(lambda w, x, t, lr, steps: _pile_up(w, lr, [_classes(x, t)] * steps, 0))),
     Suspect(
         "nll_loss wants log-probabilities, and got probabilities: this loss can never rise above 0, and its gradient "
         "lacks the factor 1 / p. log_softmax, or cross_entropy of the logits.",
@@ -464,6 +555,11 @@ C = (
         "The losses are right, and the step was taken on another loss, with the softmax twice: call backward() on the "
         "one that you write down.",
         _losses_only(_classified(_double)),
+    ),
+    Suspect(
+        "The step was taken on another loss, with the softmax twice, than the one that was written down: call "
+        "backward() on that one.",
+        _like(_tracked_double),
     ),
     Suspect(
         "The step is right, and the losses that were written down have the softmax twice.",
@@ -548,7 +644,7 @@ D = (
     ),
     *map(_columned, REGRESSION),
     Suspect(
-        "The gradients pile up: this loop cleared them when it was broken, and has to clear them still.",
+        PILED,
         lambda got, wanted, w, x, y, lr, steps: _same(got, _summed_gradients(w, x, y[:, 0], lr, steps)),
     ),
     _length("step"),
@@ -625,6 +721,32 @@ E = (
             len(args[3]) > 1 and _same(got, _passes(*args[:3], args[3][:1], *args[4:], x_rows=_shuffled))
         ),
     ),
+    Suspect(
+        "The rows are right. The loss was written down after the update: asked is that of each batch before it.",
+        _like(lambda *args: _passes(*args, x_rows=_shuffled, after=True)),
+    ),
+    Suspect(
+        "The rows are right. The gradients pile up from batch to batch: clear them for each batch, not once a pass.",
+        _like(*(lambda *args, clear=clear: _seldom(*args, clear=clear, step="batch") for clear in ("pass", "never"))),
+    ),
+    Suspect(
+        "The rows are right. The step is taken once a pass: every batch has a step of its own.",
+        _like(*(lambda *args, c=c: _seldom(*args, clear=c, step="pass") for c in ("batch", "pass", "never"))),
+    ),
+    Suspect("The rows are right. " + STILL, _like(lambda *args: _passes(*args, x_rows=_shuffled, rate=0.0))),
+    Suspect(
+        "The rows are right. There is a softmax too many: cross_entropy wants the logits.",
+        _like(lambda *args: _passes(*args, x_rows=_shuffled, loss=_double)),
+    ),
+    Suspect(
+        "The rows are right. The losses of a batch were added up; the mean divides by the number of its rows, which "
+        "in the last batch may be less than `size`.",
+        _like(
+            lambda *args: _passes(*args, x_rows=_shuffled, loss=_sum),
+            lambda *args: _passes(*args, x_rows=_shuffled, loss=lambda z, t: _sum(z, t) / args[4]),
+        ),
+    ),
+    ALONE,
     _length("batch of each pass"),
     ORDER,
 )
@@ -632,7 +754,8 @@ CRASHES = (
     (
         "an argument was changed in place",
         "A tensor that came in was changed, and the caller still needs it. If it is weight: optimizer.step() writes "
-        "into the tensor that it was given, so begin with weight.clone().requires_grad_(), as the broken loop does.",
+        "into the tensor that it was given, so begin with weight.clone().requires_grad_(), as the broken loop does. If "
+        "it is x or the labels: x[rows] makes new rows, x[:] = ... overwrites the caller's.",
     ),
     (
         "Expected more than 1 value per channel",
@@ -651,6 +774,19 @@ CRASHES = (
         "a leaf Variable that requires grad",
         "A weight that requires a gradient is changed under `with torch.no_grad():` (or by the optimizer).",
     ),
+    (
+        "'float' and 'NoneType'",
+        "weight.grad is None: only a leaf, a tensor that was not computed, gets a .grad, and weight = weight - lr * "
+        "weight.grad has made a computed one. Change the weight in place under torch.no_grad(), or let the optimizer.",
+    ),
+    (
+        "name 'model' is not defined",
+        "There is no model in this loop: the layer with the two modes is called norm.",
+    ),
+    ("has no attribute 'eval'", "The mode is the layer's: norm.eval(), norm.train()."),
+    ("has no attribute 'train'", "The mode is the layer's: norm.eval(), norm.train()."),
+    ("not implemented for 'Long'", "cross_entropy takes the logits first, and then the labels."),
+    ("to match target batch_size", "x and the labels of a batch need the same rows: x[rows] and labels[rows]."),
     ("to be Long", "cross_entropy wants labels of dtype int64, as they came."),
     ("probabilities, got Long", "cross_entropy wants a logit for every class, (batch, classes), and then the labels."),
     (
@@ -684,8 +820,8 @@ GENERIC = {
     "rows in evaluation mode.",
     "c": "Nothing but the loss is to be changed: cross_entropy of the logits, x @ weight.T.",
     "d": "Nothing but the shapes is to be changed: predictions and targets both (batch,), their squares averaged.",
-    "e": "In pass `epoch`, batch by batch: rows = orders[epoch][start:start + size] pick x and labels. (A permutation "
-    "of your own is as good a shuffle, but the check cannot compare it.)",
+    "e": "Nothing but the rows is to be changed: in each pass, batch by batch, `size` numbers from that pass's row of "
+    "`orders` pick x and labels. (A shuffle of your own is as good, but the check cannot compare it.)",
 }
 SUSPECTS: dict[str, Sequence[Suspect]] = {"a": A, "b": B, "c": C, "d": D, "e": E}
 
@@ -759,17 +895,39 @@ def check(subject: Subject, seed: int | None) -> str:
     return f"right on {ask.asked} runs. Five faults found: gradients, mode, loss, shapes, order."
 
 
+def _advice(name: str, got: Any, wanted: Outcome) -> str:
+    """What no suspect knows: how far the losses are right, and what was to be changed."""
+    alike = type(got) is tuple and len(got) == 2 and type(got[1]) is list and len(got[1]) == len(wanted[1])
+    if not alike or not all(type(loss) is float for loss in got[1]):
+        return GENERIC[name]
+    if name == "e" and any(map(math.isnan, got[1])):
+        return (
+            "A loss is nan. A mean over no rows at all is: order[start:size] is empty from the second batch on, and "
+            "order[start:start + size] is not. Print the shapes of each batch. " + GENERIC[name]
+        )
+    pairs = zip(got[1], wanted[1], strict=True)
+    wrong = next((n for n, pair in enumerate(pairs) if not math.isclose(*pair, rel_tol=1e-4, abs_tol=1e-5)), None)
+    if wrong is None:
+        return f"All losses are right, and the weight that came back is not. {GENERIC[name]}"
+    if wrong:
+        return (
+            f"The losses are right up to number {wrong} of {len(wanted[1])}: look at what comes between it and the "
+            f"next one. {GENERIC[name]}"
+        )
+    return f"The very first loss is another one. {GENERIC[name]}"
+
+
 def _right_for(ask: Examiner, name: str, args: tuple[Any, ...]) -> None:
     wanted = loops(name, *args)
     called = f"loop_{name}({', '.join(map(paste, args))})"  # as a learner would call it
     got = ask.ask(lambda: ask.subject.call(name, *args), called=called, wanted=f"{NAMES} = {show(wanted)}")
-    got = tuple(got) if type(got) is list else got
+    got = tuple(got) if type(got) is list and len(got) == 2 and isinstance(got[0], Tensor) else got
     if not _same(got, wanted):
         suspects = [
             Suspect(suspect.reason, lambda part, right, *rest, suspect=suspect: suspect.fits(got, wanted, *args))
             for suspect in SUSPECTS[name]
         ]
-        ask.compare(got, wanted, (), called=called, generic=GENERIC[name], suspects=suspects, names=NAMES)
+        ask.compare(got, wanted, (), called=called, generic=_advice(name, got, wanted), suspects=suspects, names=NAMES)
 
 
 EXERCISE = Exercise(
@@ -787,14 +945,47 @@ EXERCISE = Exercise(
     hints=(
         "Each table has one thing that a healthy run would not show. Name it in words first: waves that do not die out "
         "(a), the same rows with other losses (b), a floor far from 0 (c), one prediction for everything (d), a jump "
-        "in every pass at the same place (e). Which line could do that?",
-        "(a) What does backward() do with a .grad that holds something? (b) Which numbers does norm use in training "
-        "mode, and which in evaluation mode, and who switches back? (c) What does cross_entropy do with its first "
-        "argument? (d) Print the shape of the difference. (e) What are the labels of one batch?",
-        "(a) optimizer.zero_grad() in every turn. (b) norm.train() before the update, norm.eval() before the new rows "
-        "are measured. (c) cross_entropy(x @ weight.T, labels). (d) y.squeeze(1) before the loop. (e) rows = "
-        "order[start : start + size], then x[rows] and labels[rows].",
+        "in every pass at the same place (e). Which line could do that? (Hints for one loop alone: "
+        'checks.hint("03.loops", "d"), say.)',
+        "Make a copy of the broken loop that prints: the gradient before and after backward() (a), norm.training (b), "
+        "the smallest and largest loss that could ever come out (c), shapes (d), the labels of each batch (e).",
+        "Let the check look at the broken loop as it is: it names the fault. Then change the one line that does it, or "
+        "add the one or two that are missing. "
+        'checks.hint("03.loops", "d") goes on, for one loop alone.',
     ),
+    parts={
+        "a": (
+            "The loss goes down and up in waves, and the smaller rate has them too, only slower. As if the step "
+            "remembered where it came from.",
+            "What does backward() do with a .grad that holds something already?",
+            "optimizer.zero_grad() in every turn of the loop, anywhere but between backward() and step().",
+        ),
+        "b": (
+            "The same wines and the same weights, and another loss for each size of the group. What in this model "
+            "looks at the other rows?",
+            "Which mean and variance does norm use in training mode, and which in evaluation mode? Who switches, and "
+            "who switches back?",
+            "norm.train() before the update, norm.eval() before the new rows are measured, in every epoch.",
+        ),
+        "c": (
+            "Nearly all images are right, and the loss stands still far from 0. What is the smallest value that this "
+            "loss can have?",
+            "What does cross_entropy do with its first argument before it takes the logarithm?",
+            "cross_entropy(x @ weight.T, labels): the logits, without a softmax.",
+        ),
+        "d": (
+            "Every wine gets nearly the same prediction, and the loss ends at the variance of the targets. Who was "
+            "compared with whom?",
+            "Print the shapes of prediction, y and their difference.",
+            "y[:, 0] takes the column out of the table: (batch, 1) becomes (batch,), like the prediction.",
+        ),
+        "e": (
+            "The loss jumps at the same places in every pass, and the digits that come last are known best. What is "
+            "alike in the rows of one batch?",
+            "Print labels[rows] for a few batches. And where in the loop is `order` used?",
+            "rows = order[start : start + size], then x[rows] and labels[rows].",
+        ),
+    },
     reference=loops,
     walkthrough="The faults are gradients that pile up, a batch norm that stays in training mode while new rows are "
     "measured, a softmax in front of a loss that has one, a column that broadcasts against a row, and an order that "

@@ -34,7 +34,12 @@ def _along(curve: Callable[[float], float]) -> Factor:
 
 # A schedule has three parts, and each part its own suspects: what they would have returned at every update of it.
 # The order matters: the first suspect that fits all updates of the part is named.
+ROUNDED: tuple[tuple[str, Factor], ...] = tuple(
+    ("The factor was rounded: return it with all its digits.", lambda i, t, w, n=n: round(warmup_cosine(i, t, w), n))
+    for n in (1, 2, 3, 4)
+)
 RISE: tuple[tuple[str, Factor], ...] = (
+    *ROUNDED,
     (
         "The warm-up begins at 0: an update with the learning rate 0 is a wasted one. Updates are counted from 0, so "
         "the first of `warmup` updates has the factor 1 / warmup: (index + 1) / warmup.",
@@ -152,6 +157,21 @@ FALL: tuple[tuple[str, Factor], ...] = (
         "The cosine is one update ahead: progress is (index - warmup) / (total - warmup), 0 at index = warmup.",
         _wave(lambda i, t, w: (i + 1) / t),
     ),
+    (
+        "Brackets are missing in the progress: a division comes before a minus, so it is (index - warmup) / (total - "
+        "warmup).",
+        _wave(lambda i, t, w: (i - w) / t - w),
+    ),
+    (
+        "Brackets are missing in the progress: a division comes before a minus, so it is (index - warmup) / (total - "
+        "warmup).",
+        _wave(lambda i, t, w: i - w / (t - w)),
+    ),
+    (
+        "Brackets are missing in the progress: a division comes before a minus, so it is (index - warmup) / (total - "
+        "warmup).",
+        _wave(lambda i, t, w: i - w / t - w),
+    ),
     ("math.cos takes radians: half a turn is math.pi, not 180.", _along(lambda p: (1 + math.cos(180 * p)) / 2)),
     (
         "math.cos takes radians, and math.radians is meant for degrees: math.pi is half a turn already.",
@@ -204,6 +224,7 @@ FALL: tuple[tuple[str, Factor], ...] = (
         _along(lambda p: float(p == 0)),
     ),
     ("pi was rounded: take math.pi.", _along(lambda p: (1 + math.cos(3.14 * p)) / 2)),
+    *ROUNDED,
 )
 BEYOND: tuple[tuple[str, Factor], ...] = (
     (
@@ -326,8 +347,8 @@ EXERCISE = Exercise(
     "1; then half a cosine falls from 1 at index warmup to 0 at index total; beyond that it stays 0.",
     ranges="2 to 200 updates, a warm-up of 0 to total - 1 of them, indices from 0 to total + 20",
     hints=(
-        "Three parts, so two questions about index. Write down by hand what comes out for total 8, warmup 3 at the "
-        "indices 0, 2, 3 and 8.",
+        "Three parts, so two questions about index. For total 8 and warmup 3: how many updates does the cosine have, "
+        "and what share of its way is done at the indices 3, 4 and 8?",
         "While index < warmup: (index + 1) / warmup. After that let progress go from 0 at index = warmup to 1 at index "
         "= total, and never beyond 1. Half a cosine over it falls from 1 to -1: raise and halve it.",
         "if index < warmup: return (index + 1) / warmup; progress = min(1.0, (index - warmup) / (total - warmup)); "
