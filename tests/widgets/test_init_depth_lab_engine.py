@@ -729,6 +729,15 @@ def test_the_program_prints_what_is_measured(settings, steps):
     torch.testing.assert_close(rows, wanted, rtol=1e-3, atol=1e-30)
 
 
+def test_the_program_ends_at_the_present_step():
+    engine = lab(depth=2, lr=0.5)
+    engine.step(5)
+    last = engine.measured.loss
+    engine.scrub(2)
+    assert ran(engine)[0] == pytest.approx(engine.measured.loss, rel=1e-6)
+    assert abs(last - engine.measured.loss) > 1e-3
+
+
 def ran(engine, **names):
     printed = io.StringIO()
     code = engine.to_code()
