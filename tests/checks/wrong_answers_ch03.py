@@ -838,7 +838,7 @@ def never_cleared(weight, x, y, lr, steps):
     return descent(lambda w: ((x @ w - y) ** 2).mean(), clear="once")(weight, lr, steps)
 
 
-@sick("Are the gradients cleared between the two", "a")
+@sick("Are the gradients cleared in between", "a")
 def cleared_too_early(weight, x, y, lr, steps):
     return descent(lambda w: ((x @ w - y) ** 2).mean(), clear="between")(weight, lr, steps)
 
