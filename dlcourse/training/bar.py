@@ -15,8 +15,7 @@ def bar(total: int | None, *, done: int, shown: bool) -> Iterator[Callable[[str]
     It is written to stdout, in a terminal and in a notebook, after two seconds; never to stderr, which a notebook
     shows as an error, and never into a file. It needs no widgets and starts no thread.
     """
-    watched = sys.stdout is not None and (sys.stdout.isatty() or type(sys.stdout).__module__.startswith("ipykernel"))
-    if not (shown and watched):
+    if not (shown and _watched()):
         yield lambda text: None
         return
     from tqdm.std import tqdm
@@ -32,3 +31,13 @@ def bar(total: int | None, *, done: int, shown: bool) -> Iterator[Callable[[str]
             made.update()
 
         yield tell
+
+
+def _watched() -> bool:
+    """Is stdout a terminal or a notebook? It may also be None, closed, or an object that can only write."""
+    if type(sys.stdout).__module__.startswith("ipykernel"):
+        return True
+    try:
+        return sys.stdout.isatty()
+    except (AttributeError, ValueError):
+        return False

@@ -11,6 +11,7 @@ import os
 import pickle
 import secrets
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ def save(path: str | Path, content: dict[str, Any]) -> None:
         raise
 
 
-def load(path: str | Path) -> dict[str, Any]:
-    """What `save` wrote, its tensors on the CPU. Raises ValueError for a file that is damaged or something else."""
+def load(path: str | Path, keys: Iterable[str] = ()) -> dict[str, Any]:
+    """What `save` wrote, its tensors on the CPU. Raises ValueError for a file that is damaged or something else, or
+    does not hold all these keys."""
     with open(path, "rb") as file:
         try:
             damaged = zipfile.ZipFile(file).testzip()  # torch.load does not look at the checksums that torch.save wrote
@@ -50,6 +52,8 @@ def load(path: str | Path) -> dict[str, Any]:
         raise _unreadable(path, f"the checksum of {damaged} is wrong")
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise _unreadable(path, "something else wrote it")
+    if missing := set(keys) - content.keys():
+        raise _unreadable(path, f"it lacks {', '.join(sorted(missing))}")
     return content
 
 

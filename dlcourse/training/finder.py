@@ -18,13 +18,13 @@ from itertools import chain, islice
 
 import torch
 
-from dlcourse.training.loop import Diverged, train_steps
+from dlcourse.training.loop import ONCE, Diverged, train_steps
 from dlcourse.training.streams import Streams
 from dlcourse.types import Tensor
 
 MEMORY = 0.9  # weight of the past in the smooth loss: it looks back over about ten updates
 SPAN = 10  # updates over which the fall is measured
-EXPLODED = 4.0  # times the lowest smooth loss so far; the run is given up there
+EXPLODED = 4.0  # times the lowest smooth loss so far (above 0); the run is given up there
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,23 @@ def lr_finder_steps(
 ) -> Iterator[LrFinderStep]:
     """Train at rates that rise from `low` to `high` in equal ratios, `steps` updates of them, or until it explodes.
 
-    All groups of the optimizer follow, in the ratio of their rates. Exploded means a smooth loss above four times the
-    lowest so far, or one that is not finite. When the sweep ends, or is given up, the model, its modes and gradients,
-    the optimizer and all random streams are put back as they were. Errors as `train_steps`, and ValueError unless
-    0 < low < high and there are at least two steps.
+    All groups of the optimizer follow, in the ratio of their rates; `lr` is that of the first. Exploded means a smooth
+    loss above four times the lowest so far (below 0: one that has risen by three times as much as it had fallen from
+    the start, or from 0 if that is more), or one that is not finite. When the sweep ends, or is given up, the model,
+    its modes and gradients, the optimizer and its parameters and the random streams are put back as they were: those
+    streams that `train` finds. Errors as `train_steps`, Diverged too for a batch that itself is not finite, and
+    ValueError unless 0 < low < high, there are at least two steps, and the rate of the first group is above 0.
     """
     if not 0 < low < high < math.inf or steps < 2:
         raise ValueError(f"low={low}, high={high}, steps={steps}: wanted 0 < low < high, and at least two steps.")
+    if isinstance(batches, Iterator):
+        raise ValueError(ONCE.format(kind=type(batches).__name__, why="the sweep is a look before the training itself"))
+    if not optimizer.param_groups[0]["lr"] > 0:
+        raise ValueError(
+            "The optimizer's first group has a rate of 0, and the others follow in the ratio to it: raise it."
+        )
     sweep = [low * (high / low) ** (index / (steps - 1)) for index in range(steps)]
-    average, lowest = 0.0, math.inf
+    average, lowest, top = 0.0, math.inf, 0.0
     with _put_back(model, batches, optimizer):
         rates = [group["lr"] for group in optimizer.param_groups]
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -94,11 +102,12 @@ def lr_finder_steps(
                 average = MEMORY * average + (1 - MEMORY) * step.loss
                 smooth = average / (1 - MEMORY ** (step.index + 1))  # the average begins at 0: so much of it is missing
                 yield LrFinderStep(step.index, step.lr, step.loss, smooth)
-                lowest = min(lowest, smooth)
-                if smooth > EXPLODED * lowest:
+                lowest, top = min(lowest, smooth), top if step.index else max(0.0, smooth)
+                depth = lowest if lowest > 0 else top - lowest
+                if smooth > lowest + (EXPLODED - 1) * depth:
                     return
         except Diverged as fault:
-            if fault.step.index == 0:
+            if fault.step.index == 0 or fault.of_data:
                 raise
         finally:
             updates.close()
@@ -125,7 +134,9 @@ def _put_back(model: torch.nn.Module, batches: Iterable, optimizer: torch.optim.
     streams = Streams(model, batches)
     states = streams.states()
     numbers = {name: value.detach().clone() for name, value in _numbers(model)}
-    gradients = [(p, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
+    updated = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    others = [(p, p.detach().clone()) for p in set(updated) - set(model.parameters())]  # such as one in the loss
+    gradients = [(p, None if p.grad is None else p.grad.clone()) for p in {*updated, *model.parameters()}]
     modes = [(module, module.training) for module in model.modules()]
     rates = [group["lr"] for group in optimizer.param_groups]
     memory = {parameter: copy.deepcopy(state) for parameter, state in optimizer.state.items()}
@@ -135,6 +146,8 @@ def _put_back(model: torch.nn.Module, batches: Iterable, optimizer: torch.optim.
         with torch.no_grad():
             for name, value in _numbers(model):
                 value.copy_(numbers[name])
+            for parameter, value in others:
+                parameter.copy_(value)
         for parameter, gradient in gradients:
             parameter.grad = gradient
         for module, mode in modes:

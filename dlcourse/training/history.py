@@ -23,7 +23,7 @@ class History:
     steps: tuple[TrainStep, ...]  # every update
     evaluations: tuple[Evaluation, ...]  # after each pass, when there were examples for validation
     best: Evaluation | None  # the first of those with the lowest loss; None without validation
-    stopped: str  # what ended it: "epochs" (all done), "patience", "interrupt" or "diverged"
+    stopped: str  # what ended it: "epochs" (all done), "patience", "interrupt", "diverged" or "not saved"
 
 
 def best_of(evaluations: list[Evaluation]) -> Evaluation | None:

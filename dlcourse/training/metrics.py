@@ -128,7 +128,9 @@ def evaluate(
             if _classes(outputs) and y.ndim == 1 and not y.is_floating_point():
                 rights.append(((outputs.argmax(1) == y_part) & ~outputs.isnan().any(1)).sum())
     sizes = [len(part) for part in x.split(size)]
-    total = sum(part * count for part, count in zip(torch.stack(losses).tolist(), sizes, strict=True))
+    total = sum(
+        part * count for part, count in zip(torch.stack(losses).reshape(len(losses)).tolist(), sizes, strict=True)
+    )
     right = sum(torch.stack(rights).tolist()) / len(x) if rights else None
     return Evaluation(index, epoch, total / len(x), right)
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import dlcourse_resumable as resumable
+import numpy as np
 import pytest
 import torch
 
@@ -117,6 +118,88 @@ def test_a_run_may_grow(tmp_path):
         resumable.run(tmp_path / "run.pt", epochs=3, patience=None)
 
 
+@pytest.mark.parametrize(("epochs", "index"), [(1, 7), (1, 13), (2, 16)])
+def test_fewer_passes_than_were_begun_are_refused(tmp_path, epochs, index):
+    with pytest.raises(Interrupted):
+        resumable.run(tmp_path / "run.pt", during=at(index))
+    with pytest.raises(ValueError, match=f"{epochs} epochs and . batches already, more than epochs={epochs}"):
+        resumable.run(tmp_path / "run.pt", epochs=epochs)
+
+
+def test_frozen_layers_stay_so_when_a_run_goes_on(tmp_path):
+    def run(model, batches, optimizer, during=lambda index: None, path=None):
+        schedule = {"schedule": lambda index: during(index) or 1.0}
+        loss = torch.nn.functional.cross_entropy
+        history = train(model, batches, loss, optimizer, epochs=2, checkpoint=path, progress=False, **schedule)
+        return model.state_dict(), history
+
+    def frozen():
+        model, batches, optimizer, _ = resumable.parts()
+        model[1].eval()
+        return model, batches, optimizer
+
+    whole, live = run(*frozen()), frozen()
+    with pytest.raises(Interrupted):
+        run(*live, at(4), tmp_path / "run.pt")
+    assert same(run(*live, path=tmp_path / "run.pt"), whole)  # the same cell again: the model is in eval mode
+    assert same(run(*frozen(), path=tmp_path / "run.pt"), whole)  # another process
+    with pytest.raises(ValueError, match="layers in eval mode was 1, here it is none"):
+        run(*resumable.parts()[:3], path=tmp_path / "run.pt")
+
+
+def test_numbers_of_numpy_are_kept_and_compared_as_numbers(tmp_path):
+    def run(epochs, lr, **options):
+        model, batches, _, _ = resumable.parts()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=lr, **options)
+        loss = torch.nn.functional.cross_entropy
+        return train(model, batches, loss, optimizer, epochs=epochs, checkpoint=tmp_path / "run.pt", progress=False)
+
+    run(1, np.float64(1), betas=(np.float64(0.9), 0.99), weight_decay=np.int64(0))
+    assert torch.load(tmp_path / "run.pt", weights_only=True)["optimizer"]["param_groups"][0]["lr"] == 1
+    assert len(run(2, 1, betas=(0.9, 0.99), weight_decay=0.0).steps) == 14
+    with pytest.raises(ValueError, match=r"betas was \(0.9, 0.99\), here it is \(0.9, 0.9\)"):
+        run(2, 1, betas=(0.9, 0.9), weight_decay=0.0)
+
+
+class Own:
+    """No tensor and no plain value."""
+
+
+class Stateful(torch.nn.Identity):
+    def get_extra_state(self):
+        return Own()
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_a_run_that_could_not_be_read_again_is_refused_before_the_work(tmp_path):
+    model, batches, _, _ = resumable.parts()
+    model.append(Stateful())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+    def never(logits, labels):
+        raise AssertionError("an update")
+
+    with pytest.raises(ValueError, match="This run cannot be kept in a checkpoint"):
+        train(model, batches, never, optimizer, epochs=1, checkpoint=tmp_path / "run.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_parameters_that_are_not_the_models_are_refused(tmp_path):
+    model, batches, _, _ = resumable.parts()
+    temperature = torch.nn.Parameter(torch.ones(1, device="cpu"))
+    optimizer = torch.optim.SGD([*model.parameters(), temperature], lr=0.1)
+
+    def loss(logits, labels):
+        return torch.nn.functional.cross_entropy(logits / temperature, labels)
+
+    with pytest.raises(ValueError, match="parameters that are not the model's"):
+        train(model, batches, loss, optimizer, epochs=1, checkpoint=tmp_path / "run.pt")
+    train(model, batches, loss, optimizer, epochs=1)
+    assert temperature != 1
+
+
 def test_it_says_that_it_goes_on(tmp_path, capsys):
     path = tmp_path / "run.pt"
     model, batches, optimizer, _ = resumable.parts()
@@ -218,6 +301,47 @@ def test_a_path_that_cannot_be_written_is_found_before_the_work(tmp_path):
         resumable.run(tmp_path / "folder", during=never)
 
 
+def full(*args):
+    raise OSError("No space left on device")
+
+
+def test_a_run_that_goes_on_finds_a_full_disk_before_the_work(tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    with pytest.raises(Interrupted):
+        resumable.run(path, during=at(9))
+
+    def never(index):
+        raise AssertionError("an update")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        resumable.run(path, during=never)
+    assert len(caught.value.history.steps) == 10
+
+
+def test_a_finished_run_is_read_where_nothing_can_be_written(tmp_path, monkeypatch, whole):
+    resumable.run(tmp_path / "run.pt")
+    monkeypatch.setattr(checkpoint.os, "fsync", full)
+    assert same(resumable.run(tmp_path / "run.pt"), whole)
+
+
+@pytest.mark.parametrize("pressed", [False, True])
+def test_a_disk_that_is_full_loses_no_history(tmp_path, monkeypatch, whole, pressed):
+    def during(index):
+        if index == 9:
+            monkeypatch.setattr(checkpoint.os, "fsync", full)
+            if pressed:
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted if pressed else OSError, match="No space left on device") as caught:
+        resumable.run(tmp_path / "run.pt", during=during)
+    assert isinstance(caught.value.__cause__, OSError) == pressed
+    assert caught.value.history.steps == whole[1].steps[: 10 if pressed else 14]
+    assert caught.value.history.stopped == ("interrupt" if pressed else "not saved")
+    monkeypatch.undo()
+    assert same(resumable.run(tmp_path / "run.pt"), whole)
+
+
 class Evil:
     """Runs code when an unguarded pickle is read."""
 
@@ -236,12 +360,14 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     assert caught.value.__suppress_context__
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "flipped", "text", "other tensors", "old torch"])
+@pytest.mark.parametrize("damage", ["no run", "empty", "cut", "flipped", "text", "other tensors", "old torch"])
 def test_a_damaged_or_foreign_file_is_refused_and_kept(tmp_path, damage):
     path = tmp_path / "run.pt"
     checkpoint.save(path, {"model": {"w": torch.arange(1000.0, device="cpu")}})
     content = bytearray(path.read_bytes())
-    if damage == "empty":
+    if damage == "no run":
+        pass  # sound, but it holds too little
+    elif damage == "empty":
         path.write_bytes(b"")
     elif damage == "cut":
         path.write_bytes(content[: len(content) // 2])
@@ -289,6 +415,17 @@ def change(name):
         optimizer = sgd(model.parameters(), lr=0.2, momentum=0.9)
     elif name == "optimizer":
         optimizer = torch.optim.Adam(model.parameters(), lr=0.3)
+    elif name in ("groups", "lr of group 1"):
+        groups = [{"params": model[:2].parameters()}, {"params": model[5].parameters(), "lr": 0.1}]
+        optimizer = sgd(groups, lr=0.3, momentum=0.9)
+        optimizer.param_groups[1]["lr"] = 0.1 if name == "groups" else 0.2
+    elif name == "order of parameters":
+        optimizer = sgd([*model.parameters()][::-1], lr=0.3, momentum=0.9)
+    elif name == "frozen weights":
+        model[0].requires_grad_(requires_grad=False)
+    elif name == "double precision":
+        model.double()
+        batches = type(batches)(batches.x.double(), batches.y, 32, batches.generator)
     elif name == "fewer parameters":
         optimizer = sgd(list(model.parameters())[:2], lr=0.3, momentum=0.9)
     elif name == "batches":
@@ -306,14 +443,18 @@ def change(name):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("model", r"5.weight was \(4, 16\), here it is \(5, 16\)"),
+        ("model", r"5.weight was \(4, 16\) of torch.float32, here it is \(5, 16\)"),
         ("layer names", "0.weight"),
         ("lr", "lr was 0.3, here it is 0.2"),
-        ("optimizer", "optimizer was SGD, here it is Adam"),
-        ("fewer parameters", "parameters"),
+        ("optimizer", r"optimizer was torch\.optim\.sgd\.SGD, here it is torch\.optim\.adam\.Adam"),
+        ("fewer parameters", "parameter 2 of the optimizer was 1.weight, here it is none"),
+        ("groups", "of group 1 was none, here it is 0.1"),
+        ("order of parameters", "parameter 0 of the optimizer was 0.weight, here it is 5.bias"),
+        ("frozen weights", "parameter 0 of the optimizer was 0.weight, here it is 0.weight, frozen"),
+        ("double precision", r"0.weight was \(16, 2\) of torch.float32, here it is \(16, 2\) of torch.float64"),
         ("batches", "batches a pass was 7 of 32, here it is 10 of 20"),
         ("order", "random streams"),
-        ("clip", "clip was 1.0, here it is 2.0"),
+        ("clip", "clip was 1, here it is 2"),
         ("patience", "patience was 3, here it is 2"),
         ("validation", "validation was 60 examples, here it is none"),
     ],
@@ -335,6 +476,17 @@ def test_another_run_is_refused_and_nothing_changes(tmp_path, name, words):
     assert not optimizer.state
     assert path.read_bytes() == content
     assert resumable.run(path)[1].stopped == "patience"  # and as it was, it goes on
+
+
+def test_the_settings_of_every_group_are_compared(tmp_path):
+    def run(name):
+        model, batches, optimizer, _ = change(name)
+        loss = torch.nn.functional.cross_entropy
+        train(model, batches, loss, optimizer, epochs=1, checkpoint=tmp_path / "run.pt", progress=False)
+
+    run("groups")
+    with pytest.raises(ValueError, match=r"lr of group 1 was 0.1, here it is 0.2"):
+        run("lr of group 1")
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -95,6 +95,62 @@ def test_groups_keep_the_ratio_of_their_rates():
     assert [group["lr"] for group in optimizer.param_groups] == [0.4, 0.1]
 
 
+def test_what_the_state_dict_leaves_out_is_put_back_too():
+    """Buffers that are not saved, and a parameter of the loss."""
+
+    class Counting(torch.nn.Linear):
+        def __init__(self):
+            super().__init__(2, 4)
+            self.register_buffer("calls", torch.zeros(1, device="cpu"), persistent=False)
+
+        def forward(self, x):
+            self.calls += 1
+            return super().forward(x)
+
+    model, batches = Counting(), parts()[1]
+    temperature = torch.nn.Parameter(torch.ones(1, device="cpu"))
+    optimizer = torch.optim.SGD([*model.parameters(), temperature], lr=0.1)
+    lr_finder(model, batches, lambda a, b: cross_entropy(a / temperature, b), optimizer)
+    assert (model.calls.item(), temperature.item(), temperature.grad) == (0, 1, None)
+
+
+def test_losses_below_0_are_swept():
+    x = torch.linspace(-1, 1, 8, device="cpu")[:, None]
+    for shift in (20.0, 1.0):  # below 0 throughout, and from above to below
+        torch.manual_seed(0)
+        model = torch.nn.Linear(1, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        found = lr_finder(
+            model,
+            [(x, 3 * x)],
+            lambda a, b, shift=shift: torch.nn.functional.mse_loss(a, b) - shift,
+            optimizer,
+            low=1e-4,
+            high=1e4,
+        )
+        assert 50 < len(found.lrs) < 100
+        assert 1e-3 < found.suggestion < 1.0
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_a_batch_with_nan_is_no_explosion(index):
+    model, batches, optimizer = parts()
+    pairs = [(x.clone(), y) for x, y in batches]
+    pairs[index][0][3, 1] = math.nan
+    with pytest.raises(training.Diverged, match=f"Update {index} was not made.*The batch itself holds nan"):
+        lr_finder(model, pairs, cross_entropy, optimizer)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_bad_input():
+    model, batches, optimizer = parts()
+    with pytest.raises(ValueError, match="list_iterator, which can be gone through only once, but the sweep"):
+        lr_finder(model, iter([*batches]), cross_entropy, optimizer)
+    optimizer.param_groups[0]["lr"] = 0.0
+    with pytest.raises(ValueError, match="first group has a rate of 0"):
+        lr_finder(model, batches, cross_entropy, optimizer)
+
+
 def test_it_stops_when_the_loss_explodes():
     model = torch.nn.Linear(1, 1)
     x = torch.linspace(-1, 1, 8, device="cpu")[:, None]

@@ -1,11 +1,14 @@
 """The loop is the textbook's, bit for bit; what it is given and how it ends."""
 
+import copy
 import gc
+import io
 import math
 import signal
 import subprocess
 import sys
 import threading
+import types
 import weakref
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from torch.nn.functional import cross_entropy
 
 from dlcourse import data, nn, optim, training
 from dlcourse.training import Diverged, Evaluation, Interrupted, TrainStep, train, train_steps
+from dlcourse.training.bar import bar
 
 
 def problem(n=50, size=16, seed=0, device="cpu"):
@@ -155,6 +159,27 @@ def test_a_layer_that_was_frozen_in_a_model_in_train_mode_stays_so():
     assert torch.equal(model[1].running_mean, before)
 
 
+def test_a_frozen_layer_stays_so_until_it_is_thawed():
+    model, batches, _ = problem()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model[1].eval()
+    before = model[1].running_mean.clone()
+    for _ in range(2):  # the second time the whole model is in eval mode
+        train(model, batches, cross_entropy, optimizer, epochs=1)
+        assert not model.training
+        assert torch.equal(model[1].running_mean, before)
+    for _ in train_steps(model, batches, cross_entropy, optimizer):
+        assert [module.training for module in model.modules()] == [True, True, False, True, True, True]
+        model.eval()  # a look at it on the way
+    copied = copy.deepcopy(model)
+    list(train_steps(copied, batches, cross_entropy, torch.optim.SGD(copied.parameters(), lr=0.1)))
+    assert torch.equal(copied[1].running_mean, before)
+    assert torch.equal(model[1].running_mean, before)
+    model.train()
+    train(model, batches, cross_entropy, optimizer, epochs=1)
+    assert not torch.equal(model[1].running_mean, before)
+
+
 def test_no_graph_is_kept():
     model, batches, _ = problem()
     made = []
@@ -257,6 +282,45 @@ def test_a_loss_that_is_not_finite_stops_before_the_update():
     assert all(torch.equal(p, q) for p, q in zip(model.parameters(), twin.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("norm", [torch.nn.BatchNorm1d, nn.BatchNorm])
+@pytest.mark.parametrize("fault", ["nan in the batch", "inf in the batch", "an error in the loss"])
+def test_a_failed_update_leaves_the_whole_model_as_it_was(norm, fault):
+    model, batches, (x, y) = problem()
+    model[1] = norm(8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    train(model, batches, cross_entropy, optimizer, epochs=1)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    bad = x.clone()
+    bad[3, 1] = {"nan in the batch": math.nan, "inf in the batch": math.inf}.get(fault, 0.0)
+    loss = cross_entropy if "batch" in fault else lambda logits, labels: logits.sum() / 0 + 1 // 0
+    with pytest.raises((Diverged, ZeroDivisionError)) as caught:
+        train(model, [(bad, y)], loss, optimizer, epochs=1)
+    assert isinstance(caught.value, Diverged) == ("batch" in fault)
+    assert before.keys() == model.state_dict().keys()
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
+    assert model(x).isfinite().all()
+
+
+def test_a_long_gradient_of_finite_numbers_is_told_from_an_infinite_one():
+    model = torch.nn.Linear(1, 1)
+    x = torch.ones(1, 1, device="cpu")
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(Diverged, match=r"gradient norm inf.*Each number of the gradient is finite"):
+        next(train_steps(model, [(x, x)], lambda output, y: output.sum() * 1e30, optimizer))
+
+
+def test_a_target_with_nan_is_named():
+    model = torch.nn.Linear(1, 1)
+    x = torch.ones(1, 1, device="cpu")
+    with pytest.raises(Diverged, match="The batch itself holds nan") as caught:
+        next(
+            train_steps(
+                model, [(x, x * math.nan)], torch.nn.functional.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1)
+            )
+        )
+    assert caught.value.of_data
+
+
 def test_a_gradient_that_is_not_finite_stops_too():
     weight = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(weight.weight)
@@ -309,6 +373,9 @@ def bad_input():
         "clip of 0": ({"clip": 0.0}, ValueError, "above 0"),
         "clip of nan": ({"clip": math.nan}, ValueError, "above 0"),
         "schedule of nan": ({"schedule": lambda index: math.nan}, ValueError, r"schedule\(0\) is nan"),
+        "schedule of nothing": ({"schedule": lambda index: None}, ValueError, r"schedule\(0\) is None; wanted"),
+        "triples": ({"batches": [(x, y, y)]}, ValueError, r"A batch is a tuple of 3; wanted a pair \(x, y\)"),
+        "tensors": ({"batches": {0: 1}.keys()}, ValueError, "A batch is a int; wanted a pair"),
         "negative schedule": ({"schedule": lambda index: -0.1}, ValueError, "0 or more"),
         "float labels": ({"batches": [(x, y.float())]}, RuntimeError, None),
         "float labels, our loss": ({"batches": [(x, y.float())], "loss": nn.cross_entropy}, TypeError, "labels.long"),
@@ -356,6 +423,28 @@ def test_bad_options_of_train(options, words):
         options = options | {"validation": (x, y) if options["validation"] else (x[:0], y[:0])}
     with pytest.raises(ValueError, match=words):
         train(model, batches, cross_entropy, torch.optim.SGD(model.parameters(), lr=0.1), epochs=1, **options)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_an_error_in_the_validation_says_what_was_given():
+    model, batches, (x, y) = problem()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(RuntimeError) as caught:
+        train(model, batches, cross_entropy, optimizer, epochs=1, validation=(x.double(), y))
+    assert "The validation: x (50, 2) of torch.float64" in caught.value.__notes__[0]
+
+
+def test_a_loss_of_one_number_in_a_row():
+    model, batches, validation = problem()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    history = train(model, batches, lambda a, b: cross_entropy(a, b)[None], optimizer, epochs=1, validation=validation)
+    assert history.best.loss == training.evaluate(model, *validation, cross_entropy).loss
+
+
+def test_a_pass_without_batches_is_an_error_in_a_run_that_goes_on_too():
+    model, _, _ = problem()
+    with pytest.raises(ValueError, match="held nothing"):
+        next(train_steps(model, [], cross_entropy, torch.optim.SGD(model.parameters(), lr=0.1), first=5))
 
 
 def test_batches_that_are_used_up_in_secret_are_found():
@@ -452,6 +541,26 @@ def test_a_second_ctrl_c_acts_at_once():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.parametrize("fault", [math.inf, "an error"])
+def test_ctrl_c_before_an_error_is_not_forgotten(fault):
+    model, batches, _ = problem()
+    pressing = interrupting(model, {5})
+    updates = 0
+
+    def loss(logits, labels):
+        nonlocal updates
+        updates += 1
+        value = pressing(logits, labels)
+        if updates < 6:
+            return value
+        return value * fault if fault == math.inf else 1 / 0
+
+    with pytest.raises(Interrupted, match=r"after update 5 .*was not saved here") as caught:
+        train(model, batches, loss, torch.optim.SGD(model.parameters(), lr=0.1), epochs=3)
+    assert isinstance(caught.value.__cause__, Diverged if fault == math.inf else ZeroDivisionError)
+    assert len(caught.value.history.steps) == 5
+
+
 def test_the_handler_comes_back_after_any_end():
     before = signal.getsignal(signal.SIGINT)
     model, batches, _ = problem()
@@ -525,6 +634,38 @@ def test_the_bar_comes_only_to_those_who_wait_and_watch(monkeypatch, capsys, del
     if shown:
         assert "8/8" in terminal.text
         assert "epoch 2/2" in terminal.text
+
+
+def closed():
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stdout", [None, types.SimpleNamespace(write=len), closed()], ids=["none", "a tee", "closed"])
+def test_a_stdout_that_nobody_can_watch(monkeypatch, stdout):
+    model, batches, _ = problem()
+    monkeypatch.setattr("sys.stdout", stdout)
+    monkeypatch.setattr("dlcourse.training.bar.DELAY", 0.0)
+    train(model, batches, cross_entropy, torch.optim.SGD(model.parameters(), lr=0.1), epochs=1)
+
+
+def test_a_bar_goes_on_from_what_was_done(monkeypatch):
+    monkeypatch.setattr("dlcourse.training.bar.DELAY", 0.0)
+    monkeypatch.setattr("sys.stdout", terminal := Terminal(watched=True))
+    with bar(8, done=5, shown=True) as tell:
+        tell("a text")
+    assert "6/8" in terminal.text
+
+
+def test_a_notebook_is_watched(monkeypatch):
+    """Its stdout is no terminal; it is known by its module."""
+    monkeypatch.setattr("dlcourse.training.bar.DELAY", 0.0)
+    notebook = type("OutStream", (Terminal,), {"__module__": "ipykernel.iostream"})(watched=False)
+    monkeypatch.setattr("sys.stdout", notebook)
+    with bar(8, done=0, shown=True) as tell:
+        tell("a text")
+    assert "1/8" in notebook.text
 
 
 def test_steps_are_frozen_numbers():
