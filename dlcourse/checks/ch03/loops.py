@@ -980,8 +980,8 @@ EXERCISE = Exercise(
             "y[:, 0] takes the column out of the table: (batch, 1) becomes (batch,), like the prediction.",
         ),
         "e": (
-            "The loss jumps at the same places in every pass, and the digit that comes last in the file is known best. What is "
-            "alike in the rows of one batch?",
+            "The loss jumps at the same places in every pass, and the digit that comes last in the file is known best. "
+            "What is alike in the rows of one batch?",
             "Print labels[rows] for a few batches. And where in the loop is `order` used?",
             "rows = order[start : start + size], then x[rows] and labels[rows].",
         ),
