@@ -162,6 +162,16 @@ def test_squares_that_float32_cannot_hold_are_measured():
     assert measured.grad_mean_square.item() == pytest.approx(1e60)
 
 
+def test_the_gain_reaches_from_a_quarter_to_eight():
+    gain = InitDepthLabEngine.params["gain"]  # five octaves in 100 stops: 1 and the root of 2 are among them
+    assert (gain.low, gain.high, gain.log) == (0.25, 8.0, True)
+    for activation, init in (("linear", "large_normal"), ("relu", "small_normal")):
+        engine = lab(depth=50, activation=activation, init=init, gain=gain.high if init == "large_normal" else gain.low)
+        assert engine.theory.mean_square.isfinite().all()
+        assert engine.theory.mean_square.all()  # float64 holds it, whatever float32 does
+        pack(engine.snapshot())
+
+
 def test_nothing_draws_from_the_global_stream_or_leaves_a_hook():
     before = torch.get_rng_state()
     engine = lab(norm="batch", init="orthogonal")

@@ -60,7 +60,7 @@ class InitDepthLabEngine(Engine):
             help="At the start. small and large normal: standard deviation 0.01 and 1. constant: all equal.",
         ),
         "gain": Number(
-            label="Gain", default=1.0, low=0.25, high=4.0, log=True, digits=3, help="Multiplies all initial weights."
+            label="Gain", default=1.0, low=0.25, high=8.0, log=True, digits=3, help="Multiplies all initial weights."
         ),
         "norm": Choice(
             label="Norm",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { figure, fromLog, percent, rows, typeset, wholes } from "../../../dlcourse/widgets/init_depth_lab/numbers.js";
+import { slider } from "../../../dlcourse/widgets/js/scale.js";
 import { words } from "../../../dlcourse/widgets/init_depth_lab/predict.js";
 
 test("numbers in three digits, small and large ones as powers", () => {
@@ -10,6 +11,11 @@ test("numbers in three digits, small and large ones as powers", () => {
     for (const nothing of [null, undefined, NaN]) assert.equal(figure(nothing), "–");
     assert.equal(figure(1.28e-5, 2), "1.3·10⁻⁵");
     assert.equal(figure(-2e-4, 2), "−2.0·10⁻⁴");
+});
+
+test("the gain's slider stops at 1, at the root of 2 and at 2", () => {
+    const gain = slider({ low: 0.25, high: 8, log: true, zero: false, digits: 3 });
+    assert.deepEqual([40, 50, 60].map(gain.toValue), [1, 1.41, 2]);
 });
 
 test("logarithms back to numbers", () => {
