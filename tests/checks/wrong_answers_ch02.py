@@ -843,7 +843,7 @@ def a_dictionary(inputs_of, root):
     return dict.fromkeys(iterators_on_the_stack(inputs_of, root), True)
 
 
-@wrong("02.topological-order", "needs `return`")
+@wrong("02.topological-order", "no line with `return` was reached")
 def order_not_returned(inputs_of, root):
     iterators_on_the_stack(inputs_of, root)
 
