@@ -132,6 +132,13 @@ def test_losses_below_0_are_swept():
         assert 1e-3 < found.suggestion < 1.0
 
 
+def test_a_small_rise_below_0_is_no_explosion():
+    model, batches, optimizer = parts()
+    values = iter(range(-40, 0))
+    found = lr_finder(model, batches, lambda a, b: (a * 0).sum() + next(values), optimizer, steps=30)
+    assert len(found.losses) == 30
+
+
 @pytest.mark.parametrize("index", [0, 2])
 def test_a_batch_with_nan_is_no_explosion(index):
     model, batches, optimizer = parts()
