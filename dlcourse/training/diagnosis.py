@@ -39,7 +39,7 @@ class LayerHealth:
     saturated: float | None  # share of their outputs at an end of tanh's or the sigmoid's range
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis:
     """Findings, the most likely cause first (none for a healthy run), and all that was looked at."""
 
@@ -48,7 +48,7 @@ class Diagnosis:
     layers: tuple[LayerHealth, ...]
     updates: int  # that were seen
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return "\n".join([*_table(self), "", *_told(self)])
 
 

@@ -140,13 +140,17 @@ class Evidence:
         return [torch.cat(labels) for labels in by_update.values()]
 
     @cached_property
+    def are_classes(self) -> bool:
+        return len(torch.cat(self.labels).unique()) <= KINDS
+
+    @cached_property
     def kinds(self) -> list[Tensor]:
         """The same as small whole numbers: classes, or the quarter into which a target falls."""
         if not self.labels:
             return []
         values = torch.cat(self.labels).double().unique()
-        if len(values) > KINDS:
-            values = values[len(values) // 4 : -1 : len(values) // 4].contiguous()
+        if not self.are_classes:
+            values = values[[len(values) * quarter // 4 for quarter in (1, 2, 3)]]
         return [torch.searchsorted(values, labels.double()) for labels in self.labels]
 
     @cached_property

@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from dlcourse import data, optim, training
 from dlcourse.nn import BatchNorm, Linear
-from dlcourse.training import CAUSES, Diagnosis, causes, diagnose, records, watch
+from dlcourse.training import CAUSES, Diagnosis, causes, diagnose, diagnosis, records, watch
 from dlcourse.training.evidence import Evidence
 from dlcourse.training.watching import Recorder, watching
 
@@ -72,6 +72,32 @@ def test_sick_runs_of_many_seeds(name, seed):
     assert [finding.cause for finding in report.findings[:1]] == [cause], told(report)
 
 
+# Thresholds within a factor of two of which a healthy or a sick run lies.
+NARROW = {"START", "DEAD", "FLAT", "RISES", "PEAK", "JUMP", "STEPS_LONG", "TRAVEL"}
+
+
+@pytest.mark.slow
+@FAST
+def test_most_thresholds_have_room_on_both_sides(monkeypatch):
+    runs, kept = [], []
+    judge = diagnosis.judge
+    monkeypatch.setattr(diagnosis, "judge", lambda seen: kept.append(seen) or judge(seen))
+    for name in (*HEALTHY, *SICK):
+        HEALTHY[name](0) if name in HEALTHY else SICK[name][1](0)
+        runs.append((kept[-1], [finding.cause for finding in judge(kept[-1])[0][:1]]))
+    thresholds = {
+        name: value for name, value in vars(causes).items() if name.isupper() and isinstance(value, (int, float))
+    }
+    assert len(thresholds) > 20
+    assert set(thresholds) >= NARROW
+    for name in set(thresholds) - NARROW:
+        for factor in (0.5, 2):
+            monkeypatch.setattr(causes, name, factor * thresholds[name])
+            changed = [first for seen, first in runs if [finding.cause for finding in judge(seen)[0][:1]] != first]
+            assert not changed, (name, factor, changed)
+        monkeypatch.setattr(causes, name, thresholds[name])
+
+
 def test_each_cause_is_planted_twice_or_more():
     planted = [cause for cause, _ in SICK.values()]
     assert {cause: planted.count(cause) > 1 for cause in CAUSES} == dict.fromkeys(CAUSES, True)
@@ -116,9 +142,14 @@ def test_the_evidence_has_the_numbers():
     assert "in 38 of 38 updates looked at" in evidence("gradients not cleared: never")
     assert evidence("wrong mode: never train with norm").startswith("46 of 46 updates were made in eval mode")
     assert evidence("wrong mode: measured in train mode").startswith("3 forward passes")
+    assert "it matters for 1 (BatchNorm2d), 5 (BatchNorm2d), 9 (Dropout)" in evidence(
+        "wrong mode: measured in train mode"
+    )
+    assert "hold 1.1 different quarters of the targets" in evidence("not shuffled: sorted targets")
+    assert "and a binary cross-entropy follows" in evidence("softmax twice: sigmoid of our own")
     assert "it holds 4 that this model does not have" in evidence("parameters left out: optimizer of another model")
     assert "an even guess costs 2.3" in evidence("loss at start: weights of size one")
-    assert "all 140 labels seen are of one class, of 10" in evidence("not shuffled: the first class only")
+    assert "all 280 labels seen are of one class, of 10" in evidence("not shuffled: the first class only")
     assert ", same order in each pass" in evidence("not shuffled: sorted digits")
     assert "(32, 32) pairs" in evidence("label dtype: column of targets")
     assert "0 of 4 trained" in str(sick_run("parameters left out: optimizer of another model", 0))
