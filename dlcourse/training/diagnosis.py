@@ -1,14 +1,18 @@
 """What is wrong with this training run? The likely cause, the numbers that show it, and the remedy.
 
-with watch(model, optimizer) as watched:            # your own loop, of any form
-    seen = watched.loss(cross_entropy)              # the same loss, seen
-    for x, y in batches:
-        optimizer.zero_grad()
-        seen(model(x), y).backward()
-        optimizer.step()
-report = watched.report()                           # print(report), report.findings[0].cause
+Around a loop of your own, of any form:
 
-report = diagnose(model, batches, cross_entropy, optimizer)      # train_steps on copies, watched
+    with watch(model, optimizer) as watched:
+        seen = watched.loss(cross_entropy)  # the same loss, seen
+        for x, y in batches:
+            optimizer.zero_grad()
+            seen(model(x), y).backward()
+            optimizer.step()
+    report = watched.report()
+
+Or in one call, which trains copies: `report = diagnose(model, batches, cross_entropy, optimizer)`. Then `print(report)`
+shows what was looked at and what was found; `report.findings[0].cause` is the likely cause. It is likely, no more: one
+run is one piece of evidence. What each number has to be is in `causes.py`.
 """
 
 import copy

@@ -7,6 +7,7 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 
 import torch
 
@@ -177,8 +178,12 @@ class Evidence:
     def same_order(self) -> bool:
         """Do the batches come again in the same order? One batch, over and over, has no order."""
         order = [labels.numpy().tobytes() for labels in self.labels]
-        period = next((index for index, labels in enumerate(order) if index and labels == order[0]), 0)
-        return period > 1 and len(order) >= 2 * period and order[period:] == order[:-period]
+        periods = (
+            period
+            for period in range(1, len(order) // 2 + 1)
+            if all(one == later for one, later in zip(order, islice(order, period, None), strict=False))
+        )
+        return next(periods, 1) > 1
 
     # The layers
 
