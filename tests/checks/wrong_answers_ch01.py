@@ -199,7 +199,7 @@ def its_slope(x):
     return torch.sigmoid(x) * torch.sigmoid(-x)
 
 
-@wrong("01.sigmoid", "needs `return`")
+@wrong("01.sigmoid", "no line with `return`")
 def no_return(x):
     torch.sigmoid(x)
 

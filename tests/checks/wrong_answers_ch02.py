@@ -421,7 +421,7 @@ def hands_on(grad, shape):
     return grad
 
 
-@wrong("02.unbroadcast", "needs `return`")
+@wrong("02.unbroadcast", "no line with `return`")
 def no_return(grad, shape):
     without_new_axes(grad, shape)
 
