@@ -776,3 +776,37 @@ def lbfgs(seed):
         for _ in range(12):
             optimizer.step(closure)
     return watched.report()
+
+
+@healthy
+def asked_for_shapes_first(seed):
+    x, y = digits()
+    model = conv_norm(seed)
+    optimizer = sgd(model)
+    with watch(model, optimizer) as watched:
+        with torch.no_grad():
+            model(x[:2])
+        textbook(model, batches(x, y, seed), watched.loss(CROSS_ENTROPY), optimizer, 1)
+    return watched.report()
+
+
+def trained(seed):
+    """A model that knows the digits."""
+    x, y = digits()
+    model = net(seed)
+    textbook(model, batches(x, y, seed), CROSS_ENTROPY, sgd(model), 6)
+    return model, x, y
+
+
+@healthy
+def fine_tuned_very_gently(seed):
+    model, x, y = trained(seed)
+    return run(model, x, y, sgd(model, 1e-5), seed + 1)
+
+
+@healthy
+def fine_tuned_from_the_easiest_on(seed):
+    model, x, y = trained(seed)
+    with torch.no_grad():
+        order = CROSS_ENTROPY(model(x), y, reduction="none").argsort()
+    return run(model, x[order], y[order], sgd(model, 0.001), seed, shuffled=False, epochs=1)

@@ -24,9 +24,10 @@ SEEDS = (1, 2, 3)
 
 
 def first_of_each(count):
-    """The first few sick runs of each cause."""
+    """The first few sick runs of each cause, and those that alone try a path."""
     causes_ = [cause for cause, _ in SICK.values()]
-    return [name for place, name in enumerate(SICK) if causes_[:place].count(SICK[name][0]) < count]
+    few = [name for place, name in enumerate(SICK) if causes_[:place].count(SICK[name][0]) < count]
+    return [*few, *(name for name in SICK if name.endswith(("by diagnose", "one hot")) and name not in few)]
 
 
 def told(report):
@@ -437,7 +438,28 @@ def test_dead_and_saturated_by_hand():
         assert recorder.look.saturated == {"0": 0.0, "2": 0.5}
         model(torch.tensor([[-6.0]]))
         assert recorder.look.alive["0"].tolist() == [True, True, False, True]
+        assert recorder._behind == [], "no graph is kept"
     assert "4" not in recorder.look.alive, "what comes behind the last layer is the answer"
+
+
+@pytest.mark.parametrize("kind", ["tanh", "sigmoid", ""])
+def test_saturated_means_a_sixteenth_of_the_slope(kind):
+    """tanh(z) has slope 1 - tanh(z)^2, which is 1/16 where tanh(z) = 0.968; the sigmoid is the same curve, squeezed."""
+    z = torch.tensor([-3.0, -2.1, -2.0, 0.0, 2.0, 2.1, 3.0])  # tanh(2) = 0.964, tanh(2.1) = 0.970
+    output = torch.sigmoid(2 * z) if kind == "sigmoid" else torch.tanh(z)
+    assert records.saturated(output, kind) == pytest.approx(4 / 7)
+    assert records.saturated(output, "relu") == 0
+    assert records.saturated(3 * output, "") == 0
+
+
+def test_labels_are_found_wherever_they_stand():
+    model, labels = net(0, (10, 1)), torch.ones(4, 1)
+    recorder = Recorder(model, sgd(model))
+    outputs = model(torch.randn(4, 10, generator=generator(0)))
+    for call in (lambda f: f(outputs, labels), lambda f: f(labels, outputs), lambda f: f(target=labels, input=outputs)):
+        call(recorder.loss(F.mse_loss))
+    assert all(torch.equal(call.labels, labels) for call in recorder.calls)
+    assert len({call.low for call in recorder.calls}) == 1
 
 
 def test_channels_are_the_units_of_a_convolution():
