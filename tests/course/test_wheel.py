@@ -63,14 +63,18 @@ def test_wheel_carries_what_the_widgets_show_in_the_browser(wheel):
 
 def secrets(solution: Path) -> tuple[list[str], list[str]]:
     """What a solutions notebook must keep to itself: its marked regions (of a cell without markers, all of it), and of
-    those each line of 40 characters or more."""
-    regions = []
+    those each line of 40 characters or more, but for lines that the notebook also gives: a broken program to mend
+    shares most of its lines with the mended one."""
+    regions, given = [], ""
     for cell in json.loads(solution.read_text(encoding="utf-8"))["cells"]:
         text = unindented("".join(cell["source"]))
         if cell["metadata"].get("nbgrader", {}).get("solution") and "### BEGIN " not in text:
             regions.append(text)
+        else:
+            given += re.sub(r"^### BEGIN .*\n(?:.*\n)*?### END ", "", text, flags=re.MULTILINE)
         regions += re.findall(r"^### BEGIN .*\n((?:.*\n)*?)### END ", text, re.MULTILINE)
-    return regions, [line for region in regions for line in region.splitlines() if len(line) >= 40]
+    lines = [line for region in regions for line in region.splitlines() if len(line) >= 40]
+    return regions, [line for line in lines if line not in given]
 
 
 def unindented(text: str) -> str:
