@@ -4,7 +4,7 @@ import { Canvas } from "../js/canvas.js";
 import { element } from "../js/dom.js";
 import { text } from "../js/scale.js";
 import { widget } from "../js/widget.js";
-import { power, product, share, short, span } from "./decades.js";
+import { power, product, share, short, span } from "../js/decades.js";
 
 const WIDTH = 400, VALUE = 282, SLOPE = 216;
 const MARGINS = [40, 10, 24, 8];

@@ -1,6 +1,6 @@
 // Numbers of the lab as people read them, and round places for its axes.
 
-import { power } from "../activation_lab/decades.js";
+import { power } from "../js/decades.js";
 
 // "0.493", "7079", "1.52·10⁻⁶"; "0" for zero, "–" for what is not there.
 export function figure(value, digits = 3) {

@@ -1,7 +1,7 @@
 // The two maps, activations and gradients, and the share of silent units, all over one axis of layers; and the layer
 // that is picked in them, by mouse or keys.
 
-import { power } from "../activation_lab/decades.js";
+import { power } from "../js/decades.js";
 import { Canvas } from "../js/canvas.js";
 import { element } from "../js/dom.js";
 import { figure, percent, rows, wholes } from "./numbers.js";

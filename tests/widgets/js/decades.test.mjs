@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { power, product, share, short, span } from "../../../dlcourse/widgets/activation_lab/decades.js";
+import { power, product, share, short, span } from "../../../dlcourse/widgets/js/decades.js";
 
 test("a scale reaches down to the smallest bar, within limits, and no zero asks for room", () => {
     assert.equal(span([1, 0.5]), 3);
