@@ -26,6 +26,7 @@ CHECKED = [
     "dlcourse.hooks",
     "dlcourse.models",
     "dlcourse.training",
+    "dlcourse.units",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

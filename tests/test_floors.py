@@ -17,7 +17,7 @@ FLOORS = (
     ("autograd", "data"),
     ("nn", "optim", "hooks"),
     ("models", "training"),
-    ("attacks", "defenses", "attribution", "mechanistic", "generation", "landscape"),
+    ("units", "attacks", "defenses", "attribution", "mechanistic", "generation", "landscape"),
     ("plot", "learn", "widgets", "checks"),
     ("course", "cli", "__main__"),
 )
