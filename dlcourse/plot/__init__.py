@@ -3,6 +3,7 @@
 from dlcourse.plot.diagnosis import diagnosis, diagnosis_alt, layers, layers_alt
 from dlcourse.plot.draw import curves, field, grid, images, line, points
 from dlcourse.plot.graph import graph, graph_alt
+from dlcourse.plot.maps import kernels, kernels_alt, maps, maps_alt, patches, patches_alt
 from dlcourse.plot.show import show
 from dlcourse.plot.style import COLOURS, DIVERGING, figure
 from dlcourse.plot.training import calibration, confusion, history, history_alt, lr_finder, lr_finder_alt
@@ -23,11 +24,17 @@ __all__ = [
     "history",
     "history_alt",
     "images",
+    "kernels",
+    "kernels_alt",
     "layers",
     "layers_alt",
     "line",
     "lr_finder",
     "lr_finder_alt",
+    "maps",
+    "maps_alt",
+    "patches",
+    "patches_alt",
     "points",
     "show",
 ]
