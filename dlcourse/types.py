@@ -29,5 +29,12 @@ DIMENSIONS: dict[str, str] = {
     "test": "examples held back, to measure with",
     "layers": "layers of a network, first to last",
     "parameters": "all numbers that training may change, in one row",
+    "kernel_height": "rows of a kernel",
+    "kernel_width": "columns of a kernel",
+    "cells": "numbers of a kernel, row by row",
+    "group_channel": "input channels that one kernel sees: channel / groups",
+    "group_out": "output channels of one group: out / groups",
+    "out_height": "rows of the picture that comes out",
+    "out_width": "columns of the picture that comes out",
     "bins": "intervals that numbers are sorted into",
 }

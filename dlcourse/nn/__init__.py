@@ -1,9 +1,9 @@
 """Layers: pure functions named as in torch, and thin modules with torch's parameter names.
 
-Sequential, Flatten, Identity, ReLU and Tanh are torch's own.
+Sequential, Flatten, Identity, ReLU, Tanh and the pools MaxPool2d, AvgPool2d and AdaptiveAvgPool2d are torch's own.
 """
 
-from torch.nn import Flatten, Identity, ReLU, Sequential, Tanh
+from torch.nn import AdaptiveAvgPool2d, AvgPool2d, Flatten, Identity, MaxPool2d, ReLU, Sequential, Tanh
 
 from dlcourse.nn.activation import (
     elu,
@@ -21,6 +21,8 @@ from dlcourse.nn.activation import (
     tanh,
     tanh_definition,
 )
+from dlcourse.nn.conv import Conv2d, conv2d, conv2d_loops
+from dlcourse.nn.conv_transpose import ConvTranspose2d, conv_transpose2d, conv_transpose2d_loops
 from dlcourse.nn.dropout import Dropout, dropout
 from dlcourse.nn.init import fans, gain, he_normal, he_uniform, orthogonal, xavier_normal, xavier_uniform
 from dlcourse.nn.linear import Linear, linear, linear_definition
@@ -40,6 +42,16 @@ from dlcourse.nn.norm import (
     moments,
 )
 from dlcourse.nn.normalize import Normalize
+from dlcourse.nn.pool import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_definition,
+    avg_pool2d,
+    avg_pool2d_definition,
+    max_pool2d,
+    max_pool2d_definition,
+)
+from dlcourse.nn.receptive import ReceptiveField, receptive_fields
+from dlcourse.nn.sizes import output_size, transposed_output_size
 from dlcourse.nn.softmax import (
     log_softmax,
     log_softmax_definition,
@@ -50,20 +62,34 @@ from dlcourse.nn.softmax import (
 )
 
 __all__ = [
+    "AdaptiveAvgPool2d",
+    "AvgPool2d",
     "BatchNorm",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dropout",
     "Flatten",
     "Identity",
     "LayerNorm",
     "Linear",
+    "MaxPool2d",
     "Normalize",
     "ReLU",
+    "ReceptiveField",
     "Sequential",
     "Tanh",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_definition",
+    "avg_pool2d",
+    "avg_pool2d_definition",
     "batch_norm",
     "batch_norm_definition",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_definition",
+    "conv2d",
+    "conv2d_loops",
+    "conv_transpose2d",
+    "conv_transpose2d_loops",
     "cross_entropy",
     "cross_entropy_definition",
     "dropout",
@@ -85,8 +111,12 @@ __all__ = [
     "log_softmax_definition",
     "logsumexp",
     "logsumexp_definition",
+    "max_pool2d",
+    "max_pool2d_definition",
     "moments",
     "orthogonal",
+    "output_size",
+    "receptive_fields",
     "relu",
     "sigmoid",
     "sigmoid_definition",
@@ -97,6 +127,7 @@ __all__ = [
     "softplus_definition",
     "tanh",
     "tanh_definition",
+    "transposed_output_size",
     "xavier_normal",
     "xavier_uniform",
 ]

@@ -1,0 +1,155 @@
+"""Receptive fields: which pixels of the input a unit of some layer can see at all.
+
+Going up through the layers, with `size` pixels seen by a unit, `step` pixels from a unit to its neighbour, and `start`
+the first pixel that unit 0 sees (the padding lies before pixel 0, so it may be negative):
+
+    size  += (kernel - 1) * dilation * step        start -= padding * step        step *= stride
+
+(Araujo, Norris and Sim, 2019, Distill, "Computing Receptive Fields of Convolutional Neural Networks"; Dumoulin and
+Visin, 2016, arXiv:1603.07285.) Parallel paths that are added up, as in a residual block, see what either of them sees.
+
+Convention: rows and columns are whole pixels, counted from 0; the middle of a field of even size lies between two of
+them, so it is left to the reader: start + step * row + (size - 1) / 2.
+What it does not tell: how much each pixel counts. Those in the middle have more paths to the unit than those at the rim
+(Luo et al., 2016, arXiv:1701.04128). Batch norm in training mode lets every unit see the whole batch; not counted here.
+"""
+
+from dataclasses import dataclass
+from functools import reduce
+
+from torch import nn
+
+from dlcourse.nn.dropout import Dropout
+from dlcourse.nn.norm import BatchNorm
+from dlcourse.nn.normalize import Normalize
+from dlcourse.nn.sizes import pair
+
+# What works pixel by pixel: a unit sees what the unit below it sees.
+PIXELWISE = (
+    *(nn.Identity, nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish),
+    *(nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Tanh, nn.Hardtanh, nn.Hardsigmoid, nn.Hardswish),
+    *(nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, Dropout, BatchNorm, Normalize),
+)
+WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+# What sees the whole picture, whatever came before it: the table ends here.
+EVERYTHING = (nn.Flatten, nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What the units of a layer see, in pixels of the input; each a pair (rows, columns)."""
+
+    size: tuple[int, int]  # of the window of one unit
+    step: tuple[int, int]  # from the window of a unit to that of its neighbour
+    start: tuple[int, int]  # the first row and column of the window of unit (0, 0); negative in the padding
+
+    def window(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right) of unit (row, column), the ends exclusive: x[..., top:bottom, left:right].
+
+        The window may go beyond the picture; clip it before slicing, as Python counts negative numbers from the end.
+
+        >>> ReceptiveField((3, 3), (2, 2), (-1, -1)).window(0, 2)
+        (-1, 3, 2, 6)
+        """
+        top, left = (first + step * i for first, step, i in zip(self.start, self.step, (row, column), strict=True))
+        return top, left, top + self.size[0], left + self.size[1]
+
+
+def receptive_fields(model: nn.Module) -> dict[str, ReceptiveField]:
+    """The receptive field of every named module, in the model's order, up to the first that sees everything.
+
+    Known are Sequentials (nested too) of convolutions, torch's max and average pools, and what works pixel by pixel
+    (activations, batch norm, dropout, Normalize, Identity); and any module with a method `paths()` that returns the
+    Sequentials whose outputs it adds up, an empty one for the identity. Flatten, Linear and adaptive pools end the
+    table. Raises ValueError for anything else, and for paths that do not end at one step.
+
+    >>> fields = receptive_fields(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3)))
+    >>> fields["2"]
+    ReceptiveField(size=(8, 8), step=(2, 2), start=(-1, -1))
+    """
+    fields: dict[str, ReceptiveField] = {}
+    _through(model, "", ReceptiveField((1, 1), (1, 1), (0, 0)), fields)
+    return fields
+
+
+def _through(
+    module: nn.Module, name: str, field: ReceptiveField, fields: dict[str, ReceptiveField]
+) -> ReceptiveField | None:
+    """What a unit behind the module sees, written into `fields` by name; None where it sees everything."""
+    if hasattr(module, "paths"):
+        after = _either(module, name, field, fields)
+    elif isinstance(module, nn.Sequential):
+        after = field
+        for key, child in module._modules.items():  # named_children would leave out what comes twice
+            after = _through(child, f"{name}.{key}" if name else key, after, fields)
+            if after is None:
+                return None
+    elif isinstance(module, EVERYTHING):
+        return None
+    elif isinstance(module, WINDOWS):
+        after = _window(module, name, field)
+    elif isinstance(module, PIXELWISE):
+        after = field
+    else:
+        raise ValueError(
+            f"receptive_fields does not know {type(module).__name__} ({name!r}): wanted a Sequential of convolutions, "
+            "pools and layers that work pixel by pixel, or a module whose paths() returns the Sequentials that it adds up."
+        )
+    if name:
+        fields[name] = after
+    return after
+
+
+def _window(module: nn.Module, name: str, field: ReceptiveField) -> ReceptiveField:
+    """Behind a convolution or a pool."""
+    kernel = pair(name, "kernel_size", module.kernel_size, 1)
+    stride = pair(name, "stride", module.stride, 1)
+    dilation = pair(name, "dilation", getattr(module, "dilation", 1), 1)
+    padding = _padding(module, name, kernel, dilation)
+    return ReceptiveField(
+        tuple(field.size[d] + (kernel[d] - 1) * dilation[d] * field.step[d] for d in range(2)),
+        tuple(field.step[d] * stride[d] for d in range(2)),
+        tuple(field.start[d] - padding[d] * field.step[d] for d in range(2)),
+    )
+
+
+def _padding(module: nn.Module, name: str, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """How many rows and columns lie before the picture."""
+    if getattr(module, "padding_mode", "zeros") != "zeros":
+        raise ValueError(
+            f"receptive_fields: {name!r} pads with {module.padding_mode}, pixels from elsewhere; use zeros."
+        )
+    if module.padding == "valid":
+        return 0, 0
+    if module.padding == "same":  # an odd one goes behind
+        return tuple((kernel[d] - 1) * dilation[d] // 2 for d in range(2))
+    return pair(name, "padding", module.padding, 0)
+
+
+def _either(module: nn.Module, name: str, field: ReceptiveField, fields: dict[str, ReceptiveField]) -> ReceptiveField:
+    """Behind parallel paths that are added up: from the first pixel that one of them sees to the last."""
+    names = {id(inner): key for key, inner in module.named_modules()}
+    inner: dict[str, ReceptiveField] = {}
+    ends = []
+    for path in module.paths():
+        key = names.get(id(path), "")
+        ends.append(_through(path, f"{name}.{key}" if name and key else name or key, field, inner))
+    if None in ends or len({end.step for end in ends}) != 1:
+        raise ValueError(
+            f"receptive_fields: the paths of {type(module).__name__} ({name!r}) do not meet: wanted paths of one stride, "
+            f"none of which sees everything, and got {ends}."
+        )
+    after = reduce(_union, ends)
+    for key, child in module.named_children():
+        full = f"{name}.{key}" if name else key
+        if full not in inner:  # not on a path: it works on the sum
+            _through(child, full, after, inner)
+    fields.update(inner)
+    return after
+
+
+def _union(a: ReceptiveField, b: ReceptiveField) -> ReceptiveField:
+    """The smallest window that holds both."""
+    start = tuple(min(first) for first in zip(a.start, b.start, strict=True))
+    end = (max(a.start[d] + a.size[d], b.start[d] + b.size[d]) for d in range(2))
+    return ReceptiveField(tuple(last - first for first, last in zip(start, end, strict=True)), a.step, start)

@@ -1,0 +1,79 @@
+"""How large the answer is: the sizes of convolutions, pools and transposed convolutions, one dimension at a time.
+
+A window of `kernel` cells, `dilation` pixels from one to the next, spans dilation * (kernel - 1) + 1 pixels. It starts
+`padding` pixels outside the picture and moves by `stride`, as long as it fits:
+
+    out = floor((size + 2 padding - span) / stride) + 1
+    transposed: (size - 1) stride + span - 2 padding + output_padding       the size that a convolution came from
+
+(Dumoulin and Visin, 2016, arXiv:1603.07285, relations 6, 14 and 15.) The floor is why there is an `output_padding`: with
+a stride above 1 several sizes give the same answer, and the way back has to be told which of them is meant. What is
+left at the end of a row, and fits no whole step, is never looked at.
+"""
+
+from collections.abc import Sequence
+
+
+def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
+    """How many places a window has along one dimension; padding on both sides.
+
+    Raises ValueError for a window that does not fit, and for numbers that are not whole or too small.
+
+    >>> output_size(28, 5), output_size(28, 5, padding=2), output_size(28, 3, stride=2, padding=1)
+    (24, 28, 14)
+    """
+    whole("output_size", 1, size=size, kernel=kernel, stride=stride, dilation=dilation)
+    whole("output_size", 0, padding=padding)
+    span = dilation * (kernel - 1) + 1
+    if span > size + 2 * padding:
+        raise ValueError(
+            f"the window spans {span} pixels (kernel {kernel}, dilation {dilation}), but there are only "
+            f"{size + 2 * padding} (size {size}, padding {padding} on both sides): no place for it. Take a smaller "
+            f"kernel, or a padding of {(span - size + 1) // 2} or more."
+        )
+    return (size + 2 * padding - span) // stride + 1
+
+
+def transposed_output_size(
+    size: int, kernel: int, *, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
+) -> int:
+    """How large a transposed convolution makes `size`, along one dimension: the way back from `output_size`.
+
+    Raises ValueError when the padding leaves nothing, when output_padding is not below the stride or the dilation, and
+    for numbers that are not whole or too small.
+
+    >>> transposed_output_size(14, 3, stride=2, padding=1), transposed_output_size(14, 2, stride=2)
+    (27, 28)
+    """
+    whole("transposed_output_size", 1, size=size, kernel=kernel, stride=stride, dilation=dilation)
+    whole("transposed_output_size", 0, padding=padding, output_padding=output_padding)
+    if output_padding >= max(stride, dilation):
+        raise ValueError(
+            f"output_padding={output_padding} must be below the stride ({stride}) or the dilation ({dilation}): it only "
+            "chooses among the sizes that give the same answer on the way down."
+        )
+    out = (size - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding + output_padding
+    if out < 1:
+        raise ValueError(
+            f"nothing is left: size {size}, kernel {kernel}, stride {stride} and dilation {dilation} make "
+            f"{out + 2 * padding} pixels, and padding={padding} takes {padding} away on both sides. Take less padding."
+        )
+    return out
+
+
+def pair(caller: str, name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:
+    """(rows, columns) from one number for both, or from two. Raises ValueError unless both are whole and not below."""
+    both = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
+    if len(both) != 2:
+        raise ValueError(f"{caller} got {name}={value!r}; wanted one number, or two: (rows, columns).")
+    for number in both:
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise ValueError(f"{caller} got {name}={value!r}; wanted whole numbers of {least} or more.")
+    return both
+
+
+def whole(caller: str, least: int, **numbers: int) -> None:
+    """Raise ValueError unless each is a whole number and not below `least`."""
+    for name, number in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise ValueError(f"{caller} got {name}={number!r}; wanted a whole number of {least} or more.")
