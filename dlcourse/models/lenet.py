@@ -7,8 +7,8 @@ LeCun, Bottou, Bengio and Haffner, 1998, "Gradient-based learning applied to doc
 the pictures were 32 x 32, the pools had weights and not every map of the second layer saw all of the first. Teaching
 dropped these, and pads the 28 x 28 pictures by 2 in place of the wider border.
 
-Where it fails: a linear layer after the last pool has a weight for each place, so a network made for one size of picture
-takes no other, and it needs to be shown a digit at all the places where it is to know it.
+Where it fails: the linear layer after the last pool has a weight for each place. A network made for one size of
+picture takes no other, and has to be shown a digit at all the places where it is to know it.
 """
 
 from collections import OrderedDict
@@ -23,7 +23,7 @@ def lenet(
     *,
     image: tuple[int, int, int] = (1, 28, 28),
     widths: Sequence[int] = (16, 32),
-    kernel: int = 3,
+    kernel: int = 5,
     classes: int = 10,
     generator: torch.Generator,
 ) -> nn.Sequential:
@@ -37,7 +37,7 @@ def lenet(
 
     >>> lenet(image=(1, 8, 8), widths=(16,), generator=torch.Generator().manual_seed(0))
     Sequential(
-      (conv1): Conv2d(1, 16, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))
+      (conv1): Conv2d(1, 16, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
       (pool1): MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
       (norm1): BatchNorm(16, eps=1e-05, momentum=0.1)
       (relu1): ReLU()

@@ -2,9 +2,9 @@
 
     out = relu(x + body(x))        body: convolution, norm, ReLU, convolution, norm
 
-He, Zhang, Ren and Sun, 2015, arXiv:1512.03385, figure 2 and equation 1; where the body changes the shape, x goes through
-a 1 x 1 convolution with the same stride (equation 2). The gain of the body's last norm starts at 0: every block is
-then the identity at first, and the network as shallow as its stem (Goyal et al., 2017, arXiv:1706.02677, section 5.1).
+He, Zhang, Ren and Sun, 2015, arXiv:1512.03385, figure 2 and equation 1; where the body changes the shape, x goes
+through a 1 x 1 convolution with the same stride (equation 2). The gain of the body's last norm starts at 0: every block
+then begins as the identity, and the network as shallow as its stem (Goyal et al., 2017, arXiv:1706.02677, section 5.1).
 
 The last maps are averaged over all places, so a model takes pictures of any size, and what it saw counts, not where.
 That is also what it loses: a task in which the place matters needs another head.
