@@ -42,3 +42,17 @@ class Manual:
             if engine.pauses:
                 break
         return done
+
+
+class Paced:
+    """Play that can be read along: one step every `slow` or `fast` seconds, as the engine's parameter `pace` says."""
+
+    def __init__(self, slow: float = 1.6, fast: float = 0.5, clock: Callable[[], float] = time.perf_counter):
+        self.every, self.clock, self.due = {"slow": slow, "fast": fast}, clock, -float("inf")
+
+    def advance(self, engine: Engine, at_most: int) -> int:
+        if self.clock() < self.due or not engine.running:
+            return 0
+        engine.step()
+        self.due = self.clock() + self.every[engine.values["pace"]]
+        return 1

@@ -1,7 +1,6 @@
 """The stepper in the notebook."""
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +8,9 @@ from dlcourse.widgets.backprop_stepper.engine import BackpropStepperEngine
 from dlcourse.widgets.backprop_stepper.picture import picture
 from dlcourse.widgets.base import BaseWidget
 from dlcourse.widgets.bundle import bundle, styles
-from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.runner import Runner
+from dlcourse.widgets.runner import Paced, Runner
 
 HERE = Path(__file__).parent
-
-
-class Paced:
-    """Play that can be read along: one step every `slow` or `fast` seconds."""
-
-    def __init__(self, slow: float = 1.6, fast: float = 0.5, clock: Callable[[], float] = time.perf_counter):
-        self.every, self.clock, self.due = {"slow": slow, "fast": fast}, clock, -float("inf")
-
-    def advance(self, engine: Engine, at_most: int) -> int:
-        if self.clock() < self.due or not engine.running:
-            return 0
-        engine.step()
-        self.due = self.clock() + self.every[engine.values["pace"]]
-        return 1
 
 
 class BackpropStepper(BaseWidget):
