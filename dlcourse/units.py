@@ -33,7 +33,7 @@ class Peaks:
 class TopPatches:
     """What excites one channel most, the strongest first; k of them, or as many as there are pictures."""
 
-    patches: Float[Tensor, "batch channel height width"]  # as large as the receptive field; 0 where that leaves the picture
+    patches: Float[Tensor, "batch channel height width"]  # as large as the receptive field; 0 beyond the picture's edge
     values: Float[Tensor, " batch"]
     images: Int[Tensor, " batch"]  # indices into x
     places: Int[Tensor, "batch 2"]  # (row, column) in the channel's map

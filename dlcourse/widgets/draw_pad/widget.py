@@ -34,7 +34,7 @@ class DrawPad(BaseWidget):
     picture = staticmethod(picture)
     title = "Draw a digit"
     parts = ("undo", "clear", "example", "pixels", "bitmap", "bars")
-    _esm, _css = bundle(HERE / "draw_pad.js"), styles(HERE / "draw_pad.css")
+    _esm, _css = bundle(HERE / "draw_pad.js"), styles(HERE / "pad.css", HERE / "draw_pad.css")
 
     def __init__(self, read: Callable[[Tensor], Tensor] | None = None, *, hide: Iterable[str] = (), **given: Any):
         """read: the network. Raises ValueError for something that cannot be called, or a parameter out of range."""
