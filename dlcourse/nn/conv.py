@@ -1,18 +1,18 @@
 """Convolution: one small kernel looks at every place of the picture, with the same weights everywhere.
 
-    out[n, o, r, c] = b[o] + sum over i, u, v of  weight[o, i, u, v] * x[n, i, r stride + u dilation, c stride + v dilation]
+    out[n, o, r, c] = b[o] + sum over i, u, v of  weight[o, i, u, v] * x[n, i, r * stride + u * dilation, c * ... alike]
 
-with x padded by zeros (LeCun et al., 1989; LeCun, Bottou, Bengio and Haffner, 1998, section II). As in every library this
-is the *cross-correlation*: the kernel is not flipped. Mathematicians flip it; a learned kernel does not care. Each output
-channel has a kernel for every input channel; with `groups`, only for those of its own group.
+where x has `padding` zeros around it, o and i count channels, u and v the kernel's rows and columns (LeCun et al.,
+1989; LeCun, Bottou, Bengio and Haffner, 1998, section II). As in every library the kernel is not flipped, which makes
+it a cross-correlation to a mathematician. With `groups`, an output sees the input channels of its own group only.
 
-The fast form: for each cell of the kernel, the picture shifted to where that cell looks. Stacked, those shifts are the
-columns of one big matrix, and the whole layer is one matrix product (Chellapilla, Puri and Simard, 2006, "im2col"). The
-price is memory: the pictures are stored once for each cell of the kernel.
-Where it fails: whatever depends on the absolute place, or on far-apart places; one layer sees no further than its kernel.
+Fast: for every place of the window, put the pixels under it into a column; then the layer is one matrix product
+(Chellapilla, Puri and Simard, 2006). The price is memory: each pixel is stored once for every cell of the kernel.
+Where it fails: a kernel sees no further than it is wide, and does not know where in the picture it is.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F  # noqa: N812, torch's own name for it
@@ -20,7 +20,7 @@ from einops import rearrange
 from torch import nn
 
 from dlcourse.nn.init import he_normal
-from dlcourse.nn.sizes import output_size, pair, whole
+from dlcourse.nn.sizes import output_size, whole
 from dlcourse.types import Float, Tensor
 
 
@@ -34,23 +34,24 @@ def conv2d(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Float[Tensor, "batch out out_height out_width"]:
-    """torch's conv2d by one matrix product. Options are one number or (rows, columns); padding is with zeros.
+    """torch's conv2d as one matrix product. Options are a number or (rows, columns); padding is with zeros.
 
     weight is (out, channel / groups, kernel height, kernel width). Raises ValueError when the channels do not fit, the
     groups do not divide them, the window is larger than the padded picture, or an option is no whole number.
 
-    A golden example, by hand: right neighbour minus left.
+    A golden example, by hand: the right neighbour minus the left one.
 
     >>> conv2d(torch.tensor([[[[1.0, 2.0, 4.0, 8.0]]]]), torch.tensor([[[[-1.0, 0.0, 1.0]]]]))
     tensor([[[[3., 6.]]]])
     """
     stride, padding, dilation = _checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
-    shifted = shifts(pad(x, padding), weight.shape[2:], stride=stride, dilation=dilation)
-    batch, height, width = shifted.shape[2:]
-    columns = rearrange(shifted, "(g c) k b h w -> g (c k) (b h w)", g=groups)
-    rows = rearrange(weight, "(g o) c kh kw -> g o (c kh kw)", g=groups)
-    out = rearrange(rows @ columns, "g o (b h w) -> b (g o) h w", b=batch, h=height, w=width)
-    return out if bias is None else out + bias[:, None, None]
+    pixels = windows(x, weight.shape[2:], stride=stride, padding=padding, dilation=dilation)
+    columns = rearrange(pixels, "(g c) u v b h w -> g (c u v) (b h w)", g=groups)
+    rows = rearrange(weight, "(g o) c u v -> g o (c u v)", g=groups)
+    # baddbmm(b, rows, columns) is b + rows @ columns in one go, for every group
+    out = rows @ columns if bias is None else torch.baddbmm(bias.reshape(groups, -1, 1), rows, columns)
+    batch, height, width = pixels.shape[3:]
+    return rearrange(out, "g o (b h w) -> b (g o) h w", b=batch, h=height, w=width)
 
 
 def conv2d_loops(
@@ -63,39 +64,30 @@ def conv2d_loops(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Float[Tensor, "batch out out_height out_width"]:
-    """The same number by number: the definition. Each number is a sum over channels, kernel rows and kernel columns."""
+    """The same number by number: the definition. Example n, output o, row r, column c: a sum over i, u and v."""
     stride, padding, dilation = _checked("conv2d_loops", x, weight, bias, stride, padding, dilation, groups)
+    outs, channels, *kernel = weight.shape
+    height, width = output_sizes(x, kernel, stride, padding, dilation)
     padded = pad(x, padding)
-    out_channels, channels, *kernel = weight.shape
-    height, width = (
-        output_size(padded.shape[2 + d], kernel[d], stride=stride[d], dilation=dilation[d]) for d in range(2)
-    )
-    out = x.new_zeros(len(x), out_channels, height, width)
-    for n in range(len(x)):
-        for o in range(out_channels):
-            first = o // (out_channels // groups) * channels  # the first input channel of its group
-            for r in range(height):
-                for c in range(width):
-                    for i in range(channels):
-                        for u in range(kernel[0]):
-                            for v in range(kernel[1]):
-                                pixel = padded[
-                                    n, first + i, r * stride[0] + u * dilation[0], c * stride[1] + v * dilation[1]
-                                ]
-                                out[n, o, r, c] += weight[o, i, u, v] * pixel
-                    if bias is not None:
-                        out[n, o, r, c] += bias[o]
+    out = x.new_zeros(len(x), outs, height, width)
+    for n, o, r, c in product(range(len(x)), range(outs), range(height), range(width)):
+        first = o // (outs // groups) * channels  # the first input channel of its group
+        total = 0.0 if bias is None else bias[o]
+        for i, u, v in product(range(channels), range(kernel[0]), range(kernel[1])):
+            pixel = padded[n, first + i, r * stride[0] + u * dilation[0], c * stride[1] + v * dilation[1]]
+            total = total + weight[o, i, u, v] * pixel
+        out[n, o, r, c] = total
     return out
 
 
 class Conv2d(nn.Conv2d):
-    """torch.nn.Conv2d with our start: weights by `init` from the generator (He's rule unless told otherwise), biases 0.
+    """torch.nn.Conv2d with a start of our own: weights by `init` from the generator, He's rule by default; biases 0.
 
-    Its forward pass is torch's own convolution, because training should not wait: `conv2d` gives the same numbers, which
-    the tests assert, and benchmarks/conv.py measures how much longer it takes. `init` is called as
-    init((out, in / groups, kernel height, kernel width), generator=generator). Padding is with zeros, by a number or
-    (rows, columns). The layer is made in float32 on the generator's device. Raises ValueError for numbers that are not
-    whole or too small, and for groups that do not divide the channels.
+    Its forward pass is torch's, because training should not wait: the tests hold `conv2d` equal to it, and
+    benchmarks/conv.py measures by how much it is slower. `init` is called as init((out, in / groups, kernel height,
+    kernel width), generator=generator). Padding is with zeros, a number or (rows, columns). The layer is made in
+    float32 on the generator's device. Raises ValueError for numbers that are not whole or too small, and for groups
+    that do not divide the channels.
 
     >>> Conv2d(1, 6, 5, padding=2, generator=torch.Generator().manual_seed(0))
     Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
@@ -115,7 +107,8 @@ class Conv2d(nn.Conv2d):
         init: Callable[..., Tensor] = he_normal,
         generator: torch.Generator,
     ):
-        kernel = check_layer("Conv2d", in_channels, out_channels, kernel_size, groups)
+        check_channels("Conv2d", in_channels, out_channels, groups)
+        kernel = pair("Conv2d", "kernel_size", kernel_size, 1)
         super().__init__(
             in_channels,
             out_channels,
@@ -135,47 +128,69 @@ class Conv2d(nn.Conv2d):
         """Nothing: torch's own start would draw from the global stream. Ours is drawn once, when the layer is made."""
 
 
+def pair(caller: str, name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:
+    """(rows, columns), from one number for both or from two. Raises ValueError unless whole, and `least` or more."""
+    both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    if len(both) != 2:
+        raise ValueError(f"{caller} got {name}={value!r}; wanted one number, or two: (rows, columns).")
+    for number in both:
+        whole(caller, least, **{name: number})
+    return both
+
+
 def pad(x: Float[Tensor, "batch channel height width"], padding: tuple[int, int], value: float = 0.0) -> Tensor:
-    """x with so many rows of `value` above and below, and columns left and right."""
+    """x with so many rows of `value` above and below it, and so many columns on its left and right."""
     rows, columns = padding
     return F.pad(x, (columns, columns, rows, rows), value=value) if rows or columns else x
 
 
-def shifts(
+def windows(
     x: Float[Tensor, "batch channel height width"],
     kernel: Sequence[int],
     *,
     stride: tuple[int, int],
+    padding: tuple[int, int],
     dilation: tuple[int, int],
-) -> Float[Tensor, "channel cells batch out_height out_width"]:
-    """For each cell of the kernel, row by row, what lies under it as the window moves over x."""
-    height, width = (output_size(x.shape[2 + d], kernel[d], stride=stride[d], dilation=dilation[d]) for d in range(2))
-    pictures = rearrange(x, "b c h w -> c b h w")
-    return torch.stack(
-        [
-            pictures[
-                :,
-                :,
-                u * dilation[0] : u * dilation[0] + (height - 1) * stride[0] + 1 : stride[0],
-                v * dilation[1] : v * dilation[1] + (width - 1) * stride[1] + 1 : stride[1],
-            ]
-            for u in range(kernel[0])
-            for v in range(kernel[1])
-        ],
-        1,
-    )
+    value: float = 0.0,
+) -> Float[Tensor, "channel kernel_height kernel_width batch out_height out_width"]:
+    """For each cell of the kernel, all that comes to lie under it while the window moves over x, padded by `value`.
+
+    Whole rows are laid out first and columns then: that takes kernel height + kernel width copies, not their product.
+    """
+    sizes = output_sizes(x, kernel, stride, padding, dilation)
+    rows, columns = (under(*options) for options in zip(kernel, sizes, stride, dilation, strict=True))
+    padded = pad(x, padding, value).transpose(0, 1)
+    bands = torch.stack([padded[:, :, row] for row in rows], 1)
+    return torch.stack([bands[..., column] for column in columns], 2)
 
 
-def check_layer(
-    caller: str, in_channels: int, out_channels: int, kernel_size: int | Sequence[int], groups: int
+def output_sizes(
+    x: Tensor, kernel: Sequence[int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[int, int]:
-    """The kernel as (rows, columns). Raises ValueError unless there is such a layer."""
+    """Height and width of what comes out. Raises ValueError when the window does not fit."""
+    each = zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
+    height, width = (output_size(n, k, stride=s, padding=p, dilation=d) for n, k, s, p, d in each)
+    return height, width
+
+
+def under(kernel: int, count: int, stride: int, dilation: int) -> list[slice]:
+    """Along one dimension, for each cell of the kernel: where it lies in the `count` places of the window.
+
+    >>> under(3, 2, stride=4, dilation=1)
+    [slice(0, 5, 4), slice(1, 6, 4), slice(2, 7, 4)]
+    """
+    starts = range(0, kernel * dilation, dilation)
+    return [slice(start, start + (count - 1) * stride + 1, stride) for start in starts]
+
+
+def check_channels(caller: str, in_channels: int, out_channels: int, groups: int) -> None:
+    """Raise ValueError unless the groups divide both."""
     whole(caller, 1, in_channels=in_channels, out_channels=out_channels, groups=groups)
     if in_channels % groups or out_channels % groups:
         raise ValueError(
-            f"{caller}({in_channels}, {out_channels}, groups={groups}): the groups must divide both numbers of channels."
+            f"{caller} got {in_channels} input channels, {out_channels} output channels and groups={groups}; the "
+            "groups must divide both. groups=1 lets every output see every input."
         )
-    return pair(caller, "kernel_size", kernel_size, 1)
 
 
 def _checked(
@@ -189,24 +204,22 @@ def _checked(
     groups: int,
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
     """Stride, padding and dilation as pairs. Raises ValueError unless everything fits together."""
-    whole(caller, 1, groups=groups)
-    if x.ndim != 4 or weight.ndim != 4 or x.shape[1] != weight.shape[1] * groups:
+    if x.ndim != 4 or weight.ndim != 4:
         raise ValueError(
-            f"{caller} got x {tuple(x.shape)} and weight {tuple(weight.shape)} with groups={groups}; wanted x (batch, "
-            "channel, height, width) and weight (out, channel / groups, kernel height, kernel width). A single picture "
-            "(height, width) becomes a batch by x[None, None]."
+            f"{caller} got x {tuple(x.shape)} and weight {tuple(weight.shape)}; wanted x (batch, channel, height, "
+            "width) and weight (out, channel / groups, kernel height, kernel width). A picture (height, width) becomes "
+            "a batch by x[None, None]."
         )
-    if len(weight) % groups:
-        raise ValueError(f"{caller} got {len(weight)} output channels, which {groups} groups do not divide.")
+    check_channels(caller, x.shape[1], len(weight), groups)
+    if x.shape[1] != weight.shape[1] * groups:
+        raise ValueError(
+            f"{caller} got x with {x.shape[1]} channels and weight {tuple(weight.shape)}, which with groups={groups} "
+            f"wants {weight.shape[1] * groups}; weight is (out, channel / groups, kernel height, kernel width)."
+        )
     if bias is not None and bias.shape != weight.shape[:1]:
-        raise ValueError(
-            f"{caller} got bias {tuple(bias.shape)}; wanted ({len(weight)},), a number for each output channel."
-        )
-    pairs = (
+        raise ValueError(f"{caller} got bias {tuple(bias.shape)}; wanted ({len(weight)},), one for each output.")
+    return (
         pair(caller, "stride", stride, 1),
         pair(caller, "padding", padding, 0),
         pair(caller, "dilation", dilation, 1),
     )
-    for d in range(2):
-        output_size(x.shape[2 + d], weight.shape[2 + d], stride=pairs[0][d], padding=pairs[1][d], dilation=pairs[2][d])
-    return pairs

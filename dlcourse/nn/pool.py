@@ -1,23 +1,23 @@
-"""Pooling: each window of each channel becomes one number, its largest or its mean. No weights.
+"""Pooling: each window of each channel becomes one number, its largest or its mean. There is nothing to learn.
 
-    max:       out[n, c, y, x] = the largest number of the window        padded with -inf, which never wins
-    average:   out[n, c, y, x] = the sum of the window / its cells       padded with 0
-    adaptive:  row i of h averages the rows from floor(i H / h) to ceil((i + 1) H / h), columns alike
+    max        the largest number of the window                      around the picture lies -inf, which never wins
+    average    the sum of the window / how many cells it has         around the picture lie zeros
+    adaptive   row i of h is the mean of the rows from floor(i H / h) up to ceil((i + 1) H / h); columns alike
 
-Windows are those of a convolution, for each channel by itself; unless told otherwise they lie side by side, stride =
-kernel (LeCun et al., 1998, averages; Ranzato et al., 2007, maxima). A maximum padded with 0 would be wrong wherever
-everything is negative. A pool keeps little changes of place from showing, but by no means all: see chapter 05.
-Where it fails: what was thrown away is gone, where a thing is as much as how often; and among equal largest numbers only
-one gets the gradient, the first in reading order.
+Windows move as in `conv2d`, over each channel by itself; by default side by side, stride = kernel. (Averages: LeCun,
+Bottou, Bengio and Haffner, 1998; maxima: Riesenhuber and Poggio, 1999.) A maximum that is padded with zeros is wrong
+wherever all numbers are negative. Among equal maxima the first alone, in reading order, gets the gradient.
+Where it fails: it throws away where in the window something was, and it hides small moves only in part (chapter 05).
 """
 
 import math
 from collections.abc import Sequence
+from itertools import product
 
 import torch
+from einops import rearrange
 
-from dlcourse.nn.conv import pad, shifts
-from dlcourse.nn.sizes import output_size, pair
+from dlcourse.nn.conv import output_sizes, pair, windows
 from dlcourse.types import Float, Tensor
 
 
@@ -29,21 +29,20 @@ def max_pool2d(
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
 ) -> Float[Tensor, "batch channel out_height out_width"]:
-    """The largest number of each window, as torch's max_pool2d. stride None: the kernel, side by side.
+    """The largest number of each window, as torch's. Options are a number or (rows, columns); stride None: the kernel.
 
-    The gradient goes to the first of the largest, row by row. A window with a nan gives nan. Raises ValueError when the
-    window is larger than the padded picture, the padding larger than half the kernel, or an option no whole number.
+    A window with a nan gives nan. Raises ValueError when the window is larger than the padded picture, the padding
+    larger than half the kernel, or an option no whole number.
 
     >>> max_pool2d(torch.tensor([[[[-3.0, -1.0, -4.0, -2.0]]]]), (1, 2))
     tensor([[[[-1., -2.]]]])
     """
     kernel, stride, padding, dilation = _checked("max_pool2d", x, kernel, stride, padding, dilation)
-    cells = shifts(pad(x, padding, -math.inf), kernel, stride=stride, dilation=dilation)
-    inside = shifts(pad(torch.ones_like(x), padding), kernel, stride=stride, dilation=dilation) > 0
-    largest = cells.amax(1, keepdim=True)
-    winners = inside & ((cells == largest) | cells.isnan())  # padding never wins, even where all is -inf
-    first = winners.byte().argmax(1, keepdim=True)
-    return cells.gather(1, first).squeeze(1).transpose(0, 1)
+    cells = _cells(x, kernel, stride, padding, dilation, -math.inf)
+    inside = _cells(torch.ones_like(x), kernel, stride, padding, dilation) > 0
+    largest = cells.amax(-1, keepdim=True)
+    winners = inside & ((cells == largest) | cells.isnan())  # inside: padding does not even win where all are -inf
+    return cells.gather(-1, winners.byte().argmax(-1, keepdim=True)).squeeze(-1)  # argmax: the first of the winners
 
 
 def max_pool2d_definition(
@@ -54,19 +53,13 @@ def max_pool2d_definition(
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
 ) -> Float[Tensor, "batch channel out_height out_width"]:
-    """The same window by window: look at every cell that lies in the picture, keep the largest so far."""
+    """The same window by window: of the cells that lie in the picture, the largest."""
     kernel, stride, padding, dilation = _checked("max_pool2d_definition", x, kernel, stride, padding, dilation)
-    height, width = _sizes(x, kernel, stride, padding, dilation)
-    out = x.new_zeros(*x.shape[:2], height, width)
-    for n in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            for i in range(height):
-                for j in range(width):
-                    cells = _window(x[n, c], i, j, kernel, stride, padding, dilation)
-                    best = cells[0]
-                    for cell in cells[1:]:
-                        best = cell if cell > best or cell.isnan() else best
-                    out[n, c, i, j] = best
+    out = x.new_full((*x.shape[:2], *output_sizes(x, kernel, stride, padding, dilation)), -math.inf)
+    for n, c, i, j in product(*map(range, out.shape)):
+        cells = _window(x[n, c], i, j, kernel, stride, padding, dilation)
+        if cells:
+            out[n, c, i, j] = max(cells)
     return out
 
 
@@ -78,20 +71,19 @@ def avg_pool2d(
     padding: int | Sequence[int] = 0,
     count_include_pad: bool = True,
 ) -> Float[Tensor, "batch channel out_height out_width"]:
-    """The mean of each window, as torch's avg_pool2d. stride None: the kernel, side by side.
+    """The mean of each window, as torch's. Options are a number or (rows, columns); stride None: the kernel.
 
-    Padding counts as zeros unless `count_include_pad` is False: then the sum is divided by the cells that lie in the
-    picture. Raises ValueError as `max_pool2d` does.
+    The padding counts, as zeros, unless `count_include_pad` is False: then the sum is divided by the number of cells in
+    the picture. Raises ValueError as `max_pool2d` does.
 
     >>> avg_pool2d(torch.tensor([[[[1.0, 3.0, 5.0, 9.0]]]]), (1, 2))
     tensor([[[[2., 7.]]]])
     """
     kernel, stride, padding, dilation = _checked("avg_pool2d", x, kernel, stride, padding, 1)
-    total = shifts(pad(x, padding), kernel, stride=stride, dilation=dilation).sum(1).transpose(0, 1)
+    cells = _cells(x, kernel, stride, padding, dilation)
     if count_include_pad:
-        return total / math.prod(kernel)
-    inside = pad(x.new_ones(1, 1, *x.shape[2:]), padding)
-    return total / shifts(inside, kernel, stride=stride, dilation=dilation).sum(1)
+        return cells.mean(-1)
+    return cells.sum(-1) / _cells(torch.ones_like(x), kernel, stride, padding, dilation).sum(-1)
 
 
 def avg_pool2d_definition(
@@ -102,68 +94,57 @@ def avg_pool2d_definition(
     padding: int | Sequence[int] = 0,
     count_include_pad: bool = True,
 ) -> Float[Tensor, "batch channel out_height out_width"]:
-    """The same window by window: add up the cells that lie in the picture, then divide."""
+    """The same window by window: the sum of the cells that lie in the picture, divided."""
     kernel, stride, padding, dilation = _checked("avg_pool2d_definition", x, kernel, stride, padding, 1)
-    height, width = _sizes(x, kernel, stride, padding, dilation)
-    out = x.new_zeros(*x.shape[:2], height, width)
-    for n in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            for i in range(height):
-                for j in range(width):
-                    cells = _window(x[n, c], i, j, kernel, stride, padding, dilation)
-                    out[n, c, i, j] = sum(cells) / (math.prod(kernel) if count_include_pad else len(cells))
+    out = x.new_zeros(*x.shape[:2], *output_sizes(x, kernel, stride, padding, dilation))
+    for n, c, i, j in product(*map(range, out.shape)):
+        cells = _window(x[n, c], i, j, kernel, stride, padding, dilation)
+        out[n, c, i, j] = sum(cells) / (math.prod(kernel) if count_include_pad else len(cells))
     return out
 
 
 def adaptive_avg_pool2d(
     x: Float[Tensor, "batch channel height width"], size: int | Sequence[int]
 ) -> Float[Tensor, "batch channel out_height out_width"]:
-    """Averages over windows that make any picture `size` large, as torch's; size 1 is global average pooling.
+    """The mean of each of `size` windows that cover the picture, as torch's. Size 1: global average pooling.
 
-    Neighbouring windows share a row or column where the sizes do not divide. Raises ValueError for a size below 1.
+    Windows share rows or columns where the sizes do not divide. `size` is a number or (rows, columns); it may be larger
+    than the picture, whose pixels are then repeated. Raises ValueError for a size below 1.
 
     >>> adaptive_avg_pool2d(torch.tensor([[[[1.0, 3.0, 5.0]]]]), (1, 2))
     tensor([[[[2., 4.]]]])
     """
-    height, width = _checked_size("adaptive_avg_pool2d", x, size)
-    bands = torch.stack([x[:, :, top:bottom].mean(2) for top, bottom in _parts(x.shape[2], height)], 2)
-    return torch.stack([bands[..., left:right].mean(-1) for left, right in _parts(x.shape[3], width)], -1)
+    _check_pictures("adaptive_avg_pool2d", x)
+    height, width = pair("adaptive_avg_pool2d", "size", size, 1)
+    bands = torch.stack([x[:, :, part].mean(2) for part in _parts(x.shape[2], height)], 2)
+    return torch.stack([bands[..., part].mean(3) for part in _parts(x.shape[3], width)], 3)
 
 
 def adaptive_avg_pool2d_definition(
     x: Float[Tensor, "batch channel height width"], size: int | Sequence[int]
 ) -> Float[Tensor, "batch channel out_height out_width"]:
-    """The same window by window: add up its pixels, divide by how many there are."""
-    height, width = _checked_size("adaptive_avg_pool2d_definition", x, size)
+    """The same window by window, pixel by pixel, with the formula as printed above."""
+    _check_pictures("adaptive_avg_pool2d_definition", x)
+    height, width = pair("adaptive_avg_pool2d_definition", "size", size, 1)
     out = x.new_zeros(*x.shape[:2], height, width)
-    for n in range(x.shape[0]):
-        for c in range(x.shape[1]):
-            for i in range(height):
-                for j in range(width):
-                    rows = range(math.floor(i * x.shape[2] / height), math.ceil((i + 1) * x.shape[2] / height))
-                    columns = range(math.floor(j * x.shape[3] / width), math.ceil((j + 1) * x.shape[3] / width))
-                    total = sum(x[n, c, row, column] for row in rows for column in columns)
-                    out[n, c, i, j] = total / (len(rows) * len(columns))
+    for n, c, i, j in product(*map(range, out.shape)):
+        rows = range(math.floor(i * x.shape[2] / height), math.ceil((i + 1) * x.shape[2] / height))
+        columns = range(math.floor(j * x.shape[3] / width), math.ceil((j + 1) * x.shape[3] / width))
+        out[n, c, i, j] = sum(x[n, c, row, column] for row in rows for column in columns) / (len(rows) * len(columns))
     return out
 
 
-def _parts(size: int, count: int) -> list[tuple[int, int]]:
-    """The (start, end) of each part, in whole numbers: -(-a // b) rounds up."""
-    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
-
-
-def _sizes(
+def _cells(
     x: Tensor,
     kernel: tuple[int, int],
     stride: tuple[int, int],
     padding: tuple[int, int],
     dilation: tuple[int, int],
-) -> list[int]:
-    """Height and width of what comes out."""
-    return [
-        output_size(x.shape[2 + d], kernel[d], stride=stride[d], padding=padding[d], dilation=dilation[d])
-        for d in range(2)
-    ]
+    value: float = 0.0,
+) -> Float[Tensor, "batch channel out_height out_width cells"]:
+    """The cells of each window, in reading order; `value` around the picture."""
+    found = windows(x, kernel, stride=stride, padding=padding, dilation=dilation, value=value)
+    return rearrange(found, "c u v b h w -> b c h w (u v)")
 
 
 def _window(
@@ -175,11 +156,16 @@ def _window(
     padding: tuple[int, int],
     dilation: tuple[int, int],
 ) -> list[Tensor]:
-    """The cells of window (i, j) that lie in the picture, row by row."""
+    """The cells of window (i, j) that lie in the picture, in reading order."""
     rows = [i * stride[0] - padding[0] + u * dilation[0] for u in range(kernel[0])]
     columns = [j * stride[1] - padding[1] + v * dilation[1] for v in range(kernel[1])]
     height, width = picture.shape
     return [picture[r, c] for r in rows for c in columns if 0 <= r < height and 0 <= c < width]
+
+
+def _parts(size: int, count: int) -> list[slice]:
+    """The parts of an adaptive pool along one dimension. -(-a // b) rounds up, in whole numbers."""
+    return [slice(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
 def _checked(
@@ -191,24 +177,22 @@ def _checked(
     dilation: int | Sequence[int],
 ) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]:
     """The options as pairs. Raises ValueError unless everything fits together."""
-    _checked_size(caller, x, 1)
+    _check_pictures(caller, x)
     kernel = pair(caller, "kernel", kernel, 1)
     stride = kernel if stride is None else pair(caller, "stride", stride, 1)
-    padding, dilation = pair(caller, "padding", padding, 0), pair(caller, "dilation", dilation, 1)
-    if 2 * padding[0] > kernel[0] or 2 * padding[1] > kernel[1]:
+    padding = pair(caller, "padding", padding, 0)
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
         raise ValueError(
-            f"{caller} got padding={padding} with kernel={kernel}; wanted at most half the kernel, as otherwise a window "
-            "could lie outside the picture."
+            f"{caller} got padding={padding} with kernel={kernel}; wanted at most half the kernel, so that every "
+            "window reaches into the picture."
         )
-    _sizes(x, kernel, stride, padding, dilation)
-    return kernel, stride, padding, dilation
+    return kernel, stride, padding, pair(caller, "dilation", dilation, 1)
 
 
-def _checked_size(caller: str, x: Tensor, size: int | Sequence[int]) -> tuple[int, int]:
-    """The size as (rows, columns). Raises ValueError unless both are 1 or more, and x is a batch of pictures."""
-    if x.ndim != 4 or not x.shape[2] or not x.shape[3]:
+def _check_pictures(caller: str, x: Tensor) -> None:
+    """Raise ValueError unless x is a batch of pictures with pixels; the batch itself may be empty."""
+    if x.ndim != 4 or not min(x.shape[1:]):
         raise ValueError(
-            f"{caller} got x {tuple(x.shape)}; wanted (batch, channel, height, width). A single picture (height, width) "
-            "becomes a batch by x[None, None]."
+            f"{caller} got x {tuple(x.shape)}; wanted (batch, channel, height, width), with pixels. A picture (height, "
+            "width) becomes a batch by x[None, None]."
         )
-    return pair(caller, "size", size, 1)

@@ -19,10 +19,10 @@ from functools import reduce
 
 from torch import nn
 
+from dlcourse.nn.conv import pair
 from dlcourse.nn.dropout import Dropout
 from dlcourse.nn.norm import BatchNorm
 from dlcourse.nn.normalize import Normalize
-from dlcourse.nn.sizes import pair
 
 # What works pixel by pixel: a unit sees what the unit below it sees.
 PIXELWISE = (
@@ -93,7 +93,7 @@ def _through(
     else:
         raise ValueError(
             f"receptive_fields does not know {type(module).__name__} ({name!r}): wanted a Sequential of convolutions, "
-            "pools and layers that work pixel by pixel, or a module whose paths() returns the Sequentials that it adds up."
+            "pools and layers that work pixel by pixel, or a module whose paths() are the Sequentials that it adds up."
         )
     if name:
         fields[name] = after
@@ -136,8 +136,8 @@ def _either(module: nn.Module, name: str, field: ReceptiveField, fields: dict[st
         ends.append(_through(path, f"{name}.{key}" if name and key else name or key, field, inner))
     if None in ends or len({end.step for end in ends}) != 1:
         raise ValueError(
-            f"receptive_fields: the paths of {type(module).__name__} ({name!r}) do not meet: wanted paths of one stride, "
-            f"none of which sees everything, and got {ends}."
+            f"receptive_fields: the paths of {type(module).__name__} ({name!r}) do not meet: wanted paths of one "
+            f"stride, none of which sees everything, and got {ends}."
         )
     after = reduce(_union, ends)
     for key, child in module.named_children():

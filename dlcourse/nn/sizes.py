@@ -6,12 +6,10 @@ A window of `kernel` cells, `dilation` pixels from one to the next, spans dilati
     out = floor((size + 2 padding - span) / stride) + 1
     transposed: (size - 1) stride + span - 2 padding + output_padding       the size that a convolution came from
 
-(Dumoulin and Visin, 2016, arXiv:1603.07285, relations 6, 14 and 15.) The floor is why there is an `output_padding`: with
-a stride above 1 several sizes give the same answer, and the way back has to be told which of them is meant. What is
-left at the end of a row, and fits no whole step, is never looked at.
+(Dumoulin and Visin, 2016, arXiv:1603.07285, relations 14 and 15.) What is left at the end and holds no whole step is
+never looked at. So with a stride above 1 several sizes give the same answer, and the way back has to be told which of
+them is meant: that is `output_padding`.
 """
-
-from collections.abc import Sequence
 
 
 def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
@@ -28,8 +26,8 @@ def output_size(size: int, kernel: int, *, stride: int = 1, padding: int = 0, di
     if span > size + 2 * padding:
         raise ValueError(
             f"the window spans {span} pixels (kernel {kernel}, dilation {dilation}), but there are only "
-            f"{size + 2 * padding} (size {size}, padding {padding} on both sides): no place for it. Take a smaller "
-            f"kernel, or a padding of {(span - size + 1) // 2} or more."
+            f"{size + 2 * padding} (size {size}, padding {padding} on both sides). Take a smaller kernel, or a padding "
+            f"of {(span - size + 1) // 2} or more."
         )
     return (size + 2 * padding - span) // stride + 1
 
@@ -49,7 +47,7 @@ def transposed_output_size(
     whole("transposed_output_size", 0, padding=padding, output_padding=output_padding)
     if output_padding >= max(stride, dilation):
         raise ValueError(
-            f"output_padding={output_padding} must be below the stride ({stride}) or the dilation ({dilation}): it only "
+            f"output_padding={output_padding} must be below the stride ({stride}) or the dilation ({dilation}): it "
             "chooses among the sizes that give the same answer on the way down."
         )
     out = (size - 1) * stride + dilation * (kernel - 1) + 1 - 2 * padding + output_padding
@@ -59,17 +57,6 @@ def transposed_output_size(
             f"{out + 2 * padding} pixels, and padding={padding} takes {padding} away on both sides. Take less padding."
         )
     return out
-
-
-def pair(caller: str, name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:
-    """(rows, columns) from one number for both, or from two. Raises ValueError unless both are whole and not below."""
-    both = (value, value) if not isinstance(value, (tuple, list)) else tuple(value)
-    if len(both) != 2:
-        raise ValueError(f"{caller} got {name}={value!r}; wanted one number, or two: (rows, columns).")
-    for number in both:
-        if isinstance(number, bool) or not isinstance(number, int) or number < least:
-            raise ValueError(f"{caller} got {name}={value!r}; wanted whole numbers of {least} or more.")
-    return both
 
 
 def whole(caller: str, least: int, **numbers: int) -> None:
