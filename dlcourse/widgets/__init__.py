@@ -21,6 +21,8 @@ _HOMES = {
     "InitDepthLabEngine": "dlcourse.widgets.init_depth_lab.engine",
     "DrawPad": "dlcourse.widgets.draw_pad.widget",
     "DrawPadEngine": "dlcourse.widgets.draw_pad.engine",
+    "ConvStepper": "dlcourse.widgets.conv_stepper.widget",
+    "ConvStepperEngine": "dlcourse.widgets.conv_stepper.engine",
     "OptimizerRace": "dlcourse.widgets.optimizer_race.widget",
     "OptimizerRaceEngine": "dlcourse.widgets.optimizer_race.engine",
 }

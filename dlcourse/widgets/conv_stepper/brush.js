@@ -1,0 +1,86 @@
+// Painting on the picture: by hand, cell after cell, and by keys. What is on its way to the kernel is shown already.
+
+import { between } from "./numbers.js";
+
+let strokes = 0;
+
+export class Brush {
+    constructor(view) {
+        Object.assign(this, { view, last: null, value: 0, stroke: null, waiting: [], busy: false, ahead: new Map() });
+    }
+
+    // What the picture holds, with what is on its way.
+    over(values, columns) {
+        this.columns = columns;
+        this.seen = Float32Array.from(values);
+        for (const [index, value] of this.ahead) if (index < this.seen.length) this.seen[index] = value;
+        return this.seen;
+    }
+
+    press(at) {
+        const brush = this.view.get("brush");
+        this.value = Math.abs(this.here(at) - brush) < 1e-6 ? 0 : brush; // on a cell that has it already: wipe
+        this.stroke = `${Date.now()}-${strokes += 1}`;
+        this.last = at;
+        this.put([at], this.value);
+    }
+
+    drag(at) {
+        if (this.last === null) return;
+        this.put(between(this.last, at), this.value);
+        this.last = at;
+    }
+
+    release() {
+        this.last = null;
+    }
+
+    // Whether the key was one of ours: a digit, a minus sign, space, delete.
+    key(key, at) {
+        if (key === " " || key === "Enter") this.press(at);
+        else if (/^[0-9]$/.test(key)) this.once(at, Number(key));
+        else if (key === "-" || key === "−") this.once(at, 0 - this.here(at));
+        else if (key === "Delete" || key === "Backspace") this.once(at, 0);
+        else return false;
+        this.release();
+        return true;
+    }
+
+    once(at, value) {
+        this.stroke = null;
+        this.put([at], value);
+    }
+
+    here([row, column]) {
+        return this.seen?.[row * this.columns + column] ?? 0;
+    }
+
+    put(cells, value) {
+        if (!cells.length) return;
+        for (const [row, column] of cells) this.ahead.set(row * this.columns + column, value);
+        this.waiting.push({ cells, value, stroke: this.stroke });
+        this.view.repaint();
+        this.send();
+    }
+
+    // One message at a time; what belongs to one stroke travels together.
+    async send() {
+        if (this.busy) return;
+        this.busy = true;
+        try {
+            while (this.waiting.length) {
+                const [{ value, stroke }] = this.waiting;
+                const end = this.waiting.findIndex((each) => each.stroke !== stroke || stroke === null);
+                const some = this.waiting.splice(0, Math.max(end, 1) && (end === -1 ? this.waiting.length : Math.max(end, 1)));
+                const cells = new Map(some.flatMap((each) => each.cells).map((at) => [at.join(), at]));
+                await this.view.act("paint", { cells: [...cells.values()], value, stroke });
+            }
+        } catch {
+            this.waiting = []; // act() has shown the error
+        } finally {
+            this.busy = false;
+            this.ahead.clear();
+            this.view.repaint();
+        }
+    }
+}

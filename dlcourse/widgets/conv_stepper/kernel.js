@@ -1,0 +1,84 @@
+// The kernel's numbers, to be typed over; or, for pooling, what the window does.
+
+import { element } from "../js/dom.js";
+import { blend } from "../js/palette.js";
+import { cell, moved, reach, typed } from "./numbers.js";
+
+export class Kernel {
+    constructor(view) {
+        this.view = view;
+        this.heading = element("h4");
+        this.grid = element("div", { class: "cs-kernel", role: "group", "aria-label": "Numbers of the kernel" });
+        this.note = element("p", { class: "cs-note" });
+        this.el = element("section", { class: "cs-map" }, this.heading, this.grid, this.note);
+        this.fields = [];
+    }
+
+    build(rows, columns) {
+        if (this.rows === rows && this.columns === columns) return;
+        Object.assign(this, { rows, columns });
+        this.fields = Array.from({ length: rows * columns }, (_, index) => {
+            const at = [Math.floor(index / columns), index % columns];
+            const field = element("input", {
+                type: "text", inputmode: "text", autocomplete: "off", class: "cs-weight", "aria-label": `kernel, row ${at[0] + 1}, column ${at[1] + 1}`,
+            });
+            const { signal } = this.view;
+            field.addEventListener("change", () => this.write(field, at), { signal });
+            field.addEventListener("keydown", (event) => this.key(event, field, at), { signal });
+            field.addEventListener("focus", () => field.select(), { signal });
+            field.addEventListener("blur", () => this.view.repaint(), { signal });
+            return field;
+        });
+        this.grid.style.setProperty("--cs-columns", columns);
+        this.grid.replaceChildren(...this.fields);
+    }
+
+    // Arrows lead to the neighbours; sideways only from the end of what is typed.
+    key(event, field, at) {
+        if (event.key === "Escape") field.value = field.dataset.shown;
+        if (event.key === "Enter") this.write(field, at);
+        const { selectionStart: start, selectionEnd: end, value } = field;
+        const all = start === 0 && end === value.length;
+        if (event.key === "ArrowLeft" && !(all || (start === 0 && end === 0))) return;
+        if (event.key === "ArrowRight" && !(all || start === value.length)) return;
+        if (!event.key.startsWith("Arrow")) return;
+        const [row, column] = moved(at, event.key, [this.rows, this.columns]);
+        event.preventDefault();
+        this.fields[row * this.columns + column].focus();
+    }
+
+    write(field, [row, column]) {
+        if (field.value === field.dataset.shown) return;
+        const value = typed(field.value);
+        field.setAttribute("aria-invalid", String(value === null));
+        if (value === null) {
+            this.view.fail(`${field.value} is no number: type one such as −0.5.`);
+            return;
+        }
+        field.dataset.shown = field.value;
+        this.view.act("weigh", { row, column, value }).catch(() => {
+            field.setAttribute("aria-invalid", "true");
+        });
+    }
+
+    paint({ header: { mode }, arrays: { kernel } }) {
+        const [rows, columns] = kernel.shape, kernelMode = mode === "kernel";
+        this.grid.hidden = !kernelMode;
+        this.heading.textContent = kernelMode ? `Kernel, ${rows} × ${columns}` : `Window, ${rows} × ${columns}`;
+        const flip = kernelMode && this.view.get("flip");
+        const words = { max: "The largest number under the window.", average: "The mean of what lies under the window." };
+        this.note.textContent = kernelMode ? (flip ? "Turned by 180° before it is laid on." : "") : words[mode];
+        if (!kernelMode) return;
+        this.build(rows, columns);
+        const most = reach(kernel.data);
+        this.fields.forEach((field, index) => {
+            const value = kernel.data[index], text = cell(value);
+            field.style.backgroundColor = `rgb(${blend(this.view.palette.field, 0.5 + value / (2 * most)).join()})`;
+            field.title = String(value).replace("-", "−");
+            if (field === document.activeElement && field.value !== field.dataset.shown) return; // being typed in
+            if (field.value !== text) field.value = text;
+            field.dataset.shown = text;
+            field.removeAttribute("aria-invalid");
+        });
+    }
+}
