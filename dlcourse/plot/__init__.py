@@ -3,7 +3,7 @@
 from dlcourse.plot.diagnosis import diagnosis, diagnosis_alt, layers, layers_alt
 from dlcourse.plot.draw import curves, field, grid, images, line, points
 from dlcourse.plot.graph import graph, graph_alt
-from dlcourse.plot.maps import kernels, kernels_alt, maps, maps_alt, patches, patches_alt
+from dlcourse.plot.maps import SIGNED, kernels, kernels_alt, maps, maps_alt, patches, patches_alt
 from dlcourse.plot.show import show
 from dlcourse.plot.style import COLOURS, DIVERGING, figure
 from dlcourse.plot.training import calibration, confusion, history, history_alt, lr_finder, lr_finder_alt
@@ -11,6 +11,7 @@ from dlcourse.plot.training import calibration, confusion, history, history_alt,
 __all__ = [
     "COLOURS",
     "DIVERGING",
+    "SIGNED",
     "calibration",
     "confusion",
     "curves",
