@@ -25,6 +25,8 @@ _HOMES = {
     "ConvStepperEngine": "dlcourse.widgets.conv_stepper.engine",
     "OptimizerRace": "dlcourse.widgets.optimizer_race.widget",
     "OptimizerRaceEngine": "dlcourse.widgets.optimizer_race.engine",
+    "FeatureMapExplorer": "dlcourse.widgets.feature_map_explorer.widget",
+    "FeatureMapExplorerEngine": "dlcourse.widgets.feature_map_explorer.engine",
 }
 
 __all__ = sorted(_HOMES)

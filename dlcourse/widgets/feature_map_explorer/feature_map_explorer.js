@@ -1,0 +1,151 @@
+// The explorer's view. On top the drawing, what the network sees and what it says; then the maps; then one unit in large.
+
+import { Canvas } from "../js/canvas.js";
+import { element, uniqueId } from "../js/dom.js";
+import { Latest } from "../js/latest.js";
+import { widget } from "../js/widget.js";
+import { Pad } from "../draw_pad/pad.js";
+import { percent } from "../draw_pad/strokes.js";
+import { Patches, Unit } from "./detail.js";
+import { colours, frame as framed, onPicture, pixels, scales, windowOf } from "./look.js";
+import { Maps } from "./maps.js";
+import { Ablation, Predict } from "./off.js";
+
+const SIDE = 224; // of what the network sees; 8 and 28 divide it
+
+export default widget((view) => {
+    const pad = new Pad(view);
+    const seen = new Seen(view);
+    const says = new Says(view);
+    const images = new Images(view);
+    const maps = new Maps(view, (unit) => seen.point(unit));
+    const parts = [seen, says, images, maps, new Unit(view), new Patches(view), new Ablation(view), new Predict(view)];
+    const [, , , , unit, patches, ablation, predict] = parts;
+    const undo = view.button("Undo", () => pad.then("undo"), { name: "undo", title: "Take the last change of the drawing back" });
+    const clear = view.button("Clear", () => pad.then("clear"), { name: "clear", title: "An empty pad" });
+    const example = view.button("Example", () => pad.then("example"), { name: "example", title: "Draw the next built-in digit, from 0 to 9" });
+    view.el.classList.add("fx-root");
+    view.body.append(
+        view.hideable("draw", element("div", { class: "fx-draw" },
+            element("h3", { class: "fx-head" }, "You draw"), pad.el,
+            element("div", { class: "dlc-row fx-buttons" }, undo, clear, example), view.control("pen"),
+            element("p", { class: "fx-how", id: pad.how }, "With the keyboard: arrow keys move a square, Space fills or empties it."))),
+        view.hideable("seen", element("div", { class: "fx-seen" }, seen.head, seen.canvas.el, images.el, view.control("right"), view.control("down"))),
+        says.el,
+        maps.el,
+        element("div", { class: "fx-below" }, unit.el, element("div", { class: "fx-side" }, patches.el, ablation.el, predict.el)),
+    );
+    return {
+        paint(frame) {
+            pad.paint();
+            for (const part of parts) part.paint(frame);
+            undo.disabled = !frame.header.undoable;
+            clear.disabled = frame.header.empty;
+        },
+        heard() {
+            if (view.session.gone) pad.mail(); // what was on its way will not be answered
+        },
+    };
+});
+
+// The picture as the network gets it, with a frame around what a unit sees.
+class Seen {
+    constructor(view) {
+        this.view = view;
+        this.head = element("h3", { class: "fx-head" }, "The network sees");
+        this.canvas = new Canvas(view, { label: "What the network sees", width: SIDE, height: SIDE });
+        this.pointed = null;
+    }
+
+    point(unit) {
+        this.pointed = unit;
+        this.paint(this.view.frame);
+    }
+
+    paint({ header, arrays }) {
+        const { palette } = this.view, { shape, unit, layer } = header, [rows, columns] = shape;
+        this.canvas.draw((ctx) => {
+            pixels(ctx, arrays.picture.data, shape, [0, 0, SIDE, SIDE], colours(palette, "ink"));
+            this.frame(ctx, header, unit, this.pointed ? [6, 4] : []);
+            if (this.pointed) this.frame(ctx, header, this.pointed, []);
+        });
+        const inked = arrays.picture.data.reduce((count, value) => count + (value > 0), 0);
+        this.canvas.label(`What the network sees: ${inked} of ${rows * columns} pixels hold ink. Framed: what the chosen unit of ${layer.name} sees, ${unit.sees}.`);
+    }
+
+    frame(ctx, { shape, layer }, { row, column }, dash) {
+        const inside = onPicture(windowOf(layer.field, row, column), shape);
+        if (!inside) return;
+        const [top, left, bottom, right] = inside, { palette } = this.view;
+        const [high, wide] = [SIDE / shape[0], SIDE / shape[1]];
+        const box = [left * wide + 2, top * high + 2, (right - left) * wide - 4, (bottom - top) * high - 4];
+        framed(ctx, box, scales(palette).mark, palette.panel, dash);
+    }
+}
+
+// An image of the data set, by its index.
+class Images {
+    constructor(view) {
+        this.view = view;
+        const id = uniqueId("image");
+        this.input = element("input", { type: "number", id, min: 0, step: 1 });
+        this.shows = new Latest((args) => view.act("show", args));
+        this.input.addEventListener("change", () => this.go(Number(this.input.value)), { signal: view.signal });
+        this.label = element("span", { class: "fx-label" });
+        this.el = view.hideable("images", element("div", { class: "dlc-row fx-images" },
+            element("label", { for: id }, "Image"),
+            view.button("◀", () => this.go((this.index ?? 0) - 1), { title: "The image before" }), this.input,
+            view.button("▶", () => this.go((this.index ?? -1) + 1), { title: "The next image" }), this.label));
+        for (const button of this.el.querySelectorAll("button")) button.setAttribute("aria-label", button.title);
+    }
+
+    go(wanted) {
+        const { images } = this.view.frame.header;
+        this.index = ((Math.round(wanted) || 0) % images + images) % images;
+        return this.shows.want({ index: this.index });
+    }
+
+    paint({ header: { index, label, images } }) {
+        this.input.max = images - 1;
+        if (!this.shows.busy) this.index = index;
+        if (document.activeElement !== this.input || !this.shows.busy) this.input.value = index ?? "";
+        this.label.textContent = index === null ? `drawn; ${images} images` : `is of class ${label}`;
+    }
+}
+
+// A bar for each class; with channels switched off, a mark where it was with all of them.
+class Says {
+    constructor(view) {
+        this.view = view;
+        this.head = element("p", { class: "fx-answer" });
+        this.list = element("ol", { class: "fx-rows", "aria-label": "How probable each class is" });
+        this.note = element("p", { class: "fx-note" });
+        this.el = view.hideable("says", element("div", { class: "fx-says" }, element("h3", { class: "fx-head" }, "It says"), this.head, this.list, this.note));
+        this.rows = [];
+    }
+
+    paint({ header, arrays }) {
+        const { classes, best, intact, off } = header;
+        if (this.rows.length !== classes.length) this.build(classes);
+        this.head.replaceChildren(element("span", { class: "fx-digit" }, best.name), element("span", {}, percent(best.probability)));
+        this.note.textContent = off.length ? `Marks: with all channels on, ${intact.name} with ${percent(intact.probability)}.` : "";
+        this.rows.forEach((row, index) => {
+            const [now, before] = [arrays.probabilities.data[index], arrays.intact.data[index]];
+            row.el.classList.toggle("fx-winner", index === best.class);
+            row.bar.style.width = `${100 * now}%`;
+            row.mark.hidden = !off.length;
+            row.mark.style.left = `${100 * before}%`;
+            row.number.textContent = percent(now);
+        });
+    }
+
+    build(classes) {
+        this.rows = classes.map((name) => {
+            const row = { bar: element("span", { class: "fx-bar" }), mark: element("span", { class: "fx-mark" }), number: element("span", { class: "fx-number" }) };
+            row.el = element("li", { class: "fx-row" }, element("span", { class: "fx-name" }, name),
+                element("span", { class: "fx-track", "aria-hidden": "true" }, row.bar, row.mark), row.number);
+            return row;
+        });
+        this.list.replaceChildren(...this.rows.map((row) => row.el));
+    }
+}

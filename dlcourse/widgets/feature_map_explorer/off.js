@@ -1,0 +1,83 @@
+// Channels switched off, what that costs, and a prediction of it.
+
+import { element, uniqueId } from "../js/dom.js";
+import { share } from "./look.js";
+
+export class Ablation {
+    constructor(view) {
+        this.view = view;
+        this.toggle = view.button("", () => view.act("switch", { channel: view.frame.header.unit.channel }));
+        this.restore = view.button("Restore all", () => view.act("restore_all"), { title: "Switch all channels on again" });
+        this.off = element("p");
+        this.accuracy = element("p", { class: "fx-accuracy" });
+        this.rows = element("tbody");
+        this.table = element("table", { class: "fx-classes" },
+            element("caption", {}, "Mean probability of the right class"),
+            element("thead", {}, element("tr", {}, ...["class", "with all channels", "now", "change"].map((name) => element("th", { scope: "col" }, name)))),
+            this.rows);
+        this.el = view.hideable("ablate", element(
+            "section", { class: "fx-ablate", "aria-label": "Switch channels off" },
+            element("h3", { class: "fx-head" }, "What if a channel were missing?"),
+            element("div", { class: "dlc-row" }, this.toggle, this.restore), this.off, this.accuracy, this.table,
+        ));
+    }
+
+    paint({ header, arrays }) {
+        const { unit, layer, off, accuracy, classes } = header;
+        this.toggle.textContent = `Switch channel ${unit.channel} of ${layer.name} ${unit.off ? "on again" : "off"}`;
+        this.toggle.setAttribute("aria-pressed", String(unit.off));
+        this.restore.disabled = !off.length;
+        this.off.textContent = off.length ? `Switched off: ${header.off_words}. Their maps are 0, and everything after them follows.` : "";
+        this.accuracy.replaceChildren("Right on ", element("b", {}, share(off.length ? accuracy.now : accuracy.intact)), ` of ${accuracy.count} of the images`,
+            off.length ? `; with all channels on ${share(accuracy.intact)}.` : ".");
+        this.table.hidden = !off.length;
+        if (!off.length) return;
+        const sure = arrays.sure.data, many = classes.length;
+        const losses = Array.from({ length: many }, (_, index) => sure[index] - sure[many + index]);
+        const most = Math.max(...losses.filter((value) => !Number.isNaN(value)));
+        this.rows.replaceChildren(...classes.map((name, index) => {
+            const [before, after] = [sure[index], sure[many + index]];
+            const cells = Number.isNaN(before) ? ["–", "–", "not in the sample"] : [before.toFixed(3), after.toFixed(3), signed(after - before)];
+            const row = element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((text) => element("td", {}, text)));
+            if (losses[index] === most && most >= 0.005) row.className = "fx-worst";
+            return row;
+        }));
+    }
+}
+
+function signed(change) {
+    if (Math.abs(change) < 0.0005) return "0";
+    return `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(3)}`;
+}
+
+export class Predict {
+    constructor(view) {
+        this.view = view;
+        this.start = view.button("Predict: which class loses most?", () => view.act("ask"), { title: "Say which class suffers most from the loss of this channel, then see it measured" });
+        this.text = element("p", { class: "fx-question", id: uniqueId("question") });
+        this.choices = element("div", { class: "dlc-row", role: "group", "aria-labelledby": this.text.id });
+        this.el = view.hideable("predict", element("section", { class: "fx-predict", "aria-live": "polite" }, this.start, this.text, this.choices));
+        this.state = null;
+    }
+
+    paint({ header: { question } }) {
+        const state = question && `${question.state} ${question.text} ${question.asked_count}`;
+        if (state === this.state) return;
+        this.state = state;
+        const open = question?.state === "asked";
+        this.start.hidden = open;
+        this.text.textContent = question ? words(question) : "";
+        const had = this.choices.contains(document.activeElement) || document.activeElement === this.start;
+        this.choices.replaceChildren(...(open ? this.buttons(question) : []));
+        if (had) (open ? this.choices.querySelector("button") : this.start).focus(); // not lost with the button
+    }
+
+    buttons({ options }) {
+        const cancel = this.view.button("Cancel", () => this.view.act("forget"));
+        return [...options.map((option, index) => this.view.button(option, () => this.view.act("guess", { option: index }))), cancel];
+    }
+}
+
+export function words({ state, text, verdict, asked_count: count, right_count: hits }) {
+    return state === "asked" ? text : `${verdict} So far ${hits} of ${count} predictions were right.`;
+}

@@ -1,0 +1,185 @@
+"""The feature map explorer in the notebook."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from dlcourse.types import Float, Tensor
+from dlcourse.units import TopPatches
+from dlcourse.widgets.base import BaseWidget
+from dlcourse.widgets.bundle import bundle, styles
+from dlcourse.widgets.feature_map_explorer.engine import FeatureMapExplorerEngine
+from dlcourse.widgets.feature_map_explorer.network import Measured
+from dlcourse.widgets.feature_map_explorer.picture import picture
+
+HERE = Path(__file__).parent
+PAD = HERE.parent / "draw_pad"
+
+
+class FeatureMapExplorer(BaseWidget):
+    """Your own trained network on your own drawing: what does each of its units see, and what does it answer to?
+
+    model: a torch module that `nn.receptive_fields` understands, from pictures (n, 1, 8, 8) or (n, 1, 28, 28) in [0, 1]
+    to logits; images and labels: what best patches are sought among and what accuracy is measured on. classes: names.
+
+    Parameters, each also an attribute that a cell may set: layer (a name of `model.named_modules()`), channel, row,
+    column (the unit), right and down (the picture moved by pixels), pen. What a hand does, a cell can: show(index),
+    example(digit), draw([(x, y), ...]), look(channel), switch(channel), restore_all(), find(). To be read: maps,
+    picture_seen, probabilities, off, measured(), patches(). After training on, reset() sees the network as it is now.
+    hide: any parameter, "share", "code" and the parts "draw", "images", "seen", "says", "maps", "unit", "patches",
+    "ablate", "predict", "undo", "clear", "example".
+
+        explorer = FeatureMapExplorer(model, digits.x, digits.y)
+        explorer                        # shows it
+        explorer.layer = "conv2"
+        explorer.switch(3)              # without channel 3
+        explorer.measured().accuracy
+    """
+
+    engine_class = FeatureMapExplorerEngine
+    picture = staticmethod(picture)
+    title = "Feature map explorer"
+    parts = (
+        *("draw", "images", "seen", "says", "maps", "unit", "patches", "ablate", "predict"),
+        *("undo", "clear", "example"),
+    )
+    _esm = bundle(HERE / "feature_map_explorer.js")
+    _css = styles(PAD / "pad.css", HERE / "feature_map_explorer.css")
+
+    def __init__(
+        self,
+        model: Any = None,
+        images: Any = None,
+        labels: Any = None,
+        *,
+        classes: Sequence[str] | None = None,
+        hide: Iterable[str] = (),
+        engine: FeatureMapExplorerEngine | None = None,
+        **given: Any,
+    ) -> None:
+        """Raises ValueError that says what is wanted, for something that is no network, or pictures it cannot show."""
+        if engine is None:
+            engine = self.engine_class(model, images, labels, classes=classes, **given)
+            given = {}
+        super().__init__(hide=hide, engine=engine, **given)
+
+    # ------------------------------------------------------------------ the picture
+
+    def show(self, index: int) -> None:
+        """An image of the data set, by its index."""
+        self._change(lambda: self.engine.show(index))
+
+    def draw(self, stroke: Iterable[Iterable[float]]) -> None:
+        """Add a stroke, points (x, y) from (0, 0), top left, to (1, 1), bottom right."""
+        self._change(lambda: self.engine.draw(stroke))
+
+    def toggle(self, row: int, column: int) -> None:
+        """Fill a cell of the pad's 8 x 8 grid, row 0 at the top, or empty it again."""
+        self._change(lambda: self.engine.toggle(row, column))
+
+    def example(self, digit: int | None = None) -> None:
+        """Draw a built-in digit; without an argument the next one."""
+        self._change(lambda: self.engine.example(digit))
+
+    def undo(self) -> None:
+        """Take the last change of the drawing back."""
+        self._change(self.engine.undo)
+
+    def clear(self) -> None:
+        """An empty pad."""
+        self._change(self.engine.clear)
+
+    # ------------------------------------------------------------------ units and channels
+
+    def look(self, channel: int, row: int | None = None, column: int | None = None) -> None:
+        """Choose a unit; without row and column the channel's strongest."""
+        self._change(lambda: self.engine.look(channel, row, column))
+
+    def switch(self, channel: int, layer: str | None = None) -> None:
+        """Switch a channel off, or on again; of the layer on the screen, unless another is named."""
+        self._change(lambda: self.engine.switch(channel, layer))
+
+    def restore_all(self) -> None:
+        """All channels on."""
+        self._change(self.engine.restore_all)
+
+    def find(self) -> None:
+        """Search the best patches of the layer on the screen, among all images."""
+        self._change(self.engine.find)
+        self.step(len(self.engine.network.images))
+
+    def ask(self) -> None:
+        """Which class will lose most if this channel is switched off?"""
+        self._change(self.engine.ask)
+
+    def guess(self, option: int) -> None:
+        """An answer to `ask`, by its index; the channel is switched off and the truth measured."""
+        self._change(lambda: self.engine.guess(option))
+
+    # ------------------------------------------------------------------ what is there to be read
+
+    @property
+    def picture_seen(self) -> Float[Tensor, "1 height width"]:
+        """What the network sees."""
+        with self.guard:
+            return self.engine.picture.clone()
+
+    @property
+    def maps(self) -> Float[Tensor, "channel height width"]:
+        """Of the layer on the screen, with what is switched off."""
+        with self.guard:
+            return self.engine.maps.clone()
+
+    @property
+    def probabilities(self) -> Float[Tensor, " classes"]:
+        """What the network says to the picture, with what is switched off."""
+        with self.guard:
+            return self.engine.probabilities()
+
+    @property
+    def off(self) -> list[tuple[str, int]]:
+        """The channels that are switched off: (layer, channel)."""
+        with self.guard:
+            return self.engine.off
+
+    def measured(self) -> Measured:
+        """On the fixed sample of the images, with what is switched off: count, right and sure by class, accuracy."""
+        with self.guard:
+            return self.engine.measured()
+
+    def patches(self, k: int = 9) -> TopPatches | None:
+        """What excites the chosen channel most, at most nine; None before `find`."""
+        with self.guard:
+            return self.engine.patches(k)
+
+    def to_code(self) -> str:
+        """A program of torch and dlcourse that computes the maps on the screen with `model`."""
+        with self.guard:
+            return self.engine.to_code()
+
+    # ------------------------------------------------------------------ to hand on
+
+    @classmethod
+    def from_share(
+        cls,
+        text: str,
+        model: Any = None,
+        images: Any = None,
+        labels: Any = None,
+        *,
+        classes: Sequence[str] | None = None,
+        **settings: Any,
+    ) -> Self:
+        """The explorer that `share` described, around your network, which a string cannot hold. Raises ValueError."""
+        return cls(engine=cls.engine_class.from_share(text, model, images, labels, classes=classes), **settings)
+
+    def load(self, text: str) -> None:
+        """Take over what a share string holds; the network stays. ValueError leaves everything as it was."""
+        state = self.engine_class.opened(text)
+        with self.guard:
+            old = self.engine.network
+            fresh = self.engine_class(old.model, old.images, old.labels, classes=old.classes)
+            fresh.take(state)
+            fresh.searches = self.engine.searches
+            self.engine = fresh
+        self._change(lambda: None)
