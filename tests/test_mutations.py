@@ -15,6 +15,7 @@ CPU = torch.device("cpu")
 ORACLES = {**FUNCTIONS, **CLASSES}
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
+    *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp")),
     "hooks.py",
 ]

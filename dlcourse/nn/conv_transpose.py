@@ -20,7 +20,7 @@ from torch import nn
 
 from dlcourse.nn.conv import check_channels, pair, under
 from dlcourse.nn.init import he_normal
-from dlcourse.nn.sizes import transposed_output_size
+from dlcourse.nn.sizes import transposed_output_size, whole
 from dlcourse.types import Float, Tensor
 
 
@@ -158,6 +158,7 @@ def _checked(
 
     Raises ValueError unless everything fits together.
     """
+    whole(caller, 1, groups=groups)
     if x.ndim != 4 or weight.ndim != 4 or x.shape[1] != len(weight):
         raise ValueError(
             f"{caller} got x {tuple(x.shape)} and weight {tuple(weight.shape)}; wanted x (batch, channel, height, "

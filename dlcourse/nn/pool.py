@@ -12,6 +12,7 @@ Where it fails: it throws away where in the window something was, and it hides s
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from itertools import product
 
 import torch
@@ -59,7 +60,7 @@ def max_pool2d_definition(
     for n, c, i, j in product(*map(range, out.shape)):
         cells = _window(x[n, c], i, j, kernel, stride, padding, dilation)
         if cells:
-            out[n, c, i, j] = max(cells)
+            out[n, c, i, j] = reduce(lambda best, cell: cell if cell > best or cell.isnan() else best, cells)
     return out
 
 

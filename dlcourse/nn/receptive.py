@@ -15,11 +15,9 @@ What it does not tell: how much each pixel counts. Those in the middle have more
 """
 
 from dataclasses import dataclass
-from functools import reduce
 
 from torch import nn
 
-from dlcourse.nn.conv import pair
 from dlcourse.nn.dropout import Dropout
 from dlcourse.nn.norm import BatchNorm
 from dlcourse.nn.normalize import Normalize
@@ -75,19 +73,17 @@ def receptive_fields(model: nn.Module) -> dict[str, ReceptiveField]:
 def _through(
     module: nn.Module, name: str, field: ReceptiveField, fields: dict[str, ReceptiveField]
 ) -> ReceptiveField | None:
-    """What a unit behind the module sees, written into `fields` by name; None where it sees everything."""
+    """What a unit behind the module sees, None where it sees everything; noted in `fields` by the module's name."""
     if hasattr(module, "paths"):
-        after = _either(module, name, field, fields)
-    elif isinstance(module, nn.Sequential):
+        after = _sum_of_paths(module, name, field, fields)
+    elif type(module).forward is nn.Sequential.forward:
         after = field
         for key, child in module._modules.items():  # named_children would leave out what comes twice
-            after = _through(child, f"{name}.{key}" if name else key, after, fields)
-            if after is None:
-                return None
+            after = after and _through(child, _join(name, key), after, fields)
     elif isinstance(module, EVERYTHING):
-        return None
+        after = None
     elif isinstance(module, WINDOWS):
-        after = _window(module, name, field)
+        after = _behind_window(module, name, field)
     elif isinstance(module, PIXELWISE):
         after = field
     else:
@@ -95,61 +91,56 @@ def _through(
             f"receptive_fields does not know {type(module).__name__} ({name!r}): wanted a Sequential of convolutions, "
             "pools and layers that work pixel by pixel, or a module whose paths() are the Sequentials that it adds up."
         )
-    if name:
+    if after and name:
         fields[name] = after
     return after
 
 
-def _window(module: nn.Module, name: str, field: ReceptiveField) -> ReceptiveField:
-    """Behind a convolution or a pool."""
-    kernel = pair(name, "kernel_size", module.kernel_size, 1)
-    stride = pair(name, "stride", module.stride, 1)
-    dilation = pair(name, "dilation", getattr(module, "dilation", 1), 1)
-    padding = _padding(module, name, kernel, dilation)
-    return ReceptiveField(
-        tuple(field.size[d] + (kernel[d] - 1) * dilation[d] * field.step[d] for d in range(2)),
-        tuple(field.step[d] * stride[d] for d in range(2)),
-        tuple(field.start[d] - padding[d] * field.step[d] for d in range(2)),
-    )
-
-
-def _padding(module: nn.Module, name: str, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
-    """How many rows and columns lie before the picture."""
+def _behind_window(module: nn.Module, name: str, field: ReceptiveField) -> ReceptiveField:
+    """Behind a convolution or a pool: the three rules above, for rows and for columns."""
     if getattr(module, "padding_mode", "zeros") != "zeros":
-        raise ValueError(
-            f"receptive_fields: {name!r} pads with {module.padding_mode}, pixels from elsewhere; use zeros."
-        )
-    if module.padding == "valid":
-        return 0, 0
-    if module.padding == "same":  # an odd one goes behind
-        return tuple((kernel[d] - 1) * dilation[d] // 2 for d in range(2))
-    return pair(name, "padding", module.padding, 0)
+        raise ValueError(f"receptive_fields: {name!r} is padded with pixels from elsewhere ({module.padding_mode}).")
+    kernel, stride, dilation = (_both(o) for o in (module.kernel_size, module.stride, getattr(module, "dilation", 1)))
+    # torch's own layers take two words as well; where "same" is odd, the odd one comes behind the picture
+    words = {"valid": (0, 0), "same": tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))}
+    padding = words[module.padding] if isinstance(module.padding, str) else _both(module.padding)
+    rows, columns = zip(field.size, field.step, field.start, kernel, stride, padding, dilation, strict=True)
+    each = ((n + (k - 1) * d * step, step * s, start - p * step) for n, step, start, k, s, p, d in (rows, columns))
+    size, step, start = zip(*each, strict=True)
+    return ReceptiveField(size, step, start)
 
 
-def _either(module: nn.Module, name: str, field: ReceptiveField, fields: dict[str, ReceptiveField]) -> ReceptiveField:
-    """Behind parallel paths that are added up: from the first pixel that one of them sees to the last."""
+def _sum_of_paths(
+    module: nn.Module, name: str, field: ReceptiveField, fields: dict[str, ReceptiveField]
+) -> ReceptiveField:
+    """Behind parallel paths: the smallest window that holds what each of them sees."""
     names = {id(inner): key for key, inner in module.named_modules()}
-    inner: dict[str, ReceptiveField] = {}
-    ends = []
+    named, ends = [], []
     for path in module.paths():
-        key = names.get(id(path), "")
-        ends.append(_through(path, f"{name}.{key}" if name and key else name or key, field, inner))
+        if id(path) in names:
+            named.append(_join(name, names[id(path)]))
+            ends.append(_through(path, named[-1], field, fields))
+        else:  # an identity made on the spot, say
+            ends.append(_through(path, name, field, {}))
     if None in ends or len({end.step for end in ends}) != 1:
         raise ValueError(
             f"receptive_fields: the paths of {type(module).__name__} ({name!r}) do not meet: wanted paths of one "
             f"stride, none of which sees everything, and got {ends}."
         )
-    after = reduce(_union, ends)
+    start = tuple(min(end.start[d] for end in ends) for d in range(2))
+    last = tuple(max(end.start[d] + end.size[d] for end in ends) for d in range(2))
+    after = ReceptiveField((last[0] - start[0], last[1] - start[1]), ends[0].step, start)
     for key, child in module.named_children():
-        full = f"{name}.{key}" if name else key
-        if full not in inner:  # not on a path: it works on the sum
-            _through(child, full, after, inner)
-    fields.update(inner)
+        if not any(f"{path}.".startswith(f"{_join(name, key)}.") for path in named):  # no path: it works on the sum
+            _through(child, _join(name, key), after, fields)
     return after
 
 
-def _union(a: ReceptiveField, b: ReceptiveField) -> ReceptiveField:
-    """The smallest window that holds both."""
-    start = tuple(min(first) for first in zip(a.start, b.start, strict=True))
-    end = (max(a.start[d] + a.size[d], b.start[d] + b.size[d]) for d in range(2))
-    return ReceptiveField(tuple(last - first for first, last in zip(start, end, strict=True)), a.step, start)
+def _both(value: int | tuple[int, int]) -> tuple[int, int]:
+    """(rows, columns): torch's pools keep the one number that they were given."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _join(name: str, key: str) -> str:
+    """The name of a module inside the one called `name`, as in named_modules."""
+    return f"{name}.{key}" if name and key else name or key

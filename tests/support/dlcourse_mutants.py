@@ -292,6 +292,117 @@ def replacing(hook, *, take_away=True):
 ROOT2 = math.sqrt(2)
 
 # (what must reject it, the fault, the broken function)
+
+
+def convolved(before=lambda x, weight, o: (x, weight, o), after=None, transposed=False):
+    """A convolution with its inputs or its options changed, and the bias added by `after`; it refuses as ours does."""
+    base = nn.conv_transpose2d if transposed else nn.conv2d
+
+    def function(x, weight, bias=None, **options):
+        base(x, weight, bias, **options)  # refuses
+        x, weight, changed = before(x, weight, options)
+        out = base(x, weight, **changed)
+        return out if bias is None else (after or plus_bias)(out, bias)
+
+    return function
+
+
+def other_pair(name):
+    """The pair under this name, columns before rows."""
+
+    def before(x, weight, options):
+        value = options.get(name, 0)
+        return x, weight, {**options, name: tuple(value)[::-1]} if isinstance(value, (tuple, list)) else options
+
+    return before
+
+
+def without(name):
+    """The option under this name ignored."""
+    return lambda x, weight, options: (x, weight, {key: value for key, value in options.items() if key != name})
+
+
+def ungrouped_channels(x, weight, options):
+    """Channels dealt out to the groups in turn."""
+    groups = options.get("groups", 1)
+    return x.unflatten(1, (-1, groups)).transpose(1, 2).flatten(1, 2), weight, options
+
+
+def rounded_up(size, kernel, *, stride=1, padding=0, dilation=1):
+    nn.output_size(size, kernel, stride=stride, padding=padding, dilation=dilation)  # refuses
+    return math.ceil((size + 2 * padding - dilation * (kernel - 1) - 1) / stride) + 1
+
+
+def pooled(base, change=lambda x: x, **fixed):
+    """A pool of ours with the picture or an option changed."""
+
+    def function(x, kernel, **options):
+        base(x, kernel, **options)  # refuses
+        return base(change(x), kernel, **{**options, **fixed})
+
+    return function
+
+
+def zero_padded_max(x, kernel, *, stride=None, padding=0, dilation=1):
+    nn.max_pool2d(x, kernel, stride=stride, padding=padding, dilation=dilation)  # refuses
+    rows, columns = (padding, padding) if isinstance(padding, int) else padding
+    x = torch.nn.functional.pad(x, (columns, columns, rows, rows))
+    return nn.max_pool2d(x, kernel, stride=kernel if stride is None else stride, dilation=dilation)
+
+
+def shared_max(x, kernel, *, stride=None, padding=0, dilation=1):
+    """The largest, whose slope is shared among all that are as large."""
+    out = nn.max_pool2d(x, kernel, stride=stride, padding=padding, dilation=dilation)
+    if padding or dilation != 1 or stride is not None or not len(x):
+        return out
+    k = (kernel, kernel) if isinstance(kernel, int) else kernel
+    return x.unfold(2, k[0], k[0]).unfold(3, k[1], k[1]).amax((-2, -1))
+
+
+def equal_parts(x, size):
+    """Adaptive pooling as if the sizes divided: whole windows side by side, the rest left out."""
+    if (wanted := nn.adaptive_avg_pool2d(x, size)) is None or min(wanted.shape) == 0:
+        return wanted
+    kernel = tuple(max(n // m, 1) for n, m in zip(x.shape[2:], wanted.shape[2:], strict=True))
+    return nn.avg_pool2d(x, kernel)[:, :, : wanted.shape[2], : wanted.shape[3]]
+
+
+def fields_like(change):
+    """The receptive fields, each changed."""
+    return lambda model: {name: change(field) for name, field in nn.receptive_fields(model).items()}
+
+
+def laid_over(base):
+    """A layer that keeps torch's own start."""
+
+    def make(self, *args, generator, **options):
+        super(type(self), self).__init__(*args, generator=generator, **options)
+        base.reset_parameters(self)
+
+    return make
+
+
+def plus_bias(out, bias):
+    return out + bias[:, None, None]
+
+
+def last_of_equals(x, kernel, **options):
+    """Right, but the slope goes to the last of the largest: everything turned round."""
+    out = nn.max_pool2d(x, kernel, **options)
+    turned = nn.max_pool2d(x.flip(2, 3), kernel, **options).flip(2, 3)
+    return turned if torch.equal(turned, out) else out
+
+
+def inclusive(field, row, column):
+    top, left, bottom, right = nn.ReceptiveField.window(field, row, column)
+    return top, left, bottom - 1, right - 1
+
+
+def columns_first(field, row, column):
+    top, left, bottom, right = nn.ReceptiveField.window(field, row, column)
+    return left, top, right, bottom
+
+
 NAMED = [
     ("nn.sigmoid", "overflows far below 0", nn.sigmoid_definition),
     (
@@ -466,6 +577,107 @@ NAMED = [
     ("nn.Linear", "init ignored", broken(nn.Linear, __init__=without_init)),
     ("nn.Linear", "drawn with the fans swapped", broken(nn.Linear, __init__=drawn_transposed)),
     ("nn.Linear", "bias not used", broken(nn.Linear, forward=lambda self, x: nn.linear(x, self.weight))),
+    *(
+        (f"nn.{name}{loops}", fault, convolved(before, after, transposed))
+        for name, transposed in (("conv2d", False), ("conv_transpose2d", True))
+        for loops in ("", "_loops")
+        for fault, before, after in (
+            ("the kernel flipped", lambda x, weight, o: (x, weight.flip(2, 3), o), plus_bias),
+            ("rows and columns of the stride swapped", other_pair("stride"), plus_bias),
+            ("rows and columns of the padding swapped", other_pair("padding"), plus_bias),
+            ("stride 1, always", without("stride"), plus_bias),
+            ("dilation ignored", without("dilation"), plus_bias),
+            ("padding ignored", without("padding"), plus_bias),
+            ("channels dealt out to the groups in turn", ungrouped_channels, plus_bias),
+            ("bias ignored", lambda x, weight, o: (x, weight, o), lambda out, bias: out),
+            ("bias of the last channel for all", lambda x, weight, o: (x, weight, o), lambda out, bias: out + bias[-1]),
+            ("the picture cut off from the gradient", lambda x, weight, o: (x.detach(), weight, o), plus_bias),
+            ("the slope of the weight halved", lambda x, weight, o: (x, (weight + weight.detach()) / 2, o), plus_bias),
+        )
+    ),
+    ("nn.conv2d", "right, but silent on wrong shapes", torch.nn.functional.conv2d),
+    ("nn.conv2d_loops", "right, but silent on wrong shapes", torch.nn.functional.conv2d),
+    ("nn.conv_transpose2d", "output_padding ignored", convolved(without("output_padding"), transposed=True)),
+    ("nn.conv_transpose2d", "right, but silent on wrong shapes", torch.nn.functional.conv_transpose2d),
+    ("nn.Conv2d", "torch's own start", broken(nn.Conv2d, __init__=laid_over(torch.nn.Conv2d))),
+    ("nn.Conv2d", "init ignored", broken(nn.Conv2d, __init__=without_init)),
+    ("nn.Conv2d", "a bias drawn", broken(nn.Conv2d, __init__=torch_like_bias)),
+    (
+        "nn.Conv2d",
+        "bias not used",
+        broken(nn.Conv2d, forward=lambda self, x: self._conv_forward(x, self.weight, None)),
+    ),
+    (
+        "nn.ConvTranspose2d",
+        "torch's own start",
+        broken(nn.ConvTranspose2d, __init__=laid_over(torch.nn.ConvTranspose2d)),
+    ),
+    ("nn.ConvTranspose2d", "init ignored", broken(nn.ConvTranspose2d, __init__=without_init)),
+    ("nn.ConvTranspose2d", "a bias drawn", broken(nn.ConvTranspose2d, __init__=torch_like_bias)),
+    ("nn.max_pool2d", "zero padding", zero_padded_max),
+    ("nn.max_pool2d", "the slope shared among equals", shared_max),
+    ("nn.max_pool2d", "the last of equals", lambda x, k, **o: last_of_equals(x, k, **o)),
+    (
+        "nn.max_pool2d",
+        "stride 1 unless told otherwise",
+        lambda x, k, *, stride=1, **o: nn.max_pool2d(x, k, stride=stride, **o),
+    ),
+    ("nn.max_pool2d", "the least", lambda x, k, **o: -nn.max_pool2d(-x, k, **o)),
+    ("nn.max_pool2d", "dilation ignored", pooled(nn.max_pool2d, dilation=1)),
+    (
+        "nn.max_pool2d",
+        "nan passed over",
+        pooled(nn.max_pool2d, lambda x: x.nan_to_num(nan=-math.inf, neginf=-math.inf)),
+    ),
+    (
+        "nn.avg_pool2d",
+        "the sum",
+        lambda x, k, **o: nn.avg_pool2d(x, k, **o) * (k if isinstance(k, int) else math.prod(k)),
+    ),
+    ("nn.avg_pool2d", "padding always counted", pooled(nn.avg_pool2d, count_include_pad=True)),
+    ("nn.avg_pool2d", "padding never counted", pooled(nn.avg_pool2d, count_include_pad=False)),
+    (
+        "nn.avg_pool2d",
+        "stride 1 unless told otherwise",
+        lambda x, k, *, stride=1, **o: nn.avg_pool2d(x, k, stride=stride, **o),
+    ),
+    ("nn.adaptive_avg_pool2d", "windows of equal size", equal_parts),
+    ("nn.adaptive_avg_pool2d", "rows and columns swapped", lambda x, size: nn.adaptive_avg_pool2d(x.mT, size).mT),
+    ("nn.adaptive_avg_pool2d", "the largest", torch.nn.functional.adaptive_max_pool2d),
+    ("nn.output_size", "rounded up", rounded_up),
+    ("nn.output_size", "dilation ignored", lambda *a, dilation=1, **o: nn.output_size(*a, **o)),
+    ("nn.output_size", "padding on one side", lambda n, k, *, padding=0, **o: nn.output_size(n + padding, k, **o)),
+    ("nn.output_size", "one too few", lambda *a, **o: nn.output_size(*a, **o) - 1),
+    (
+        "nn.transposed_output_size",
+        "output_padding on both sides",
+        lambda *a, output_padding=0, **o: (
+            nn.transposed_output_size(*a, output_padding=output_padding, **o) + output_padding
+        ),
+    ),
+    (
+        "nn.transposed_output_size",
+        "times the stride",
+        lambda n, k, *, stride=1, **o: nn.transposed_output_size(n, k, **o) * stride,
+    ),
+    ("nn.ReceptiveField", "ends inclusive", broken(nn.ReceptiveField, window=inclusive)),
+    (
+        "nn.ReceptiveField",
+        "columns before rows",
+        broken(nn.ReceptiveField, window=lambda f, r, c: columns_first(f, r, c)),
+    ),
+    ("nn.receptive_fields", "kernels added up", fields_like(lambda f: nn.ReceptiveField(f.size, (1, 1), f.start))),
+    ("nn.receptive_fields", "padding ignored", fields_like(lambda f: nn.ReceptiveField(f.size, f.step, (0, 0)))),
+    (
+        "nn.receptive_fields",
+        "one too large",
+        fields_like(lambda f: nn.ReceptiveField((f.size[0] + 1, f.size[1]), f.step, f.start)),
+    ),
+    (
+        "nn.receptive_fields",
+        "rows and columns swapped",
+        fields_like(lambda f: nn.ReceptiveField(f.size[::-1], f.step[::-1], f.start[::-1])),
+    ),
     (
         "nn.Dropout",
         "drops at evaluation",

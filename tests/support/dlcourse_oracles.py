@@ -7,7 +7,9 @@ slopes at corners are torch's.
 
 import copy
 import math
+from collections import OrderedDict
 from contextlib import contextmanager
+from itertools import product
 
 import jaxtyping
 import numpy as np
@@ -827,6 +829,458 @@ def replace(function, device):
     assert torch.equal(model(x), plain)
 
 
+# --- convolutions and pools -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def full_precision():
+    """Where torch's convolutions would round to ten bits on a GPU, they do not."""
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
+
+
+def agree_on_pictures(function, reference, x, *others):
+    """As `agree`; of no pictures the values only, as a loop over none has no slope."""
+    if len(x):
+        agree(function, reference, x, *others)
+    else:
+        assert_close(function(x, *others), reference(x, *others))
+
+
+def turned(x):
+    """The same numbers, laid out the other way round in memory."""
+    return x.transpose(0, -1).contiguous().transpose(0, -1)
+
+
+# (x, weight, options): square and not, one number and two, size 1, a kernel as large as the padded picture, no
+# examples, groups (each channel for itself too), windows that leave a rest at the end.
+CONVOLUTIONS = [
+    ((2, 3, 5, 4), (4, 3, 3, 2), {}),
+    ((1, 1, 1, 1), (1, 1, 1, 1), {}),
+    ((2, 4, 6, 7), (6, 2, 2, 3), {"stride": (2, 1), "padding": (1, 2), "dilation": (3, 2), "groups": 2}),
+    ((2, 3, 5, 6), (6, 1, 3, 2), {"stride": 2, "padding": 1, "groups": 3}),
+    ((1, 2, 3, 4), (1, 2, 5, 6), {"padding": 1}),
+    ((0, 2, 4, 3), (3, 2, 2, 2), {}),
+    ((1, 2, 9, 5), (2, 2, 3, 2), {"stride": [1, 3], "dilation": (2, 3)}),
+]
+TRANSPOSED = [
+    ((2, 3, 4, 3), (3, 2, 3, 2), {}),
+    ((1, 1, 1, 1), (1, 1, 1, 1), {}),
+    (
+        (2, 4, 3, 2),
+        (4, 3, 2, 3),
+        {"stride": (2, 1), "padding": (1, 2), "output_padding": (1, 2), "dilation": (1, 3), "groups": 2},
+    ),
+    ((2, 3, 3, 4), (3, 2, 3, 2), {"stride": 3, "padding": 1, "output_padding": 2, "groups": 3}),
+    ((0, 2, 3, 2), (2, 3, 2, 2), {}),
+    ((1, 2, 2, 3), (2, 1, 2, 3), {"stride": [1, 2], "dilation": 2, "output_padding": 1}),
+]
+
+
+def convolution(reference, cases, outs):
+    """Oracle: torch's value and slopes of x, weight and bias, with and without one; `outs` from weight and groups."""
+
+    def oracle(function, device):
+        for (sizes, weights, options), dtype in product(cases, DTYPES):
+            x, weight = (random(*s, seed=i, scale=0.2, dtype=dtype) for i, s in enumerate((sizes, weights)))
+            bias = random(outs(weights, options.get("groups", 1)), seed=2, scale=0.2, dtype=dtype)
+            x, weight, bias = (t.to(device) for t in (x, turned(weight), bias))
+            with full_precision():
+                for inputs in ((x, weight, bias), (turned(x), weight.contiguous())):
+                    agree_on_pictures(
+                        lambda *a, o=options: function(*a, **o), lambda *a, o=options: reference(*a, **o), *inputs
+                    )
+        for name in ("stride", "padding", "dilation", "groups"):
+            for number in (-1, 1.0, True):
+                refuses_option(lambda o: function(x, weight, **o), {name: number}, least=int(name != "padding"))
+            if name != "groups":
+                refuses(lambda n=name: function(x, weight, **{n: (1, 1, 1)}), ValueError, f"{name}=(1, 1, 1)", "rows")
+                refuses_option(lambda o: function(x, weight, **o), {name: (1, -1)}, least=int(name != "padding"))
+        for name in ("stride", "dilation", "groups"):
+            refuses_option(lambda o: function(x, weight, **o), {name: 0}, least=1)
+
+    return oracle
+
+
+def refuses_option(call, option, *, least):
+    """A plain ValueError that names the option, the number and the least that would do."""
+    ((name, value),) = option.items()
+    wrong = value[-1] if isinstance(value, tuple) else value
+    refuses(lambda: call(option), ValueError, f"{name}={wrong!r}", f"{least} or more")
+
+
+def conv2d(function, device):
+    """torch's for all options; refusals that say what came, what was wanted and what to do."""
+    convolution(F.conv2d, CONVOLUTIONS, lambda weights, groups: weights[0])(function, device)
+    x, weight = random(2, 4, 5, 6, device=device), random(6, 2, 3, 3, device=device)
+    refuses(lambda: function(x[0], weight, groups=2), ValueError, "x (4, 5, 6)", "wanted x (batch", "x[None, None]")
+    refuses(lambda: function(x, weight[0], groups=2), ValueError, "weight (2, 3, 3)", "weight (out")
+    refuses(lambda: function(x, weight), ValueError, "x with 4 channels", "(6, 2, 3, 3)", "groups=1 wants 2")
+    refuses(lambda: function(x[:, :3], weight, groups=2), ValueError, "3 input", "groups=2", "must divide both")
+    refuses(lambda: function(x, weight[:5], groups=2), ValueError, "5 output", "must divide both")
+    refuses(lambda: function(x, weight, x[0, 0, 0], groups=3), ValueError, "4 input", "6 output", "groups=3")
+    refuses(lambda: function(x, weight, x.new_zeros(4), groups=2), ValueError, "bias (4,)", "wanted (6,)")
+    refuses(lambda: function(x, weight, x.new_zeros(6, 1), groups=2), ValueError, "bias (6, 1)")
+    refuses(lambda: function(x[:, :, :2], weight, groups=2), ValueError, "spans 3", "only 2", "padding of 1")
+    refuses(lambda: function(x, weight, groups=2, dilation=(1, 3)), ValueError, "spans 7", "only 6", "dilation 3")
+    refuses(lambda: function(x[..., :0], weight, groups=2), ValueError, "size=0")
+
+
+def conv_transpose2d(function, device):
+    """torch's for all options; refusals that say what came, what was wanted and what to do."""
+    convolution(F.conv_transpose2d, TRANSPOSED, lambda weights, groups: weights[1] * groups)(function, device)
+    x, weight = random(2, 4, 3, 2, device=device), random(4, 3, 2, 2, device=device)
+    refuses(lambda: function(x[0], weight), ValueError, "x (4, 3, 2)", "wanted x (batch")
+    refuses(lambda: function(x, weight[0]), ValueError, "weight (3, 2, 2)", "in first")
+    refuses(lambda: function(x[:, :3], weight), ValueError, "x (2, 3, 3, 2)", "in first")
+    refuses(lambda: function(x, weight, groups=3), ValueError, "4 input", "9 output", "groups=3", "must divide both")
+    refuses(lambda: function(x, weight, x.new_zeros(3), groups=2), ValueError, "bias (3,)", "wanted (6,)")
+    refuses(lambda: function(x, weight, padding=(2, 0)), ValueError, "nothing is left", "padding=2")
+    refuses(lambda: function(x, weight, output_padding=(0, 1)), ValueError, "output_padding=1", "below the stride (1)")
+    refuses_option(lambda o: function(x, weight, **o), {"output_padding": -1}, least=0)
+    refuses_option(lambda o: function(x, weight, **o), {"output_padding": True}, least=0)
+
+
+def layer2d(theirs, function, transposed):
+    """Oracle for our convolutional layers: torch's once the states are exchanged, with a start from `init`."""
+    few = ({"output_padding": (1, 0)},) if transposed else ()
+
+    def shape(ins, outs, groups):
+        return (ins, outs // groups) if transposed else (outs, ins // groups)
+
+    def oracle(make, device):
+        for options in (
+            {},
+            {"bias": False},
+            {"groups": 2},
+            {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)},
+            *({"stride": 2, **more} for more in few),
+        ):
+            generator, again = source(3, device), source(3, device)
+            with global_stream_untouched():
+                ours = make(4, 6, (2, 3), generator=generator, **options)
+            reference = theirs(4, 6, (2, 3), device=device, **options)
+            assert isinstance(ours, theirs)
+            assert repr(ours) == repr(reference)
+            assert {n: (p.shape, p.dtype, p.device) for n, p in ours.named_parameters()} == {
+                n: (p.shape, p.dtype, p.device) for n, p in reference.named_parameters()
+            }
+            groups = options.get("groups", 1)
+            drawn = torch.randn(6, 4 // groups, 2, 3, generator=again, device=device) * (2 / (4 // groups * 6)) ** 0.5
+            if transposed:  # each group by itself: the inputs of a convolution are the outputs here
+                drawn = torch.cat([group.transpose(0, 1) for group in drawn.chunk(groups)])
+            assert_close(ours.weight.detach(), drawn)
+            assert torch.equal(generator.get_state(), again.get_state())
+            assert ours.bias is None or not ours.bias.any()
+            ours.load_state_dict(reference.state_dict())
+            with full_precision():
+                agree_as_modules(ours, reference, random(2, 4, 5, 6, scale=0.2, dtype=torch.float32, device=device))
+                x = random(2, 4, 5, 6, device=device)
+                used = {name: value for name, value in options.items() if name != "bias"}
+                assert_close(ours.double()(x), function(x, ours.weight, ours.bias, **used))
+        start = copy.deepcopy(ours.state_dict())
+        with global_stream_untouched():
+            ours.reset_parameters()
+        assert all(torch.equal(value, start[name]) for name, value in ours.state_dict().items())
+        shapes = []
+
+        def init(shape, *, generator):
+            shapes.append(shape)
+            return torch.full(shape, 7.0, device=device)
+
+        flat = make(4, 2, 3, init=init, groups=2, generator=source(0, device))
+        assert shapes == [(2, 2, 3, 3)]
+        assert flat.weight.shape == (*shape(4, 2, 2), 3, 3)
+        assert flat.weight.unique().tolist() == [7]
+        assert flat.weight.is_contiguous()
+        assert flat.bias.tolist() == [0, 0], "a bias unless told otherwise"
+        for sizes, words in (((0, 2, 3), "in_channels=0"), ((4, 0, 3), "out_channels=0"), ((4, 2, 0), "kernel_size=0")):
+            refuses(lambda s=sizes: make(*s, generator=source(0, device)), ValueError, words, "1 or more")
+        for sizes in ((3, 2, 1), (2, 3, 1)):
+            refuses(lambda s=sizes: make(*s, groups=2, generator=source(0, device)), ValueError, "must divide both")
+        assert make(1, 1, 1, generator=source(0, device)).weight.shape == (1, 1, 1, 1)
+        for name, least in (
+            ("stride", 1),
+            ("padding", 0),
+            ("dilation", 1),
+            ("groups", 1),
+            *[("output_padding", 0)] * transposed,
+        ):
+            for value in (least - 1, 2.0, True):
+                refuses_option(lambda o: make(4, 2, 3, generator=source(0, device), **o), {name: value}, least=least)
+
+    return oracle
+
+
+# (x, kernel, options): as above. The padding is at most half the kernel, or torch refuses.
+POOLS = [
+    ((2, 3, 5, 4), 2, {}),
+    ((1, 1, 1, 1), 1, {}),
+    ((2, 1, 6, 7), (3, 2), {"stride": (1, 3), "padding": (1, 0)}),
+    ((1, 2, 7, 5), (2, 4), {"stride": 1, "padding": (1, 2)}),
+    ((1, 2, 4, 3), (4, 3), {"stride": 5}),
+    ((0, 2, 4, 3), 2, {}),
+    ((1, 1, 5, 5), 3, {"stride": [2, 1], "padding": [1, 1]}),
+]
+
+
+def pool(function, reference, cases, device):
+    """torch's value and slope, for numbers with ties and of one sign; refusals that say what to do."""
+    for (sizes, kernel, options), dtype in product(cases, DTYPES):
+        x = random(*sizes, scale=2, dtype=dtype, device=device)
+        for numbers in (x, turned(x), x.round(), -x.abs() - 5, torch.zeros_like(x)):
+            agree_on_pictures(
+                lambda x, k=kernel, o=options: function(x, k, **o),
+                lambda x, k=kernel, o=options: reference(x, k, **o),
+                numbers,
+            )
+    x = random(2, 3, 5, 4, device=device)
+    refuses(lambda: function(x[0], 2), ValueError, "x (3, 5, 4)", "wanted (batch", "x[None, None]")
+    refuses(lambda: function(x[:, :, :0], 2), ValueError, "x (2, 3, 0, 4)", "with pixels")
+    refuses(lambda: function(x, 5), ValueError, "spans 5", "only 4", "padding of 1")
+    refuses(
+        lambda: function(x, (2, 3), padding=(1, 2)), ValueError, "padding=(1, 2)", "kernel=(2, 3)", "half the kernel"
+    )
+    refuses(lambda: function(x, (2, 4), padding=2), ValueError, "padding=(2, 2)", "half the kernel")
+    refuses(lambda: function(x, (2, 2, 2)), ValueError, "kernel=(2, 2, 2)", "(rows, columns)")
+    for name, least in (("kernel", 1), ("stride", 1), ("padding", 0)):
+        for value in (least - 1, 2.0, True, (1, least - 1)):
+            refuses_option(lambda o: function(x, **{"kernel": 2, **o}), {name: value}, least=least)
+
+
+def max_pool2d(function, device):
+    """torch's; the first of the largest gets the slope, padding never wins, a nan shows."""
+    more = [((1, 2, 8, 7), (2, 3), {"dilation": (3, 2)}), ((1, 1, 7, 6), 3, {"padding": 1, "dilation": [2, 1]})]
+    pool(function, F.max_pool2d, POOLS + more, device)
+    least = torch.full((1, 2, 4, 4), -INF, device=device)
+    some = least.clone()
+    some[0, 0, 1, 2], some[0, 1, 3, 3] = -3, INF
+    for x in (least, some):
+        for options in ({}, {"padding": 1}, {"padding": 1, "stride": 1}, {"padding": 1, "stride": 3}):
+            agree_on_pictures(lambda x, o=options: function(x, 2, **o), lambda x, o=options: F.max_pool2d(x, 2, **o), x)
+    nothing = {"padding": 1, "dilation": 3}  # both cells of the one window lie outside
+    assert_close(function(least[..., :2, :2], 2, **nothing), F.max_pool2d(least[..., :2, :2], 2, **nothing))
+    for place in range(4):
+        x = torch.arange(4.0, device=device).reshape(1, 1, 2, 2)
+        x.view(-1)[place] = math.nan
+        assert function(x, 2).isnan().all(), "a nan wins"
+        assert function(x, 1).isnan().sum() == 1
+    refuses_option(lambda o: function(x, 2, **o), {"dilation": 0}, least=1)
+    refuses(lambda: function(x, 2, dilation=2), ValueError, "spans 3", "only 2")
+
+
+def avg_pool2d(function, device):
+    """torch's, with the padding counted and not."""
+    for counted in ({}, {"count_include_pad": True}, {"count_include_pad": False}):
+        pool(function, F.avg_pool2d, [(sizes, kernel, {**o, **counted}) for sizes, kernel, o in POOLS], device)
+    x = torch.tensor([[[[1.0, INF, 2.0, math.nan]]]], device=device)
+    for kernel in ((1, 1), (1, 2)):
+        assert_close(function(x, kernel), F.avg_pool2d(x, kernel))
+
+
+def adaptive_avg_pool2d(function, device):
+    """torch's, for sizes that divide the picture's and others, larger ones too."""
+    for sizes in ((2, 3, 6, 4), (1, 1, 1, 1), (1, 2, 5, 7), (0, 2, 4, 3)):
+        for size, dtype in product((1, 2, 3, (1, 4), [4, 3], (9, 5)), DTYPES):
+            for x in (random(*sizes, dtype=dtype, device=device), turned(random(*sizes, dtype=dtype, device=device))):
+                agree_on_pictures(lambda x, s=size: function(x, s), lambda x, s=size: F.adaptive_avg_pool2d(x, s), x)
+    x = torch.tensor([[[[1.0, 2.0, INF, 3.0, math.nan, 5.0]]]], device=device)
+    assert_close(function(x, (1, 3)), F.adaptive_avg_pool2d(x, (1, 3)))
+    refuses(lambda: function(x[0], 1), ValueError, "x (1, 1, 6)", "wanted (batch", "x[None, None]")
+    refuses(lambda: function(x[..., :0], 1), ValueError, "x (1, 1, 1, 0)", "with pixels")
+    for value in (0, -1, 2.0, True, (1, 0)):
+        refuses_option(lambda o: function(x, **o), {"size": value}, least=1)
+    refuses(lambda: function(x, (1, 1, 1)), ValueError, "size=(1, 1, 1)", "(rows, columns)")
+
+
+def refuses_sizes(function, *names, least):
+    """Whole numbers, large enough."""
+    for name in names:
+        for value in (least - 1, -3, 2.0, True):
+            refuses(
+                lambda n=name, v=value: function(**{"size": 5, "kernel": 2, n: v}),
+                ValueError,
+                f"{name}={value!r}",
+                f"{least} or more",
+            )
+
+
+def output_size(function, device):
+    """The places of a window, counted one by one; refusals that say what would fit."""
+    for size, kernel, stride, padding, dilation in product(range(1, 7), range(1, 4), (1, 2, 3), (0, 1, 3), (1, 2)):
+        options = {"stride": stride, "padding": padding, "dilation": dilation}
+        cells = {u * dilation for u in range(kernel)}
+        places, start = 0, -padding
+        while start + max(cells) < size + padding:
+            places, start = places + 1, start + stride
+        if places:
+            assert function(size, kernel, **options) == places
+        else:
+            enough = next(p for p in range(9) if max(cells) < size + 2 * p)
+            words = (f"spans {max(cells) + 1} ", f"only {size + 2 * padding} ", f"kernel {kernel}", f"size {size}")
+            refuses(
+                lambda s=size, k=kernel, o=options: function(s, k, **o),
+                ValueError,
+                *words,
+                *(f"dilation {dilation}", f"padding {padding} ", f"padding of {enough} or more"),
+            )
+    assert function(9, 4) == 6, "stride 1, no padding, no dilation unless told otherwise"
+    refuses_sizes(function, "size", "kernel", "stride", "dilation", least=1)
+    refuses_sizes(function, "padding", least=0)
+
+
+def transposed_output_size(function, device):
+    """The size of torch's transposed convolution, or a refusal where torch has one."""
+    for size, kernel, stride, padding, extra, dilation in product(
+        (1, 2, 5), (1, 2, 3), (1, 2), (0, 1, 2), (0, 1, 2), (1, 3)
+    ):
+        options = {"stride": stride, "padding": padding, "output_padding": extra, "dilation": dilation}
+        x, weight = torch.zeros(1, 1, 1, size, device=device), torch.zeros(1, 1, 1, kernel, device=device)
+        pairs = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1}
+        pairs = {name: (least, options[name]) for name, least in pairs.items()}
+        try:
+            wanted = F.conv_transpose2d(x, weight, **pairs).shape[-1]
+        except RuntimeError:
+            whole = (size - 1) * stride + (kernel - 1) * dilation + 1 + extra
+            words = ("output_padding=", f"stride ({stride})", f"dilation ({dilation})")
+            if extra < max(stride, dilation):
+                words = ("nothing is left", f"size {size}", f"make {whole} ", f"padding={padding}", f"kernel {kernel}")
+            refuses(lambda s=size, k=kernel, o=options: function(s, k, **o), ValueError, *words)
+        else:
+            assert function(size, kernel, **options) == wanted
+    assert function(3, 4) == 6, "stride 1, no padding, no dilation unless told otherwise"
+    refuses_sizes(function, "size", "kernel", "stride", "dilation", least=1)
+    refuses_sizes(function, "padding", "output_padding", least=0)
+
+
+def seen(model, x_size, cell, device):
+    """The pixels whose slope is not 0 for one unit of the model: with weights of 1, nothing cancels."""
+    for p in model.parameters():
+        p.data = torch.ones_like(p)
+    x = torch.ones(1, 1, *x_size, device=device, dtype=torch.float64, requires_grad=True)
+    out = model.double().eval()(x)
+    (slope,) = torch.autograd.grad(out[0, 0, cell[0], cell[1]], x)
+    return slope[0, 0] != 0
+
+
+def inside(window, x_size, device):
+    """The pixels of the picture that lie in a window."""
+    top, left, bottom, right = window
+    found = torch.zeros(x_size, dtype=torch.bool, device=device)
+    found[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
+    return found
+
+
+class Sum(torch.nn.Module):
+    """Parallel paths that are added up, and a layer for the sum."""
+
+    def __init__(self, *ways, listed=True):
+        super().__init__()
+        self.ways = torch.nn.ModuleList(ways) if listed else None
+        self.found = ways
+        self.after = torch.nn.ReLU()
+
+    def paths(self):
+        return self.found if self.ways is None else list(self.ways)
+
+    def forward(self, x):
+        return self.after(sum(way(x) for way in self.paths()))
+
+
+class Backwards(torch.nn.Sequential):
+    """A Sequential with a mind of its own."""
+
+    def forward(self, x):
+        return super().forward(x.flip(-1))
+
+
+def receptive_fields(function, device):
+    """The windows of some stacks are the pixels that have a slope; names, ends and refusals."""
+    kinds = torch.nn
+
+    def conv(kernel, **options):
+        return kinds.Conv2d(1, 1, kernel, device=device, **options)
+
+    stacks = [
+        kinds.Sequential(conv((3, 2), padding=(1, 0)), kinds.AvgPool2d(2), kinds.Tanh(), conv(3, stride=(2, 3))),
+        kinds.Sequential(
+            conv(1), kinds.Sequential(conv(2, stride=2), kinds.Sequential(), kinds.Dropout()), conv((1, 3))
+        ),
+        kinds.Sequential(
+            conv(5, padding="same"), kinds.AvgPool2d((3, 2), stride=(2, 1), padding=1), conv(3, padding="valid")
+        ),
+        kinds.Sequential(
+            conv(3, stride=2, padding=1),
+            Sum(kinds.Sequential(conv((1, 3), padding=(0, 1)), conv((3, 1), padding=(1, 0))), kinds.Sequential()),
+            Sum(kinds.Sequential(conv(1, stride=2)), kinds.Sequential(conv(3, stride=2, padding=1))),
+        ),
+    ]
+    size = (23, 21)
+    for stack in stacks:
+        fields = function(stack)
+        names = [name for name, module in stack.named_modules() if name and not isinstance(module, kinds.ModuleList)]
+        assert sorted(fields) == sorted(names)
+        for cell in ((0, 0), (1, 2), (2, 1)):
+            window = fields[[*stack._modules][-1]].window(*cell)
+            assert torch.equal(seen(stack, size, cell, device), inside(window, size, device))
+    wide, high = (kinds.Sequential(conv(kernel, padding="same")) for kernel in ((1, 5), (3, 1)))
+    for layers, wanted in (  # not every pixel of these is seen, but those at the rim are
+        (
+            (conv(3, dilation=(2, 3), padding=(4, 1)), kinds.AvgPool2d(1, stride=3), conv(2)),
+            ((8, 10), (3, 3), (-4, -1)),
+        ),
+        ((Sum(wide, high),), ((3, 5), (1, 1), (-1, -2))),
+    ):
+        field = function(kinds.Sequential(*layers))[str(len(layers) - 1)]
+        found = seen(kinds.Sequential(*layers), size, (2, 2), device).nonzero()
+        assert field.window(2, 2) == (*found.amin(0).tolist(), *(found.amax(0) + 1).tolist())
+        assert (field.size, field.step, field.start) == wanted
+    dilated = function(
+        kinds.Sequential(kinds.MaxPool2d(2, dilation=3, padding=1, stride=1), conv(4, dilation=3, padding="same"))
+    )
+    assert [(f.size, f.step, f.start) for f in dilated.values()] == [
+        ((4, 4), (1, 1), (-1, -1)),
+        ((13, 13), (1, 1), (-5, -5)),
+    ]
+    once = kinds.ReLU()
+    twice = function(kinds.Sequential(conv(3), once, conv(3), once))
+    assert [*twice] == ["0", "1", "2", "3"]
+    assert twice["3"].size == (5, 5), "a layer that stands in two places"
+    loose = Sum(kinds.Sequential(conv(3, padding=1)), kinds.Sequential(), kinds.Sequential(), listed=False).to(device)
+    assert [*function(kinds.Sequential(OrderedDict(block=loose)))] == ["block.after", "block"]
+    assert function(loose)["after"].size == (3, 3)
+    from dlcourse import nn
+
+    ours = (nn.Normalize([0.5], [0.5]), nn.BatchNorm(1), nn.Dropout(), nn.Identity())
+    mixed = kinds.Sequential(*ours, conv(3), kinds.Sequential(conv(3), kinds.Flatten()), conv(3), kinds.ReLU())
+    assert [*function(mixed)] == ["0", "1", "2", "3", "4", "5.0"], "Flatten sees everything, and all behind it"
+    for end in (kinds.Linear(2, 2), kinds.AdaptiveAvgPool2d(2), kinds.AdaptiveMaxPool2d(2)):
+        assert [*function(kinds.Sequential(conv(3), end))] == ["0"]
+    assert function(kinds.Sequential()) == {}
+
+    for layer, words in (
+        (kinds.ConvTranspose2d(1, 1, 2), ("ConvTranspose2d ('1.0')", "paths()")),
+        (kinds.LayerNorm(4), ("LayerNorm",)),
+        (Backwards(kinds.ReLU()), ("Backwards",)),
+        (kinds.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), ("'1.0'", "circular")),
+        (Sum(kinds.Sequential(conv(3)), kinds.Sequential(conv(3, stride=2))), ("Sum ('1.0')", "one stride")),
+        (Sum(kinds.Sequential(conv(3)), kinds.Sequential(kinds.Flatten())), ("Sum ('1.0')", "sees everything")),
+    ):
+        model = kinds.Sequential(kinds.ReLU(), kinds.Sequential(layer))
+        refuses(lambda m=model: function(m), ValueError, "receptive_fields", *words)
+
+
+def receptive_field_class(make, device):
+    """Three pairs; the window of a unit, its ends exclusive."""
+    field = make((3, 5), (2, 4), (-1, 7))
+    assert (field.size, field.step, field.start) == ((3, 5), (2, 4), (-1, 7))
+    assert field.window(0, 0) == (-1, 7, 2, 12)
+    assert field.window(3, 2) == (5, 15, 8, 20)
+    assert field == make((3, 5), (2, 4), (-1, 7))
+    with pytest.raises(AttributeError):
+        field.size = (1, 1)
+
+
 # --- models -----------------------------------------------------------------------------------------------------------
 
 
@@ -1068,6 +1522,19 @@ ORACLES = {
     "nn.batch_norm_definition": batch_norm_definition,
     "nn.layer_norm": layer_norm,
     "nn.layer_norm_definition": layer_norm_definition,
+    "nn.conv2d": conv2d,
+    "nn.conv2d_loops": conv2d,
+    "nn.conv_transpose2d": conv_transpose2d,
+    "nn.conv_transpose2d_loops": conv_transpose2d,
+    "nn.max_pool2d": max_pool2d,
+    "nn.max_pool2d_definition": max_pool2d,
+    "nn.avg_pool2d": avg_pool2d,
+    "nn.avg_pool2d_definition": avg_pool2d,
+    "nn.adaptive_avg_pool2d": adaptive_avg_pool2d,
+    "nn.adaptive_avg_pool2d_definition": adaptive_avg_pool2d,
+    "nn.output_size": output_size,
+    "nn.transposed_output_size": transposed_output_size,
+    "nn.receptive_fields": receptive_fields,
     "hooks.capture": capture,
     "hooks.replace": replace,
     "models.perceptron_steps": perceptron_steps,
@@ -1084,11 +1551,17 @@ CLASSES = {
     "nn.BatchNorm": batch_norm_class,
     "nn.LayerNorm": layer_norm_class,
     "nn.Normalize": normalize_class,
+    "nn.Conv2d": layer2d(torch.nn.Conv2d, F.conv2d, transposed=False),
+    "nn.ConvTranspose2d": layer2d(torch.nn.ConvTranspose2d, F.conv_transpose2d, transposed=True),
+    "nn.ReceptiveField": receptive_field_class,
 }
 # What is handed on from torch: the very same class.
 FROM_TORCH = {
+    "nn.AdaptiveAvgPool2d": torch.nn.AdaptiveAvgPool2d,
+    "nn.AvgPool2d": torch.nn.AvgPool2d,
     "nn.Flatten": torch.nn.Flatten,
     "nn.Identity": torch.nn.Identity,
+    "nn.MaxPool2d": torch.nn.MaxPool2d,
     "nn.ReLU": torch.nn.ReLU,
     "nn.Sequential": torch.nn.Sequential,
     "nn.Tanh": torch.nn.Tanh,
