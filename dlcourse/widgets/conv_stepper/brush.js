@@ -4,6 +4,13 @@ import { between } from "./numbers.js";
 
 let strokes = 0;
 
+// How many of what waits can go in one message: those of the first one's stroke; a cell put by a key goes alone.
+export function together(waiting) {
+    const [{ stroke }] = waiting;
+    const end = waiting.findIndex((each, index) => index > 0 && (stroke === null || each.stroke !== stroke));
+    return end < 0 ? waiting.length : end;
+}
+
 export class Brush {
     constructor(view) {
         Object.assign(this, { view, last: null, value: 0, stroke: null, waiting: [], busy: false, ahead: new Map() });
@@ -69,11 +76,9 @@ export class Brush {
         this.busy = true;
         try {
             while (this.waiting.length) {
-                const [{ value, stroke }] = this.waiting;
-                const end = this.waiting.findIndex((each) => each.stroke !== stroke || stroke === null);
-                const some = this.waiting.splice(0, Math.max(end, 1) && (end === -1 ? this.waiting.length : Math.max(end, 1)));
+                const some = this.waiting.splice(0, together(this.waiting));
                 const cells = new Map(some.flatMap((each) => each.cells).map((at) => [at.join(), at]));
-                await this.view.act("paint", { cells: [...cells.values()], value, stroke });
+                await this.view.act("paint", { cells: [...cells.values()], value: some[0].value, stroke: some[0].stroke });
             }
         } catch {
             this.waiting = []; // act() has shown the error

@@ -50,6 +50,8 @@ export default widget((view) => {
     };
 });
 
+const NOWHERE = { rows: [], columns: [] };
+
 // The picture, the kernel, and a map for each layer.
 class Maps {
     constructor(view, kernel) {
@@ -63,7 +65,8 @@ class Maps {
         const pick = (at) => this.goes.want(at);
         this.output = new Grid(view, "Output", { pick, drag: (at) => this.output.focus(at) });
         this.between = [1, 2, 3].map((level) => new Grid(view, `Layer ${level}`));
-        this.hint = element("p", { class: "cs-note" }, "Paint with the mouse, or move with the arrow keys: Space paints, 0 to 9 put that number, − turns the sign. In the output, arrows move the window.");
+        this.bars = element("span", {}, " The bar in a cell is long where many paths lead to the chosen one.");
+        this.hint = element("p", { class: "cs-note" }, "Paint with the mouse, or move with the arrow keys: Space paints, 0 to 9 put that number, − turns the sign. In the output, arrows move the window.", this.bars);
         this.unknown = element("section", { class: "cs-map", hidden: true }, element("h4", {}, "Output, ? × ?"), element("p", { class: "cs-note" }, "Hidden until the question is answered."));
         this.el = element("div", { class: "cs-maps" },
             view.hideable("picture_panel", this.picture.el), view.hideable("kernel_panel", kernel.el),
@@ -81,11 +84,12 @@ class Maps {
             grid.el.hidden = !there;
             if (there) grid.paint(maps[level], arrays[`map${level}`].data, paths(level), { show, layers, places: below(level) });
         });
+        this.bars.hidden = layers === 1 || show === "paths";
         this.output.el.hidden = hidden === "size";
         this.unknown.hidden = hidden !== "size";
         if (hidden === "size") return;
         const last = show === "paths" && hidden ? "values" : show;
-        this.output.paint(maps[layers], arrays[`map${layers}`].data, paths(layers), { show: last, layers: 1, said: "Arrow keys move the window." });
+        this.output.paint(maps[layers], arrays[`map${layers}`].data, paths(layers), { show: last, layers, places: NOWHERE, said: "Arrow keys move the window." });
         if (!this.goes.busy) this.follow(at);
     }
 

@@ -92,14 +92,15 @@ export class Grid {
     }
 
     // map: {title, size, window, padding, pad}. values, paths: Float32Array. show: "values" or "paths".
-    // framed: whether a frame is drawn around the window. places: null, or {rows, columns} of the window.
+    // framed: whether a frame is drawn around the window. places: null, or {rows, columns} of the window. With several
+    // layers a bar in each cell tells its share of the paths, and numbers are shorter.
     paint(map, values, paths, { show, layers, places = null, framed = true, said = "" }) {
         this.build(map.size, map.padding);
         this.heading.textContent = `${map.title}, ${map.size[0]} × ${map.size[1]}`;
         this.box.setAttribute("aria-label", `${map.title}, ${map.size[0]} by ${map.size[1]}. ${said}`);
         const { palette } = this.view;
         const ways = show === "paths", shown = ways ? paths : values;
-        const texts = Array.from(shown, (value) => (ways && value === 0 ? "" : cell(value)));
+        const texts = Array.from(shown, (value) => (ways && value === 0 ? "" : cell(value, layers > 1 ? 1 : 2)));
         const most = reach(shown), many = reach(paths);
         const stops = ways ? [palette.panel, palette.field[2]] : palette.field;
         const side = roomFor(texts);
@@ -107,6 +108,7 @@ export class Grid {
             this.side = side;
             this.el.style.setProperty("--cs-side", `${side}px`);
         }
+        const bars = layers > 1 && !places && !ways; // under the last window all paths are equal
         const rows = new Set(places?.rows), columns = new Set(places?.columns);
         this.cells.forEach((each, index) => {
             const value = shown[index], [row, column] = [Math.floor(index / map.size[1]), index % map.size[1]];
@@ -115,9 +117,9 @@ export class Grid {
             const colour = `rgb(${blend(stops, Number.isNaN(value) && ways ? 0 : share).join()})`;
             if (each.dataset.colour !== colour) each.style.backgroundColor = each.dataset.colour = colour;
             each.classList.toggle("cs-tap", rows.has(row) && columns.has(column));
-            const bar = layers > 1 && paths[index] > 0 ? `${Math.max(12, Math.round((100 * paths[index]) / many))}%` : "";
+            const bar = bars && paths[index] > 0 ? `${Math.max(12, Math.round((100 * paths[index]) / many))}%` : "";
             if (each.dataset.bar !== bar) each.style.setProperty("--cs-bar", each.dataset.bar = bar);
-            const name = `row ${row + 1}, column ${column + 1}: ${texts[index] || "0"}${ways ? " paths" : ""}${bar && !ways ? `, ${paths[index]} paths` : ""}`;
+            const name = `row ${row + 1}, column ${column + 1}: ${texts[index] || "0"}${ways ? " paths" : ""}${bar ? `, ${paths[index]} paths` : ""}`;
             if (each.getAttribute("aria-label") !== name) each.setAttribute("aria-label", name);
         });
         for (const each of this.padding) {

@@ -2,7 +2,7 @@
 
 import { element } from "../js/dom.js";
 import { blend } from "../js/palette.js";
-import { cell, moved, reach, typed } from "./numbers.js";
+import { moved, reach, typed, weight } from "./numbers.js";
 
 export class Kernel {
     constructor(view) {
@@ -72,7 +72,7 @@ export class Kernel {
         this.build(rows, columns);
         const most = reach(kernel.data);
         this.fields.forEach((field, index) => {
-            const value = kernel.data[index], text = cell(value);
+            const value = kernel.data[index], text = weight(value);
             field.style.backgroundColor = `rgb(${blend(this.view.palette.field, 0.5 + value / (2 * most)).join()})`;
             field.title = String(value).replace("-", "−");
             if (field === document.activeElement && field.value !== field.dataset.shown) return; // being typed in

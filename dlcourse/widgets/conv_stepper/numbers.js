@@ -1,14 +1,18 @@
 // Numbers as they stand in the cells, where the arrow keys lead, which cells a hand has passed.
 
-// At most five characters or so: "3", "−0.25", "12.3", "1e5"; "?" for what is hidden.
-export function cell(value) {
+// At most five characters or so: "3", "−0.25", "12.3", "1e5"; "?" for what is hidden. digits: after the point.
+export function cell(value, digits = 2) {
     if (Number.isNaN(value)) return "?";
     const size = Math.abs(value), sign = value < 0 ? "−" : "";
     if (size >= 1e5) return sign + size.toExponential(0).replace("+", "");
     if (Number.isInteger(value) || size >= 100) return size < 0.5 ? "0" : sign + Math.round(size);
-    const digits = size >= 9.995 ? 1 : 2;
-    const text = String(Number(size.toFixed(digits)));
+    const text = String(Number(size.toFixed(size >= 9.995 ? digits - 1 : digits)));
     return text === "0" ? "≈0" : sign + text;
+}
+
+// A kernel's number: "0.0625", "−0.1111".
+export function weight(value) {
+    return String(Number(value.toPrecision(4))).replace("-", "−");
 }
 
 // A line of the kernel with the signs that print has.
@@ -56,5 +60,5 @@ export function reach(values) {
 // Pixels of a cell in which the longest of these texts finds room.
 export function roomFor(texts) {
     const longest = texts.reduce((most, text) => Math.max(most, text.length), 1);
-    return [28, 28, 28, 32, 38, 44][Math.min(longest, 5)] + 7 * Math.max(0, longest - 5);
+    return [28, 28, 28, 28, 34, 40][Math.min(longest, 5)] + 7 * Math.max(0, longest - 5);
 }

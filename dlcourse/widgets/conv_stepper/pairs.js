@@ -7,7 +7,7 @@ const PAIRS = ["size", "kernel_size", "stride", "padding", "dilation"];
 export class Pairs {
     constructor(view) {
         this.view = view;
-        this.linked = true;
+        this.linked = this.wanted = true; // wanted: what the switch was set to, if the numbers allow it
         this.box = element("input", { type: "checkbox", name: "linked" });
         this.box.addEventListener("change", () => this.link(this.box.checked), { signal: view.signal });
         this.switch = view.hideable("linked", element("div", { class: "dlc-control" }, element("label", { class: "dlc-box" }, this.box, "Rows and columns alike")));
@@ -44,7 +44,7 @@ export class Pairs {
 
     // Alike again: as many columns as rows.
     link(on) {
-        this.linked = on;
+        this.wanted = on;
         if (on) {
             const { view } = this;
             const uneven = PAIRS.filter((name) => view.get(name)[0] !== view.get(name)[1]);
@@ -56,7 +56,7 @@ export class Pairs {
 
     show() {
         const uneven = PAIRS.some((name) => this.view.get(name)[0] !== this.view.get(name)[1]);
-        if (uneven) this.linked = false;
+        this.linked = this.wanted && !uneven;
         this.box.checked = this.linked;
         for (const name of PAIRS) {
             const { fields, label, times } = this.fields[name];

@@ -36,7 +36,7 @@ class Two(Param):
 
 PARAMS: dict[str, Param] = {
     "mode": Choice(
-        label="Layer",
+        label="Kind",
         default="kernel",
         options=("kernel", "max", "average"),
         help="kernel: multiply and add. max, average: pooling, which has no numbers of its own.",

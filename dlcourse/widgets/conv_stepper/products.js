@@ -2,7 +2,7 @@
 
 import { element } from "../js/dom.js";
 import { blend } from "../js/palette.js";
-import { cell, reach, typeset } from "./numbers.js";
+import { cell, reach, typeset, weight } from "./numbers.js";
 
 export class Products {
     constructor(view) {
@@ -45,7 +45,7 @@ export class Products {
 }
 
 function brackets(value) {
-    return value < 0 ? `(${cell(value)})` : cell(value);
+    return value < 0 ? `(${weight(value)})` : weight(value);
 }
 
 export function list(ul, sentences) {

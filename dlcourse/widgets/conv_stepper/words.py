@@ -169,14 +169,11 @@ def field(engine: Any) -> list[str]:
     paths = engine.seen[0].paths
     pixels, ways = int((paths > 0).sum()), int(paths.sum())
     one = "one output cell" if count == 1 else f"one cell of layer {count}"
-    text = f"This one: {pixels} of {size[0] * size[1]} pixels of the picture lead to it, on {_paths(ways)}"
+    text = f"This one: {pixels} of {size[0] * size[1]} pixels of the picture lead to it"
     if count > 1 and pixels:
-        text += f", from {int(paths[paths > 0].min())} to {int(paths.max())} for a pixel"
+        least, most = int(paths[paths > 0].min()), int(paths.max())
+        text += f", on {ways} paths, " + (f"{least} to {most} from each" if most > least else f"{least} from each")
     return [f"What {one} sees:", *lines, f"{text}."]
-
-
-def _paths(count: int) -> str:
-    return "1 path" if count == 1 else f"{count} paths"
 
 
 def describe(engine: Any) -> str:
