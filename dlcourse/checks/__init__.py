@@ -20,6 +20,7 @@ _CHECKS = (
     *("local_derivatives", "unbroadcast", "topological_order"),
     *("debug_backward", "cross_entropy_backward", "batch_norm_backward"),
     *("warmup_cosine", "initial_weight", "adam_step", "adamw_step", "loops"),
+    *("conv_shape", "conv2d", "max_pool2d", "kept", "follow", "debug_cnn"),
 )
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]

@@ -1,0 +1,574 @@
+"""05.conv2d: a convolution with channels, stride, padding and dilation. `slopes` serves 05.max_pool as well."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches
+from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.show import paste, show
+from dlcourse.checks.subject import Subject
+
+
+def conv2d(x, weight, bias, stride, padding, dilation):
+    kernel = weight.shape[2:]
+    x = torch.nn.functional.pad(x, (padding[1], padding[1], padding[0], padding[0]))
+    places = [(x.shape[2 + n] - dilation[n] * (kernel[n] - 1) - 1) // stride[n] + 1 for n in (0, 1)]
+    result = bias[:, None, None]
+    for row in range(kernel[0]):
+        for column in range(kernel[1]):
+            # what this one number of the kernel sees at all places
+            top, left = row * dilation[0], column * dilation[1]
+            seen = x[:, :, top :: stride[0], left :: stride[1]][:, :, : places[0], : places[1]]
+            result = result + torch.einsum("bchw,oc->bohw", seen, weight[:, :, row, column])
+    return result
+
+
+Pair = tuple[int, int]
+Way = Callable[..., Tensor | None]  # what a suspect would have returned; None, or an error, where it cannot be said
+
+
+def oracle(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any) -> Tensor:
+    """torch's own, in float64: in float32 torch 2.13 ends the process on some views (channels last, width 1)."""
+    x64, weight64 = x.double().contiguous(), weight.double().contiguous()
+    bias64 = None if bias is None else bias.double()
+    return functional.conv2d(x64, weight64, bias64, stride, padding, dilation).to(x.dtype)
+
+
+def way(*ways: Way) -> Callable[..., bool]:
+    """The test of a suspect that returns one of these. What torch refuses proves nothing."""
+
+    def fits(got: Any, wanted: Tensor, *args: Any) -> bool:
+        for guess in ways:
+            try:
+                guessed = guess(*args)
+            except (RuntimeError, IndexError):  # a swapped pair may leave no room for the kernel
+                continue
+            if isinstance(guessed, Tensor) and matches(got, guessed):
+                return True
+        return False
+
+    return fits
+
+
+def rounded(got: Any, wanted: Tensor, *args: Any) -> bool:
+    """Right to about seven digits, where there should be sixteen."""
+    return (
+        isinstance(got, Tensor)
+        and got.dtype == wanted.dtype == torch.float64
+        and got.shape == wanted.shape
+        and torch.allclose(got, wanted, rtol=1e-6, atol=1e-6)
+    )
+
+
+def one_sided(x: Tensor, padding: Pair, *, front: bool, value: float = 0.0) -> Tensor:
+    """All of the padding, or half of it, at one end only."""
+    rows, columns = padding
+    return functional.pad(x, (columns, 0, rows, 0) if front else (0, columns, 0, rows), value=value)
+
+
+def _swap(pair: Pair) -> Pair:
+    return pair[1], pair[0]
+
+
+def _bare(x: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> Tensor:
+    return oracle(x, weight, None, *rest)
+
+
+def _each(x: Tensor, weight: Tensor, *rest: Any) -> Tensor:
+    """(channel, batch, out, height, width): what each input channel adds."""
+    parts = [oracle(x[:, [c]], weight[:, [c]], None, *rest) for c in range(x.shape[1])]
+    return torch.stack(parts)
+
+
+def _padded_with(mode: str) -> Way:
+    def answer(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> Tensor:
+        around = functional.pad(x, (p[1], p[1], p[0], p[0]), mode=mode)
+        return oracle(around, w, b, s, (0, 0), d)
+
+    return answer
+
+
+def _shuffled_kernel(x: Tensor, w: Tensor, *rest: Any) -> Tensor:
+    """The kernel's numbers in the order (row, column, channel) met windows in the order (channel, row, column)."""
+    return oracle(x, w.permute(0, 2, 3, 1).reshape(w.shape), *rest)
+
+
+def _shuffled_windows(x: Tensor, w: Tensor, *rest: Any) -> Tensor:
+    out, channels, rows, columns = w.shape
+    return oracle(x, w.reshape(out, rows, columns, channels).permute(0, 3, 1, 2), *rest)
+
+
+def _scrambled(*args: Any) -> Tensor:
+    """(batch, height, width, out), reshaped where its axes should be moved."""
+    wanted = oracle(*args)
+    return wanted.permute(0, 2, 3, 1).reshape(wanted.shape)
+
+
+FLIPPED = (
+    "The kernel was turned round. A layer's \"convolution\" is a cross-correlation: the kernel's top left number "
+    "meets the top left pixel of the window, and nothing is flipped."
+)
+PAIRS = "Each pair is (rows, columns): the first number belongs to the height, the second to the width."
+CHANNELS = "The output adds up the products over *all* input channels: "
+BIAS = (
+    "bias has one number for each output channel, and reaches the result along the wrong axis: a tensor (out,) is "
+    "matched with the *last* axis, the columns. bias[:, None, None] is matched with the channels."
+)
+ORDER = "The numbers of kernel and window meet in different orders: flatten both as (channel, row, column)."
+SHAPE = "The numbers are right and their axes are not: (batch, out, height, width) was wanted."
+# The order matters: the first suspect that fits is named. The letters are those of the arguments.
+SUSPECTS = (
+    Suspect(
+        FLIPPED,
+        way(
+            lambda x, w, *rest: oracle(x, w.flip(2, 3), *rest),
+            lambda x, w, *rest: oracle(x, w.flip(2), *rest),
+            lambda x, w, *rest: oracle(x, w.flip(3), *rest),
+        ),
+    ),
+    Suspect(
+        "Rows and columns of the kernel are swapped: weight is (out, channel, rows, columns).",
+        way(lambda x, w, *rest: oracle(x, w.mT, *rest)),
+    ),
+    Suspect("The bias is missing: each output channel adds its own to all its places.", way(_bare)),
+    Suspect(
+        "The bias was added once for each input channel: add it once, after the sum over the channels.",
+        way(
+            lambda x, w, b, *rest: oracle(x, w, b * x.shape[1], *rest),
+            lambda x, w, b, *rest: oracle(x, w, b * w[0, 0].numel(), *rest),
+            lambda x, w, b, *rest: oracle(x, w, b * w[0].numel(), *rest),
+        ),
+    ),
+    Suspect("The bias was subtracted: add it.", way(lambda x, w, b, *rest: oracle(x, w, -b, *rest))),
+    Suspect(
+        BIAS,
+        way(
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b,
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b[:, None],
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b[:, None, None, None],
+        ),
+    ),
+    Suspect(
+        "Every output channel got the same bias, the first one: each has its own.",
+        way(
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b[0], lambda x, w, b, *rest: _bare(x, w, b, *rest) + b.sum()
+        ),
+    ),
+    Suspect(
+        CHANNELS + "here only one of them came in. If you add in a loop, is it += and not =?",
+        way(
+            lambda x, w, b, *rest: _each(x, w, *rest)[0] + b[:, None, None],
+            lambda x, w, b, *rest: _each(x, w, *rest)[-1] + b[:, None, None],
+        ),
+    ),
+    Suspect(
+        CHANNELS + "here their mean was taken.",
+        way(lambda x, w, b, *rest: _each(x, w, *rest).mean(0) + b[:, None, None]),
+    ),
+    Suspect(
+        CHANNELS + "here each still stands by itself.",
+        lambda got, wanted, x, w, *rest: (
+            isinstance(got, Tensor)
+            and x.shape[1] > 1
+            and got.numel() == wanted.numel() * x.shape[1]
+            and got.shape != wanted.shape
+        ),
+    ),
+    Suspect(
+        "The products of a window were averaged: add them up.",
+        way(
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) / w[0].numel() + b[:, None, None],
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) / w[0, 0].numel() + b[:, None, None],
+        ),
+    ),
+    Suspect(
+        "The same kernel was used for every input channel: weight[o, c] is the kernel of output channel o for input "
+        "channel c.",
+        way(
+            lambda x, w, *rest: oracle(x, w[:, :1].expand_as(w), *rest),
+            lambda x, w, *rest: oracle(x, w[:, -1:].expand_as(w), *rest),
+        ),
+    ),
+    Suspect(
+        "The same kernels were used for every output channel: weight[o] are those of output channel o.",
+        way(
+            lambda x, w, *rest: oracle(x, w[:1].expand_as(w), *rest),
+            lambda x, w, *rest: oracle(x, w[-1:].expand_as(w), *rest),
+        ),
+    ),
+    Suspect(
+        "Input and output channels of the weight are swapped: weight is (out, channel, rows, columns).",
+        way(lambda x, w, *rest: oracle(x, w.transpose(0, 1), *rest)),
+    ),
+    Suspect(ORDER, way(_shuffled_kernel, _shuffled_windows)),
+    Suspect(
+        "The stride was left out: the window moves by stride[0] rows and stride[1] columns.",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, (1, 1), p, d)),
+    ),
+    Suspect(
+        "Rows and columns of the stride are swapped. " + PAIRS,
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, _swap(s), p, d)),
+    ),
+    Suspect(
+        "One number of the stride was used for both sides. " + PAIRS,
+        way(*(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s[n], p, d) for n in (0, 1))),
+    ),
+    Suspect(
+        "The stride was written as a number, 2: take the argument.",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, 2, p, d)),
+    ),
+    Suspect(
+        "The number of places is that of the stride, and the windows still move by single pixels: the window of place "
+        "(i, j) begins at row i * stride[0], column j * stride[1].",
+        lambda got, wanted, *args: way(
+            lambda x, w, b, s, p, d: oracle(x, w, b, 1, p, d)[:, :, : wanted.shape[2], : wanted.shape[3]]
+        )(got, wanted, *args),
+    ),
+    Suspect(
+        "The padding was left out: padding[0] rows of zeros above *and* below, padding[1] columns on either side.",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, 0, d)),
+    ),
+    Suspect(
+        "Rows and columns of the padding are swapped. " + PAIRS + " (functional.pad counts from the last axis: (left, "
+        "right, top, bottom).)",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, _swap(p), d)),
+    ),
+    Suspect(
+        "One number of the padding was used for both sides. " + PAIRS,
+        way(*(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s, p[n], d) for n in (0, 1))),
+    ),
+    Suspect(
+        "The zeros lie on one side only: padding[0] rows above *and* below, padding[1] columns left *and* right.",
+        way(
+            *(
+                lambda x, w, b, s, p, d, front=front, times=times: oracle(
+                    one_sided(x, (p[0] * times, p[1] * times), front=front), w, b, s, 0, d
+                )
+                for front in (True, False)
+                for times in (1, 2)
+            )
+        ),
+    ),
+    Suspect(
+        "The padding repeats, mirrors or wraps the picture. Here zeros lie around it.",
+        way(*map(_padded_with, ("replicate", "reflect", "circular"))),
+    ),
+    Suspect(
+        "The padding holds ones. Here zeros lie around the picture.",
+        way(lambda x, w, b, s, p, d: oracle(functional.pad(x, (p[1], p[1], p[0], p[0]), value=1.0), w, b, s, 0, d)),
+    ),
+    Suspect(
+        "The zeros were put around the result: they lie around the picture, before the kernel moves.",
+        way(lambda x, w, b, s, p, d: functional.pad(oracle(x, w, b, s, 0, d), (p[1], p[1], p[0], p[0]))),
+    ),
+    Suspect(
+        "The dilation was left out: the kernel's numbers meet pixels dilation[0] rows and dilation[1] columns apart.",
+        way(
+            lambda x, w, b, s, p, d: oracle(x, w, b, s, p, 1),
+        ),
+    ),
+    Suspect(
+        "The dilation counts for the size of the result, and not for the pixels that are met: the kernel's number (r, "
+        "c) meets the pixel r * dilation[0] rows and c * dilation[1] columns further.",
+        lambda got, wanted, *args: way(
+            lambda x, w, b, s, p, d: oracle(x, w, b, s, p, 1)[:, :, : wanted.shape[2], : wanted.shape[3]]
+        )(got, wanted, *args),
+    ),
+    Suspect(
+        "Rows and columns of the dilation are swapped. " + PAIRS,
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, p, _swap(d))),
+    ),
+    Suspect(
+        "One number of the dilation was used for both sides. " + PAIRS,
+        way(*(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s, p, d[n]) for n in (0, 1))),
+    ),
+    Suspect(
+        "The dilation was taken for the number of pixels left out: with dilation 1 none is left out.",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, p, (d[0] + 1, d[1] + 1))),
+    ),
+    Suspect(
+        "Stride and dilation are swapped: the stride moves the window, the dilation stretches it.",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, d, p, s)),
+    ),
+    Suspect(
+        "The last row or column of places is missing: there are (size + 2 * padding - dilation * (kernel - 1) - 1) // "
+        "stride + 1 of them, and the + 1 counts the first place.",
+        lambda got, wanted, *args: any(
+            matches(got, wanted[:, :, : wanted.shape[2] - rows, : wanted.shape[3] - columns])
+            for rows, columns in ((1, 1), (1, 0), (0, 1))
+        ),
+    ),
+    Suspect(
+        "Only the first picture of the batch was convolved, or the same one for all.",
+        lambda got, wanted, *args: (
+            len(wanted) > 1
+            and any(
+                matches(got, guess)
+                for n in (0, -1)
+                for guess in (wanted[[n]].expand_as(wanted), wanted[[n]], wanted[n])
+            )
+        ),
+    ),
+    Suspect(
+        "The pictures of the batch were added up: each gives a result of its own.",
+        lambda got, wanted, x, w, b, *rest: (
+            len(wanted) > 1
+            and isinstance(got, Tensor)
+            and any(
+                matches(got, guess)
+                for total in (
+                    _bare(x, w, b, *rest).sum(0, keepdim=True) + b[:, None, None],
+                    wanted.sum(0, keepdim=True),
+                )
+                for guess in (total, total[0], total.expand_as(wanted))
+            )
+        ),
+    ),
+    Suspect(
+        SHAPE,
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor)
+            and got.dim() == 4
+            and any(
+                matches(got, wanted.permute(order))
+                for order in (
+                    (0, 1, 3, 2),
+                    (0, 2, 3, 1),
+                    (0, 3, 2, 1),
+                    (1, 0, 2, 3),
+                    (2, 3, 0, 1),
+                    (0, 2, 1, 3),
+                    (0, 3, 1, 2),
+                )
+            )
+        ),
+    ),
+    Suspect(
+        "The result was reshaped where its axes should be moved: reshape keeps the order of the numbers, and spreads "
+        "each picture over the channels. Move the axes with permute or einops.rearrange first.",
+        way(
+            _scrambled,
+            lambda *args: (y := oracle(*args)).transpose(0, 1).reshape(y.shape),
+            lambda *args: (y := oracle(*args)).permute(2, 3, 0, 1).reshape(y.shape),
+        ),
+    ),
+    Suspect(
+        "The numbers are right, the shape is not: (batch, out, height, width) was wanted.",
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor)
+            and got.shape != wanted.shape
+            and got.numel() == wanted.numel()
+            and matches(got.reshape(wanted.shape), wanted)
+        ),
+    ),
+    Suspect(
+        "This is a ReLU of the result: nothing is cut off here.",
+        way(lambda *args: oracle(*args).relu()),
+    ),
+    Suspect(
+        "The result does not depend on x.",
+        lambda got, wanted, x, w, b, *rest: (
+            isinstance(got, Tensor)
+            and any(matches(got, fixed) for fixed in (torch.zeros_like(wanted), b[:, None, None].expand_as(wanted)))
+        ),
+    ),
+    Suspect(
+        "This is right to about seven digits, and x has float64: on the way something has float32, as torch.zeros(...) "
+        "has when nobody says dtype=x.dtype.",
+        rounded,
+    ),
+)
+CRASHES = (
+    (
+        "an argument was changed in place",
+        "x, weight or bias was changed: an operation that ends in _, +=, or an assignment to x[...]. The caller still "
+        "needs it: make a new tensor.",
+    ),
+    (
+        "modified by an inplace operation",
+        "A tensor was written over that the slope still needs: one buffer filled anew for each window, say. Make a new "
+        "tensor for each window, or none at all.",
+    ),
+    (
+        "view size is not compatible",
+        "view works only where the entries lie in order in memory, and this tensor is a view of another: .reshape(...) "
+        "always works.",
+    ),
+    (
+        "is invalid for input of size",
+        "A reshape to a shape with another number of entries. Count the places with (size + 2 * padding - dilation * "
+        "(kernel - 1) - 1) // stride + 1, rows and columns each with its own numbers.",
+    ),
+    (
+        "is out of bounds",
+        "A window reaches beyond the padded picture. Is the picture padded, are there no more places than (size + 2 * "
+        "padding - dilation * (kernel - 1) - 1) // stride + 1, and are rows and columns nowhere swapped?",
+    ),
+    (
+        "must match the size",
+        "Two shapes do not fit. A window and the kernel: is the window cut with the dilation as its step, and the "
+        "number of places right? Or the bias: (out,) is matched with the columns, bias[:, None, None] with the "
+        "channels.",
+    ),
+    ("expected m1 and m2 to have the same dtype", "A new tensor has float32 and x has float64: dtype=x.dtype."),
+    ("expected scalar type", "A new tensor has float32 and x has float64: dtype=x.dtype."),
+    ("Can't call numpy()", "No slope passes through numpy: stay with tensor operations."),
+    (
+        "cannot be multiplied",
+        "The two tables of the matrix product do not fit. A kernel as a row has channels * rows * columns numbers, "
+        "weight.reshape(out, -1); a window as a column has as many.",
+    ),
+    ("unsupported operand type(s)", "stride, padding and dilation are pairs: take [0] and [1] of each."),
+    ("can't multiply sequence by non-int", "stride, padding and dilation are pairs: take [0] and [1] of each."),
+)
+WRONG = (
+    "Do the first place that differs by hand: which pixels does the kernel meet there, and with which of its numbers?"
+)
+
+
+def slopes(
+    ask: Examiner,
+    args: tuple[Any, ...],
+    names: Sequence[str],
+    cotangent: Tensor,
+    wanted: Sequence[Tensor],
+    suspects: Sequence[Suspect],
+    generic: str,
+) -> None:
+    """Compares the slopes of sum(cotangent * answer) for the first arguments, which are called `names`."""
+    called = f"the slope of {ask.written(args)},\nits entries weighted by {paste(cotangent)}"
+    answered = ask.ask(lambda: ask.subject.vjp(args, cotangent), called=called, wanted="slopes for " + ", ".join(names))
+    for name, got, right in zip(names, answered, wanted, strict=False):
+        label = f"{called}\nof the slopes: that for {name}"
+        if got is None:
+            reason = NO_SLOPE.replace("the input", name)
+            ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)
+        ask.compare(got, right, args, called=label, generic=generic.format(name=name), suspects=suspects)
+
+
+def _scaled(got: Any, wanted: Tensor, *args: Any) -> bool:
+    return isinstance(got, Tensor) and got.shape == wanted.shape and not got.any() and bool(wanted.any())
+
+
+SLOPES = (
+    Suspect(
+        "The slope is 0 everywhere: the numbers left torch's record of the computation (.detach(), .item(), .data, "
+        "torch.no_grad, a new torch.tensor), although something else of the result is still on it.",
+        _scaled,
+    ),
+)
+
+
+def check(subject: Subject, seed: int | None) -> str:
+    ask = Examiner("05.conv2d", "conv2d", subject, SUSPECTS, CRASHES)
+    generator = torch.Generator().manual_seed(1 if seed is None else seed)
+
+    def right_for(*args: Any) -> None:
+        ask.value(args, oracle(*args), generic=WRONG)
+
+    def slopes_for(*args: Any) -> None:
+        cotangent = whole(generator, oracle(*args).shape).to(args[0].dtype)
+        leaves = [part.clone().requires_grad_() for part in args[:3]]
+        with torch.enable_grad():
+            y = oracle(*leaves, *args[3:])
+        wanted = torch.autograd.grad(y, leaves, cotangent)
+        generic = "The values are right, and the slope for {name} is not: a part of the way is not on torch's record."
+        slopes(ask, args, ("x", "weight", "bias"), cotangent, wanted, SLOPES, generic)
+
+    for args in cases():
+        right_for(*args)
+    slopes_for(*cases()[-1])
+    for round_ in range(12):
+        args = draw(generator, round_)
+        right_for(*args)
+        if round_ % 3 == 0:
+            slopes_for(*args)
+    return f"right on {ask.asked} questions, in value and in the slopes for x, weight and bias. You built the layer."
+
+
+def cases() -> list[tuple[Any, ...]]:
+    """One thing more each time: a kernel; channels; stride; padding; dilation; all of them and a batch."""
+    picture = torch.tensor([[[[3.0, -1.0, 2.0, 0.0], [1.0, 4.0, -2.0, 5.0], [-3.0, 2.0, 6.0, 1.0]]]])
+    kernel = torch.tensor([[[[1.0, 2.0, -1.0], [3.0, -2.0, 4.0]]]])
+    numbers = torch.Generator().manual_seed(5)
+
+    def some(*shape: int) -> Tensor:
+        return whole(numbers, shape)
+
+    one, none = (1, 1), (0, 0)
+    return [
+        (picture, kernel, torch.tensor([10.0]), one, none, one),
+        (some(1, 2, 3, 4), some(3, 2, 2, 2), some(3), one, none, one),  # three channels out on 2 x 3 places
+        (some(1, 3, 4, 2), some(3, 3, 2, 2), some(3), one, none, one),  # as many out as in, 3 x 1 places
+        (some(1, 1, 5, 6), some(1, 1, 2, 2), some(1), (2, 3), none, one),
+        (some(1, 1, 3, 2), some(1, 1, 3, 2), some(1), one, (1, 2), one),
+        (some(1, 1, 6, 5), some(1, 1, 2, 3), some(1), one, none, (3, 2)),
+        (some(2, 2, 3, 3), some(2, 2, 2, 2), some(2), (3, 2), (1, 2), (1, 2)),
+    ]
+
+
+def whole(generator: torch.Generator, shape: Sequence[int]) -> Tensor:
+    """Odd whole numbers from -9 to 9: no zero, and their sums are exact."""
+    return (2 * torch.randint(-5, 5, tuple(shape), generator=generator) + 1).float()
+
+
+def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:
+    """A layer from the ranges, small enough for a loop over every number."""
+
+    def number(low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=generator))
+
+    while True:
+        batch, channels, out = (number(1, 3) for _ in range(3))
+        sides = []
+        for _ in range(2):
+            kernel, dilation, padding = number(1, 3), number(1, 2), number(0, 2)
+            smallest = max(1, dilation * (kernel - 1) + 1 - 2 * padding)
+            sides.append((number(smallest, 7), kernel, number(1, 3), padding, dilation))
+        (height, width), kernel, stride, padding, dilation = zip(*sides, strict=True)
+        dtype = (torch.float32, torch.float64)[round_ % 2]
+        x = whole(generator, (batch, channels, width, height)).to(dtype).mT  # views
+        weight = whole(generator, (out, channels, *kernel[::-1])).to(dtype).mT
+        args = (x, weight, whole(generator, (out,)).to(dtype), stride, padding, dilation)
+        if oracle(*args).numel() * weight[0].numel() <= 600:
+            return args
+
+
+EXERCISE = Exercise(
+    id="05.conv2d",
+    name="conv2d",
+    title="A convolution",
+    objectives=("05-O1",),
+    difficulty=3,
+    minutes=20,
+    points=4,
+    task="Write conv2d(x, weight, bias, stride, padding, dilation): x (batch, channel, height, width), weight (out, "
+    "channel, rows, columns), bias (out,); stride, padding and dilation are pairs (rows, columns). Return (batch, out, "
+    "out_height, out_width): the cross-correlation, as torch's layers do it, zeros around the picture, nothing "
+    "flipped. Its slopes for x, weight and bias must be right too.",
+    ranges="1 to 3 pictures, 1 to 3 channels in and out, pictures of 1 to 7 pixels a side, kernels of 1 to 3, strides "
+    "of 1 to 3, padding of 0 to 2, dilation of 1 or 2; the kernel always fits; float32 and float64, tensors that are "
+    "views of others",
+    hints=(
+        "Begin with loops over pictures, output channels and places, and get the first case of the check right. Which "
+        "pixel is the top left one of the window at place (i, j)? Then let stride, padding and dilation in, one after "
+        "the other.",
+        "Pad first: torch.nn.functional.pad(x, (left, right, top, bottom)). The window of place (i, j) is a slice with "
+        "a step: it begins at row i * stride[0], ends after dilation[0] * (rows - 1) + 1 rows, and takes every "
+        "dilation[0]-th of them; the columns likewise. Multiply with weight[o], add everything up, add bias[o].",
+        "With x padded, top = i * stride[0], left = j * stride[1]: window = x[n, :, top : top + dilation[0] * (rows - "
+        "1) + 1 : dilation[0], left : left + dilation[1] * (columns - 1) + 1 : dilation[1]]; (window * "
+        "weight[o]).sum() + bias[o]. Collect them with torch.stack, or write them into a torch.zeros(..., "
+        "dtype=x.dtype): both keep the slope.",
+    ),
+    reference=conv2d,
+    walkthrough="Each number of the kernel sees, over all places, one picture that is shifted by its dilation and "
+    "thinned by the stride. That picture is multiplied by the number and mixed into the output channels, and the "
+    "products of all the kernel's numbers are added up.",
+    where="exercises/05-cnn/05-cnn-exercises.ipynb",
+    check=check,
+)

@@ -1,0 +1,408 @@
+"""05.max-pool: the largest number of each window, with nothing to win in the padding."""
+
+from itertools import permutations
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from dlcourse.checks.ch05.conv2d import one_sided, rounded, slopes, way
+from dlcourse.checks.examiner import Examiner, Suspect, matches
+from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.subject import Subject
+
+
+def max_pool2d(x, kernel, stride, padding):
+    nothing = torch.finfo(x.dtype).min
+    x = torch.nn.functional.pad(x, (padding[1], padding[1], padding[0], padding[0]), value=nothing)
+    places = [(x.shape[2 + n] - kernel[n]) // stride[n] + 1 for n in (0, 1)]
+    result = None
+    for row in range(kernel[0]):
+        for column in range(kernel[1]):
+            # the pixel at this corner of every window at once
+            seen = x[:, :, row :: stride[0], column :: stride[1]][:, :, : places[0], : places[1]]
+            result = seen if result is None else torch.maximum(result, seen)
+    return result
+
+
+Pair = tuple[int, int]
+
+
+def oracle(x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> Tensor:
+    """torch's own."""
+    return functional.max_pool2d(x, kernel, stride, padding)
+
+
+def _windows(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, value: float) -> Tensor:
+    """(batch, channel, rows of places, columns of places, rows * columns of the kernel)"""
+    rows, columns = padding
+    x = functional.pad(x, (columns, columns, rows, rows), value=value)
+    return x.unfold(2, kernel[0], stride[0]).unfold(3, kernel[1], stride[1]).flatten(4)
+
+
+def _swap(pair: Pair) -> Pair:
+    return pair[1], pair[0]
+
+
+LARGEST = ": the largest was wanted."
+PAIRS = "Each pair is (rows, columns): the first number belongs to the height, the second to the width."
+# The order matters: the first suspect that fits is named.
+SUSPECTS = (
+    Suspect(
+        "The padding won: at the edge of a negative picture a 0 is the largest number. Max-pooling pads with minus "
+        "infinity, so that only pixels can win: torch.nn.functional.pad(..., value=-math.inf).",
+        way(lambda x, k, s, p: _windows(x, k, s, p, 0.0).amax(-1)),
+    ),
+    Suspect(
+        "Zeros came in although nothing was padded: a running maximum that begins with 0 never falls below it. Begin "
+        "with -math.inf, or with the first pixel of the window.",
+        way(lambda x, k, s, p: oracle(x, k, s, p).relu()),
+    ),
+    Suspect(
+        "This is the mean of each window: the largest was wanted.", way(lambda *args: _windows(*args, 0.0).mean(-1))
+    ),
+    Suspect(
+        "This is the mean of each window: the largest was wanted.",
+        way(lambda x, k, s, p: functional.avg_pool2d(x, k, s, p, count_include_pad=False)),
+    ),
+    Suspect(
+        "This is the smallest of each window: the largest was wanted.", way(lambda x, k, s, p: -oracle(-x, k, s, p))
+    ),
+    Suspect("This is the sum of each window: the largest was wanted.", way(lambda *args: _windows(*args, 0.0).sum(-1))),
+    Suspect(
+        "The largest *size* was taken, with the sign dropped. -5 is smaller than 3.",
+        way(lambda x, k, s, p: oracle(x.abs(), k, s, p)),
+    ),
+    Suspect(
+        "The number of the largest size was taken. -5 is smaller than 3.",
+        lambda got, wanted, *args: way(
+            lambda x, k, s, p: (w := _windows(x, k, s, p, 0.0)).gather(-1, w.abs().argmax(-1, keepdim=True))[..., 0]
+        )(got, wanted, *args),
+    ),
+    Suspect(
+        "This is where the largest number stands, not the number itself: .amax, or .max(...).values.",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.dtype == torch.int64 and got.shape == wanted.shape,
+    ),
+    Suspect(
+        "max(dim=...) gives a pair, the largest numbers and where they stand: take .values, or use amax.",
+        lambda got, wanted, *args: type(got) in (tuple, list) and len(got) == 2 and matches(got[0], wanted),
+    ),
+    Suspect(
+        "The stride was left out: the windows begin stride[0] rows and stride[1] columns apart.",
+        way(lambda x, k, s, p: oracle(x, k, (1, 1), p)),
+    ),
+    Suspect(
+        "The windows were laid side by side, as if the stride were the kernel's size. It is an argument of its own: "
+        "windows may overlap, or leave pixels out.",
+        way(lambda x, k, s, p: oracle(x, k, k, p)),
+    ),
+    Suspect("Rows and columns of the stride are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, k, _swap(s), p))),
+    Suspect("Rows and columns of the kernel are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, _swap(k), s, p))),
+    Suspect(
+        "Rows and columns of the padding are swapped. " + PAIRS + " (functional.pad counts from the last axis: (left, "
+        "right, top, bottom).)",
+        way(
+            lambda x, k, s, p: _windows(x, k, s, _swap(p), -torch.inf).amax(-1),
+            lambda x, k, s, p: _windows(x, k, s, _swap(p), 0.0).amax(-1),
+        ),
+    ),
+    Suspect(
+        "One number of the kernel was used for both sides. " + PAIRS,
+        way(*(lambda x, k, s, p, n=n: _windows(x, (k[n], k[n]), s, p, -torch.inf).amax(-1) for n in (0, 1))),
+    ),
+    Suspect(
+        "One number of the stride was used for both sides. " + PAIRS,
+        way(*(lambda x, k, s, p, n=n: oracle(x, k, s[n], p) for n in (0, 1))),
+    ),
+    Suspect(
+        "One number of the padding was used for both sides. " + PAIRS,
+        way(*(lambda x, k, s, p, n=n: _windows(x, k, s, (p[n], p[n]), -torch.inf).amax(-1) for n in (0, 1))),
+    ),
+    Suspect(
+        "Kernel and stride are swapped: the arguments are (x, kernel, stride, padding).",
+        way(lambda x, k, s, p: _windows(x, s, k, p, -torch.inf).amax(-1)),
+    ),
+    Suspect(
+        "The padding was left out: padding[0] rows above *and* below, padding[1] columns on either side.",
+        way(lambda x, k, s, p: oracle(x, k, s, 0)),
+    ),
+    Suspect(
+        "The padding lies on one side only: padding[0] rows above *and* below, padding[1] columns left *and* right.",
+        way(
+            *(
+                lambda x, k, s, p, front=front, times=times, value=value: oracle(
+                    one_sided(x, (p[0] * times, p[1] * times), front=front, value=value), k, s, 0
+                )
+                for front in (True, False)
+                for times in (1, 2)
+                for value in (-torch.inf, 0.0)
+            )
+        ),
+    ),
+    Suspect(
+        "A window that reaches beyond the padding was counted as well: round down, (size + 2 * padding - kernel) // "
+        "stride + 1.",
+        way(lambda x, k, s, p: functional.max_pool2d(x, k, s, p, ceil_mode=True)),
+    ),
+    Suspect(
+        "The last row or column of places is missing: there are (size + 2 * padding - kernel) // stride + 1 of them, "
+        "and the + 1 counts the first place.",
+        lambda got, wanted, *args: any(
+            matches(got, wanted[:, :, : wanted.shape[2] - rows, : wanted.shape[3] - columns])
+            for rows, columns in ((1, 1), (1, 0), (0, 1))
+        ),
+    ),
+    Suspect(
+        "The largest was taken over the channels too: pooling treats every channel by itself.",
+        lambda got, wanted, *args: (
+            wanted.shape[1] > 1
+            and any(
+                matches(got, guess)
+                for top in (wanted.amax(1, keepdim=True),)
+                for guess in (top, top[:, 0], top.expand_as(wanted))
+            )
+        ),
+    ),
+    Suspect(
+        "The largest was taken over the pictures of the batch too: each is pooled by itself.",
+        lambda got, wanted, *args: (
+            len(wanted) > 1
+            and any(
+                matches(got, guess)
+                for top in (wanted.amax(0, keepdim=True),)
+                for guess in (top, top[0], top.expand_as(wanted))
+            )
+        ),
+    ),
+    Suspect(
+        "Only the rows were pooled, or only the columns: the window has both.",
+        way(
+            lambda x, k, s, p: oracle(x, (k[0], 1), (s[0], 1), (p[0], 0)),
+            lambda x, k, s, p: oracle(x, (1, k[1]), (1, s[1]), (0, p[1])),
+        ),
+    ),
+    Suspect(
+        "Only the first row or column of each window was looked at: the largest of all its pixels was wanted.",
+        way(
+            lambda x, k, s, p: _windows(x, (1, k[1]), s, p, -torch.inf)[:, :, : _places(x, k, s, p)].amax(-1),
+            lambda x, k, s, p: _windows(x, (k[0], 1), s, p, -torch.inf)[:, :, :, : _places(x, k, s, p, 1)].amax(-1),
+        ),
+    ),
+    Suspect(
+        "This is the first pixel of each window: the largest was wanted.",
+        way(lambda x, k, s, p: _windows(x, k, s, p, 0.0)[..., 0]),
+    ),
+    Suspect(
+        "This is one number for each channel, the largest of the whole picture: each window has its own.",
+        way(
+            lambda x, *rest: x.amax((2, 3), keepdim=True),
+            lambda x, *rest: x.amax((2, 3)),
+            lambda x, *rest: x.amax((2, 3), keepdim=True).expand_as(oracle(x, *rest)),
+        ),
+    ),
+    Suspect(
+        "The numbers are right, and their axes are not: (batch, channel, height, width) was wanted.",
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor)
+            and got.dim() == 4
+            and any(matches(got, wanted.permute(order)) for order in permutations(range(4)) if order != (0, 1, 2, 3))
+        ),
+    ),
+    Suspect(
+        "The result was reshaped where its axes should be moved: reshape keeps the order of the numbers. Move the axes "
+        "with permute or einops.rearrange first.",
+        way(
+            lambda *args: (y := oracle(*args)).permute(0, 2, 3, 1).reshape(y.shape),
+            lambda *args: (y := oracle(*args)).transpose(0, 1).reshape(y.shape),
+            lambda *args: (y := oracle(*args)).permute(2, 3, 0, 1).reshape(y.shape),
+        ),
+    ),
+    Suspect(
+        "Nothing was pooled: x came back.",
+        lambda got, wanted, x, *rest: matches(got, x),
+    ),
+    Suspect(
+        "The result does not depend on x.",
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor) and got.shape == wanted.shape and (not got.any() or bool(got.isinf().all()))
+        ),
+    ),
+    Suspect(
+        "A window of the padding alone came in: it has -inf. With padding of half the kernel or less each window that "
+        "fits holds a pixel; are there too many places?",
+        lambda got, wanted, *args: isinstance(got, Tensor) and bool(got.isinf().any()),
+    ),
+    Suspect(
+        "This is right to about seven digits, and x has float64: on the way something has float32, as torch.full(...) "
+        "has when nobody says dtype=x.dtype.",
+        rounded,
+    ),
+)
+
+
+def _places(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, side: int = 0) -> int:
+    return (x.shape[2 + side] + 2 * padding[side] - kernel[side]) // stride[side] + 1
+
+
+CRASHES = (
+    (
+        "an argument was changed in place",
+        "x was changed: an operation that ends in _, +=, or an assignment to x[...]. The caller still needs it: make a "
+        "new tensor.",
+    ),
+    (
+        "modified by an inplace operation",
+        "A tensor was written over that the slope still needs: one buffer filled anew for each window, say. Make a new "
+        "tensor for each window, or none at all.",
+    ),
+    (
+        "view size is not compatible",
+        "view works only where the entries lie in order in memory, and this tensor is a view of another: .reshape(...) "
+        "always works.",
+    ),
+    (
+        "is invalid for input of size",
+        "A reshape to a shape with another number of entries. Side by side, without overlap, windows can be made by a "
+        "reshape only when stride and kernel are the same and nothing is left over: here they need not be.",
+    ),
+    (
+        "no reduction dim",
+        "A window is empty: it lies outside the padded picture. There are (size + 2 * padding - kernel) // stride + 1 "
+        "places.",
+    ),
+    (
+        "Expected reduction dim",
+        "A window is empty: it lies outside the padded picture. There are (size + 2 * padding - kernel) // stride + 1 "
+        "places.",
+    ),
+    (
+        "must match the size",
+        "Two shapes do not fit: count the places with (size + 2 * padding - kernel) // stride + 1, rows and columns "
+        "each with its own numbers.",
+    ),
+    ("Can't call numpy()", "No slope passes through numpy: stay with tensor operations."),
+    ("unsupported operand type(s)", "kernel, stride and padding are pairs: take [0] and [1] of each."),
+    ("can't multiply sequence by non-int", "kernel, stride and padding are pairs: take [0] and [1] of each."),
+    ("'math' is not defined", "`import math` is in the first cell: run it."),
+)
+SLOPES = (
+    Suspect(
+        "The slope is 0 everywhere: the numbers left torch's record of the computation (.detach(), .item(), .data, "
+        "torch.no_grad, a new torch.tensor), although something else of the result is still on it.",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.shape == wanted.shape and not got.any(),
+    ),
+    Suspect(
+        "The slope was shared among all pixels of the window. All of it goes to the largest: the others could change a "
+        "little, and the result would not.",
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor) and got.shape == wanted.shape and int((got != 0).sum()) > int((wanted != 0).sum())
+        ),
+    ),
+)
+
+
+def check(subject: Subject, seed: int | None) -> str:
+    ask = Examiner("05.max-pool", "max_pool2d", subject, SUSPECTS, CRASHES)
+    generator = torch.Generator().manual_seed(1 if seed is None else seed)
+
+    def right_for(*args: Any) -> None:
+        ask.value(
+            args, oracle(*args), generic="Do the first place that differs by hand: which pixels lie in its window?"
+        )
+
+    def slope_for(*args: Any) -> None:
+        x = args[0].clone().requires_grad_()
+        with torch.enable_grad():
+            y = oracle(x, *args[1:])
+        cotangent = (torch.randint(1, 10, y.shape, generator=generator)).to(x.dtype)
+        wanted = torch.autograd.grad(y, x, cotangent)
+        generic = "The values are right, and the slope for {name} is not: it goes to the largest pixel of each window."
+        slopes(ask, args, ("x",), cotangent, wanted, SLOPES, generic)
+
+    for args in cases():
+        right_for(*args)
+    slope_for(*cases()[-1])
+    for round_ in range(12):
+        args = draw(generator, round_)
+        right_for(*args)
+        if round_ % 3 == 0:
+            slope_for(*args)
+    return f"right on {ask.asked} questions, in value and in slope, on negative pictures too: the padding never wins."
+
+
+def cases() -> list[tuple[Any, ...]]:
+    """One thing more each time: windows side by side; overlapping, not square; channels; padding; all, and a batch."""
+    picture = torch.tensor(
+        [[[[3.0, -1.0, 2.0, 7.0], [1.0, 4.0, -2.0, 5.0], [-3.0, -8.0, 6.0, 0.0], [-5.0, -4.0, 8.0, 1.0]]]]
+    )
+    numbers = torch.Generator().manual_seed(5)
+
+    def below(*shape: int) -> Tensor:
+        """All negative, no two alike."""
+        return different(numbers, shape) - 200
+
+    none = (0, 0)
+    return [
+        (picture, (2, 2), (2, 2), none),
+        (different(numbers, (1, 1, 5, 6)), (2, 3), (1, 2), none),
+        (different(numbers, (1, 2, 4, 5)), (3, 2), (1, 3), none),
+        (below(1, 1, 3, 4), (2, 2), (2, 2), none),
+        (below(1, 1, 3, 4), (3, 2), (1, 2), (1, 0)),
+        (different(numbers, (1, 1, 4, 4)), (2, 4), (3, 1), (1, 2)),
+        (below(2, 2, 3, 3), (3, 2), (2, 1), (1, 1)),
+    ]
+
+
+def different(generator: torch.Generator, shape: tuple[int, ...]) -> Tensor:
+    """Whole numbers of both signs, no two alike: so each window has one winner."""
+    count = torch.Size(shape).numel()
+    return (torch.randperm(count, generator=generator) - count // 2).reshape(shape).float()
+
+
+def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:
+    def number(low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=generator))
+
+    sides = []
+    for _ in range(2):
+        kernel = number(1, 4)
+        padding = number(0, kernel // 2)
+        sides.append((number(max(1, kernel - 2 * padding), 8), kernel, number(1, 4), padding))
+    (height, width), kernel, stride, padding = zip(*sides, strict=True)
+    x = different(generator, (number(1, 3), number(1, 3), width, height)).mT  # a view
+    x = x - 1000 if round_ % 4 == 2 else x  # all negative
+    return x.to((torch.float32, torch.float64)[round_ // 2 % 2]), kernel, stride, padding
+
+
+EXERCISE = Exercise(
+    id="05.max-pool",
+    name="max_pool2d",
+    title="The largest of each window",
+    objectives=("05-O3",),
+    difficulty=2,
+    minutes=10,
+    points=3,
+    task="Write max_pool2d(x, kernel, stride, padding): x (batch, channel, height, width), kernel, stride and padding "
+    "pairs (rows, columns). Return (batch, channel, out_height, out_width), the largest pixel of each window, each "
+    "channel by itself. The padding never wins, on negative pictures either. The slope for x must be right too.",
+    ranges="1 to 3 pictures and channels, pictures of 1 to 8 pixels a side, kernels and strides of 1 to 4, padding of "
+    "0 to half the kernel, rounded down; the window always fits; no two numbers of x are the same; pictures that are "
+    "all negative; float32 and float64, tensors that are views of others",
+    hints=(
+        "What is the largest pixel of a window at the corner of a picture that is -7 everywhere? And what would a 0 "
+        "beside the picture make of it? Which number can never win?",
+        "Pad with minus infinity: torch.nn.functional.pad(x, (left, right, top, bottom), value=-math.inf). The window "
+        "of place (i, j) begins at row i * stride[0] and column j * stride[1]; there are (size + 2 * padding - kernel) "
+        "// stride + 1 places on each side.",
+        "With x padded: rows of results, each torch.stack([x[:, :, i * stride[0] : i * stride[0] + kernel[0], j * "
+        "stride[1] : j * stride[1] + kernel[1]].amax(dim=(2, 3)) for j in range(out_width)], dim=-1); stack the rows "
+        "along dim=-2.",
+    ),
+    reference=max_pool2d,
+    walkthrough="The padding holds the smallest number there is, so that a pixel always wins. Each corner of the "
+    "window sees the whole picture once, shifted and thinned by the stride, and the largest of these pictures at each "
+    "place is the result.",
+    where="exercises/05-cnn/05-cnn-exercises.ipynb",
+    check=check,
+)
