@@ -42,7 +42,7 @@ class ConvStepperEngine(Engine):
     [[3.0, 3.0, 0.0], [3.0, 3.0, 0.0], [3.0, 3.0, 0.0]]
     >>> stepper.go(0, 1)
     >>> stepper.value, [place.product for place in stepper.places[:3]]
-    (3.0, [-0.0, 1.0, 1.0])
+    (3.0, [0.0, 0.0, 1.0])
     """
 
     name = "conv-stepper"

@@ -25,7 +25,7 @@ class Place(NamedTuple):
 
     @property
     def product(self) -> float | None:
-        return None if self.value is None or self.weight is None else self.value * self.weight
+        return None if self.value is None or self.weight is None else self.value * self.weight + 0.0  # no -0
 
 
 @dataclass(frozen=True, eq=False)

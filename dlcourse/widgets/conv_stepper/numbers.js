@@ -19,7 +19,7 @@ export function weight(value) {
 export function typeset(line) {
     return line
         .replaceAll(" - ", " − ").replace(/-(?=[\d.∞])/g, "−")
-        .replace(/(\d) x (?=\d)/g, "$1 × ").replaceAll(" * ", " · ").replaceAll("->", "→");
+        .replace(/(\d) x (?=\d)/g, "$1 × ").replaceAll(" * ", " · ");
 }
 
 // What somebody has typed, or null: "−0,5" is a number too.

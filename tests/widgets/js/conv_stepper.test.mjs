@@ -18,7 +18,7 @@ test("numbers short enough for a cell", () => {
 test("a line of the kernel gets its signs", () => {
     assert.equal(typeset("(-5) + 0.5 = -4.5"), "(−5) + 0.5 = −4.5");
     assert.equal(typeset("1 + (3 - 1) = 3"), "1 + (3 − 1) = 3");
-    assert.equal(typeset("7 x 7 -> 5 x 5"), "7 × 7 → 5 × 5");
+    assert.equal(typeset("7 x 7 → 5 x 5"), "7 × 7 → 5 × 5");
     assert.equal(typeset("left-to-right, 2 * 3"), "left-to-right, 2 · 3");
 });
 
