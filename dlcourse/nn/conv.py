@@ -158,7 +158,7 @@ def windows(
     Whole rows are laid out first and columns then: that takes kernel height + kernel width copies, not their product.
     """
     sizes = output_sizes(x, kernel, stride, padding, dilation)
-    rows, columns = (under(*options) for options in zip(kernel, sizes, stride, dilation, strict=True))
+    rows, columns = map(under, kernel, sizes, stride, dilation)
     padded = pad(x, padding, value).transpose(0, 1)
     bands = torch.stack([padded[:, :, row] for row in rows], 1)
     return torch.stack([bands[..., column] for column in columns], 2)
@@ -168,8 +168,10 @@ def output_sizes(
     x: Tensor, kernel: Sequence[int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
 ) -> tuple[int, int]:
     """Height and width of what comes out. Raises ValueError when the window does not fit."""
-    each = zip(x.shape[2:], kernel, stride, padding, dilation, strict=True)
-    height, width = (output_size(n, k, stride=s, padding=p, dilation=d) for n, k, s, p, d in each)
+    height, width = (
+        output_size(x.shape[2 + d], kernel[d], stride=stride[d], padding=padding[d], dilation=dilation[d])
+        for d in (0, 1)
+    )
     return height, width
 
 

@@ -55,9 +55,9 @@ def conv_transpose2d(
     stamps = rearrange(
         rows @ columns, "g (k o) (b h w) -> k b (g o) h w", o=weight.shape[1], b=batch, h=height, w=width
     )
-    places = (under(*options) for options in zip(weight.shape[2:], (height, width), stride, dilation, strict=True))
-    for stamp, (row, column) in zip(stamps, product(*places), strict=True):
-        canvas[:, :, row, column] += stamp
+    places = product(*map(under, weight.shape[2:], (height, width), stride, dilation))
+    for cell, (row, column) in enumerate(places):
+        canvas[:, :, row, column] += stamps[cell]
     return _finish(canvas, padding, bias)
 
 
@@ -171,9 +171,16 @@ def _checked(
     stride, padding = pair(caller, "stride", stride, 1), pair(caller, "padding", padding, 0)
     output_padding = pair(caller, "output_padding", output_padding, 0)
     dilation = pair(caller, "dilation", dilation, 1)
-    each = zip(x.shape[2:], weight.shape[2:], stride, padding, output_padding, dilation, strict=True)
-    sizes = [
-        transposed_output_size(n, k, stride=s, padding=p, output_padding=o, dilation=d) + 2 * p
-        for n, k, s, p, o, d in each
-    ]
+    sizes = (
+        transposed_output_size(
+            x.shape[2 + d],
+            weight.shape[2 + d],
+            stride=stride[d],
+            padding=padding[d],
+            output_padding=output_padding[d],
+            dilation=dilation[d],
+        )
+        + 2 * padding[d]
+        for d in (0, 1)
+    )
     return stride, padding, dilation, x.new_zeros(len(x), outs, *sizes)

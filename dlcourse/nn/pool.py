@@ -32,8 +32,9 @@ def max_pool2d(
 ) -> Float[Tensor, "batch channel out_height out_width"]:
     """The largest number of each window, as torch's. Options are a number or (rows, columns); stride None: the kernel.
 
-    A window with a nan gives nan. Raises ValueError when the window is larger than the padded picture, the padding
-    larger than half the kernel, or an option no whole number.
+    A window with a nan gives nan; one that lies in the padding altogether, as dilation can have it, -inf. Raises
+    ValueError when the window is larger than the padded picture, the padding larger than half the kernel, or an option
+    no whole number.
 
     >>> max_pool2d(torch.tensor([[[[-3.0, -1.0, -4.0, -2.0]]]]), (1, 2))
     tensor([[[[-1., -2.]]]])
@@ -182,7 +183,7 @@ def _checked(
     kernel = pair(caller, "kernel", kernel, 1)
     stride = kernel if stride is None else pair(caller, "stride", stride, 1)
     padding = pair(caller, "padding", padding, 0)
-    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+    if any(2 * padding[d] > kernel[d] for d in (0, 1)):
         raise ValueError(
             f"{caller} got padding={padding} with kernel={kernel}; wanted at most half the kernel, so that every "
             "window reaches into the picture."

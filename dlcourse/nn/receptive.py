@@ -10,10 +10,12 @@ Visin, 2016, arXiv:1603.07285.) Parallel paths that are added up, as in a residu
 
 Convention: rows and columns are whole pixels, counted from 0; the middle of a field of even size lies between two of
 them, so it is left to the reader: start + step * row + (size - 1) / 2.
+Pixels at the end of a row that no whole step reaches count as seen by the last window, if it goes beyond them.
 What it does not tell: how much each pixel counts. Those in the middle have more paths to the unit than those at the rim
 (Luo et al., 2016, arXiv:1701.04128). Batch norm in training mode lets every unit see the whole batch; not counted here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -49,7 +51,7 @@ class ReceptiveField:
         >>> ReceptiveField((3, 3), (2, 2), (-1, -1)).window(0, 2)
         (-1, 3, 2, 6)
         """
-        top, left = (first + step * i for first, step, i in zip(self.start, self.step, (row, column), strict=True))
+        top, left = self.start[0] + self.step[0] * row, self.start[1] + self.step[1] * column
         return top, left, top + self.size[0], left + self.size[1]
 
 
@@ -102,12 +104,13 @@ def _behind_window(module: nn.Module, name: str, field: ReceptiveField) -> Recep
         raise ValueError(f"receptive_fields: {name!r} is padded with pixels from elsewhere ({module.padding_mode}).")
     kernel, stride, dilation = (_both(o) for o in (module.kernel_size, module.stride, getattr(module, "dilation", 1)))
     # torch's own layers take two words as well; where "same" is odd, the odd one comes behind the picture
-    words = {"valid": (0, 0), "same": tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))}
+    words = {"valid": (0, 0), "same": tuple((kernel[d] - 1) * dilation[d] // 2 for d in (0, 1))}
     padding = words[module.padding] if isinstance(module.padding, str) else _both(module.padding)
-    rows, columns = zip(field.size, field.step, field.start, kernel, stride, padding, dilation, strict=True)
-    each = ((n + (k - 1) * d * step, step * s, start - p * step) for n, step, start, k, s, p, d in (rows, columns))
-    size, step, start = zip(*each, strict=True)
-    return ReceptiveField(size, step, start)
+    return ReceptiveField(
+        size=tuple(field.size[d] + (kernel[d] - 1) * dilation[d] * field.step[d] for d in (0, 1)),
+        step=tuple(field.step[d] * stride[d] for d in (0, 1)),
+        start=tuple(field.start[d] - padding[d] * field.step[d] for d in (0, 1)),
+    )
 
 
 def _sum_of_paths(
@@ -127,8 +130,8 @@ def _sum_of_paths(
             f"receptive_fields: the paths of {type(module).__name__} ({name!r}) do not meet: wanted paths of one "
             f"stride, none of which sees everything, and got {ends}."
         )
-    start = tuple(min(end.start[d] for end in ends) for d in range(2))
-    last = tuple(max(end.start[d] + end.size[d] for end in ends) for d in range(2))
+    start = tuple(min(end.start[d] for end in ends) for d in (0, 1))
+    last = tuple(max(end.start[d] + end.size[d] for end in ends) for d in (0, 1))
     after = ReceptiveField((last[0] - start[0], last[1] - start[1]), ends[0].step, start)
     for key, child in module.named_children():
         if not any(f"{path}.".startswith(f"{_join(name, key)}.") for path in named):  # no path: it works on the sum
@@ -136,9 +139,9 @@ def _sum_of_paths(
     return after
 
 
-def _both(value: int | tuple[int, int]) -> tuple[int, int]:
-    """(rows, columns): torch's pools keep the one number that they were given."""
-    return value if isinstance(value, tuple) else (value, value)
+def _both(value: int | Sequence[int]) -> tuple[int, int]:
+    """(rows, columns): torch's pools keep what they were given, a number, a tuple or a list."""
+    return (value, value) if isinstance(value, int) else tuple(value)
 
 
 def _join(name: str, key: str) -> str:

@@ -627,7 +627,7 @@ NAMED = [
     (
         "nn.max_pool2d",
         "nan passed over",
-        pooled(nn.max_pool2d, lambda x: x.nan_to_num(nan=-math.inf, neginf=-math.inf)),
+        pooled(nn.max_pool2d, lambda x: x.nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)),
     ),
     (
         "nn.avg_pool2d",

