@@ -325,12 +325,17 @@ def test_the_engines_and_their_pictures_do_without_a_notebook():
     python(
         WITHOUT
         + """
+import torch
 import dlcourse.widgets as widgets
+from dlcourse import generator, models
+network = models.lenet(image=(1, 8, 8), generator=generator(0))
+needs = {"FeatureMapExplorerEngine": (network, torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]))}
 for name in widgets.__all__:
     if name.endswith("Engine"):
-        engine = getattr(widgets, name)()
+        own = needs.get(name, ())
+        engine = getattr(widgets, name)(*own)
         engine.step()
-        engine.snapshot(), engine.describe(), type(engine).from_share(engine.share())
+        engine.snapshot(), engine.describe(), type(engine).from_share(engine.share(), *own)
 import dlcourse.widgets.runner
 assert not {"ipywidgets", "anywidget", "IPython", "comm"} & set(sys.modules)
 """

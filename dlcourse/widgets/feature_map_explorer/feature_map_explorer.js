@@ -109,7 +109,7 @@ class Images {
         this.input.max = images - 1;
         if (!this.shows.busy) this.index = index;
         if (document.activeElement !== this.input || !this.shows.busy) this.input.value = index ?? "";
-        this.label.textContent = index === null ? `drawn; ${images} images` : `is of class ${label}`;
+        this.label.textContent = index === null ? `of ${images}; now a drawing` : `of ${images}; of class ${label}`;
     }
 }
 

@@ -77,6 +77,13 @@ export function cellSize(rows, columns) {
     return Math.max(3, Math.floor(72 / Math.max(rows, columns)));
 }
 
+// The frame around a cell of a map: [left, top, width, height], large enough to be seen, inside the map.
+export function around(left, top, cell, width, height, least = 10) {
+    const side = Math.max(cell, least) - 2;
+    const inside = (at, end) => Math.min(Math.max(at + cell / 2 - side / 2, 1), end - side - 1);
+    return [inside(left, width), inside(top, height), side, side];
+}
+
 // 0.123, -3, 1.2e3: three digits that count.
 export function short(value) {
     if (value === 0) return "0";

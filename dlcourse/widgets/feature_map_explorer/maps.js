@@ -3,7 +3,7 @@
 import { Canvas } from "../js/canvas.js";
 import { element, uniqueId } from "../js/dom.js";
 import { Latest } from "../js/latest.js";
-import { cellSize, colours, frame as framed, moved, pixels, scales, short, valueOf } from "./look.js";
+import { around, cellSize, colours, frame as framed, moved, pixels, scales, short, valueOf } from "./look.js";
 
 const HOW = "Point at a cell to see what it sees; click to choose it. With the keyboard: arrow keys move, Page Up and "
     + "Page Down change the channel, Home and End go to the first and last, X switches the channel off or on.";
@@ -103,6 +103,7 @@ export class Maps {
 
     build(layer) {
         const held = this.tiles.contains(document.activeElement);
+        this.pointed(null); // at a tile that goes
         this.made = Array.from({ length: layer.of_page }, (_, index) => new Tile(this, layer.page + index, layer));
         const more = layer.of_page < layer.channels
             ? [element("p", { class: "fx-more" }, `Channels ${layer.page} to ${layer.page + layer.of_page - 1} of ${layer.channels}: Page Down leads on.`)] : [];
@@ -140,7 +141,7 @@ class Tile {
                 }
                 ctx.stroke();
             }
-            if (chosen) framed(ctx, [unit.column * cell, unit.row * cell, cell, cell], scales(palette).mark, palette.panel);
+            if (chosen) framed(ctx, around(unit.column * cell, unit.row * cell, cell, width, height), scales(palette).mark, palette.panel);
         });
         const most = bytes.reduce((best, value, index) => (value > bytes[best] ? index : best), 0);
         const place = `row ${Math.floor(most / layer.width)}, column ${most % layer.width}`;
@@ -150,7 +151,7 @@ class Tile {
         const text = off ? `${channel} off` : String(channel);
         if (this.button.textContent !== text) this.button.textContent = text;
         this.button.title = `Switch channel ${channel} ${off ? "on again" : "off"}`;
-        this.button.setAttribute("aria-label", this.button.title);
+        this.button.setAttribute("aria-label", `Channel ${channel} off`);
         this.button.setAttribute("aria-pressed", String(off));
     }
 }

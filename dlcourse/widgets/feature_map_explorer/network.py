@@ -114,7 +114,9 @@ class Network:
         self.device, self.dtype = (first.device, first.dtype) if first is not None else ("cpu", torch.float32)
         fields = receptive_fields(model)
         some = self.images[spread(len(self.images), LOOKED_AT)]
-        seen, scores = self._survey(some, list(fields))
+        # A Sequential inside the model is left out: it puts out what its last layer does.
+        parts = [name for name in fields if not isinstance(self.module(name), nn.Sequential)]
+        seen, scores = self._survey(some, parts)
         self.layers = {name: Layer(name, field=fields[name], **seen[name]) for name in fields if name in seen}
         convolutions = [name for name in self.layers if isinstance(self.module(name), nn.Conv2d)]
         if not convolutions:
@@ -231,8 +233,6 @@ def kind(module: nn.Module) -> str:
         return "pool"
     if hasattr(module, "paths"):
         return "residual block"
-    if isinstance(module, nn.Sequential):
-        return "group of layers"
     if "Norm" in type(module).__name__:
         return "normalisation"
     if "Dropout" in type(module).__name__ or isinstance(module, nn.Identity):

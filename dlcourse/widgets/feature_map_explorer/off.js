@@ -25,10 +25,9 @@ export class Ablation {
     paint({ header, arrays }) {
         const { unit, layer, off, accuracy, classes } = header;
         this.toggle.textContent = `Switch channel ${unit.channel} of ${layer.name} ${unit.off ? "on again" : "off"}`;
-        this.toggle.setAttribute("aria-pressed", String(unit.off));
         this.restore.disabled = !off.length;
         this.off.textContent = off.length ? `Switched off: ${header.off_words}. Their maps are 0, and everything after them follows.` : "";
-        this.accuracy.replaceChildren("Right on ", element("b", {}, share(off.length ? accuracy.now : accuracy.intact)), ` of ${accuracy.count} of the images`,
+        this.accuracy.replaceChildren("Right on ", element("b", {}, share(off.length ? accuracy.now : accuracy.intact)), ` of ${accuracy.count} images, a fixed sample`,
             off.length ? `; with all channels on ${share(accuracy.intact)}.` : ".");
         this.table.hidden = !off.length;
         if (!off.length) return;

@@ -13,7 +13,6 @@ from dlcourse.widgets.feature_map_explorer.engine import FeatureMapExplorerEngin
 from dlcourse.widgets.feature_map_explorer.words import number
 
 # The view's script has the same colours.
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#0A5C96", "#74B3DD", "#F7F7F5", "#F2AE6C", "#AD4A00"])
 POSITIVE = LinearSegmentedColormap.from_list("positive", ["#FBFBF9", "#9CCBEA", "#2F86C0", "#0A4A7D", "#04243F"])
 MOST = 32  # maps that are drawn; the widget shows all
 MARK = COLOURS["vermilion"]
@@ -73,7 +72,7 @@ def _maps(fig, ax: Axes, engine: FeatureMapExplorerEngine) -> None:
     maps = engine.maps[first : first + MOST].numpy()
     many = 8 if len(maps) > 6 else len(maps)
     tall = layer.height / layer.width
-    scale = {"cmap": SIGNED, "vmin": -layer.reach} if layer.signed else {"cmap": POSITIVE, "vmin": 0}
+    scale = {"cmap": plot.SIGNED, "vmin": -layer.reach} if layer.signed else {"cmap": POSITIVE, "vmin": 0}
     for index, values in enumerate(maps):
         top, left = index // many * (tall + GAP + 0.2), index % many * (1 + GAP)
         image = ax.imshow(
