@@ -193,7 +193,7 @@ def _checked(
 
 def _check_pictures(caller: str, x: Tensor) -> None:
     """Raise ValueError unless x is a batch of pictures with pixels; the batch itself may be empty."""
-    if x.ndim != 4 or not min(x.shape[1:]):
+    if x.ndim != 4 or not min(x.shape[2:]):
         raise ValueError(
             f"{caller} got x {tuple(x.shape)}; wanted (batch, channel, height, width), with pixels. A picture (height, "
             "width) becomes a batch by x[None, None]."

@@ -9,7 +9,8 @@ import copy
 import math
 from collections import OrderedDict
 from contextlib import contextmanager
-from itertools import product
+from functools import partial
+from itertools import pairwise, product
 
 import jaxtyping
 import numpy as np
@@ -1258,6 +1259,7 @@ def receptive_fields(function, device):
     for end in (kinds.Linear(2, 2), kinds.AdaptiveAvgPool2d(2), kinds.AdaptiveMaxPool2d(2)):
         assert [*function(kinds.Sequential(conv(3), end))] == ["0"]
     assert function(kinds.Sequential()) == {}
+    assert function(Sum(kinds.Sequential(conv(3, stride=2))))["after"].step == (2, 2), "one path"
 
     for layer, words in (
         (kinds.ConvTranspose2d(1, 1, 2), ("ConvTranspose2d ('1.0')", "paths()")),
@@ -1460,6 +1462,185 @@ def mlp(function, device):
         refuses(lambda w=wrong: function((3, 4, 2), generator=source(0, device), **w), TypeError, *wrong, "nn.relu")
 
 
+def he(layer, generator):
+    """torch's layer with He's weights drawn from the generator, and biases of 0."""
+    weight = layer.weight
+    size = (2 / weight[0].numel()) ** 0.5
+    weight.data = size * torch.randn(*weight.shape, generator=generator, device=weight.device)
+    if layer.bias is not None:
+        layer.bias.data.zero_()
+    return layer
+
+
+def xavier(layer, generator):
+    """The same by Xavier's rule: uniform."""
+    torch.nn.init.xavier_uniform_(layer.weight, generator=generator)
+    layer.bias.data.zero_()
+    return layer
+
+
+def equals_network(function, theirs, options, shape, device):
+    """The model is torch's own layers by these names, drawn in this order, with equal values, slopes and statistics."""
+    generator, again = source(4, device), source(4, device)
+    with global_stream_untouched():
+        ours = function(generator=generator, **options)
+    reference = theirs(again)
+    if isinstance(ours, torch.nn.Sequential):
+        assert type(ours) is torch.nn.Sequential
+        kinds = [[(n, type(m).__name__) for n, m in model.named_children()] for model in (ours, reference)]
+        assert kinds[0] == [(n, kind.replace("BatchNorm2d", "BatchNorm")) for n, kind in kinds[1]]
+    same_state(ours, reference)
+    assert {t.device.type for t in ours.state_dict().values()} == {device.type}
+    assert torch.equal(generator.get_state(), again.get_state())
+    # other gains, so that blocks that begin as the identity are seen to work
+    gains = {
+        n: random(*p.shape, seed=i, device=device) for i, (n, p) in enumerate(ours.named_parameters()) if p.ndim == 1
+    }
+    ours, reference = ours.double(), reference.double()
+    for model in (ours, reference):
+        model.load_state_dict(gains, strict=False)
+    for x in (random(*shape, device=device), random(*shape, seed=2, device=device)):
+        agree_as_modules(ours, reference, x)
+    same_state(ours, reference)
+    agree_as_modules(ours.eval(), reference.eval(), random(*shape, device=device))
+
+
+def lenet(function, device):
+    """[convolution, largest of 2 x 2, batch norm, ReLU] for each width and a linear layer, as torch's own."""
+    t = torch.nn
+    for options, (channels, height, width), (widths, kernel, classes) in (
+        ({}, (1, 28, 28), ((16, 32), 5, 10)),
+        ({"image": (1, 8, 8)}, (1, 8, 8), ((16, 32), 5, 10)),
+        ({"image": (3, 5, 6), "widths": [4], "classes": 3}, (3, 5, 6), ((4,), 5, 3)),
+        ({"image": (2, 8, 9), "widths": (3, 2, 5), "kernel": 3, "classes": 4}, (2, 8, 9), ((3, 2, 5), 3, 4)),
+        ({"image": (1, 2, 3), "widths": (2,), "kernel": 1, "classes": 1}, (1, 2, 3), ((2,), 1, 1)),
+    ):
+
+        def theirs(generator, channels=channels, height=height, width=width, widths=widths, kernel=kernel, out=classes):
+            layers = {}
+            for i, (a, b) in enumerate(pairwise((channels, *widths)), 1):
+                layers[f"conv{i}"] = he(t.Conv2d(a, b, kernel, padding=kernel // 2, device=device), generator)
+                layers[f"pool{i}"] = t.MaxPool2d(2)
+                layers[f"norm{i}"] = t.BatchNorm2d(b, device=device)
+                layers[f"relu{i}"] = t.ReLU()
+                height, width = height // 2, width // 2
+            layers["flatten"] = t.Flatten()
+            layers["linear"] = he(t.Linear(widths[-1] * height * width, out, device=device), generator)
+            return t.Sequential(OrderedDict(layers))
+
+        equals_network(function, theirs, options, (4, channels, height, width), device)
+    for options, words in (
+        ({"image": (1, 3, 9)}, ("(1, 3, 9)", "(16, 32)", "4 x 4", "fewer widths")),
+        ({"image": (1, 9, 3)}, ("(1, 9, 3)", "4 x 4")),
+        ({"image": (1, 1, 1), "widths": (2,)}, ("(1, 1, 1)", "2 x 2")),
+        ({"image": (1, 7, 7), "widths": (2, 2, 2)}, ("(1, 7, 7)", "8 x 8")),
+        ({"widths": ()}, ("widths=()", "at least one width")),
+        ({"kernel": 4}, ("kernel=4", "odd")),
+        ({"kernel": 0}, ("kernel=0", "odd")),
+        ({"kernel": -1}, ("kernel=-1", "odd")),
+    ):
+        refuses(lambda o=options: function(generator=source(0, device), **o), ValueError, *words)
+
+
+def lenet_classic(function, device):
+    """LeNet-5 as it is taught, from torch's own layers."""
+    t = torch.nn
+    for options, (channels, height, width), features, classes in (
+        ({}, (1, 28, 28), 400, 10),
+        ({"image": (3, 12, 17), "classes": 3}, (3, 12, 17), 16 * 1 * 2, 3),
+    ):
+
+        def theirs(generator, channels=channels, features=features, classes=classes):
+            layers = {
+                "conv1": xavier(t.Conv2d(channels, 6, 5, padding=2, device=device), generator),
+                "sigmoid1": t.Sigmoid(),
+                "pool1": t.AvgPool2d(2),
+                "conv2": xavier(t.Conv2d(6, 16, 5, device=device), generator),
+                "sigmoid2": t.Sigmoid(),
+                "pool2": t.AvgPool2d(2),
+                "flatten": t.Flatten(),
+                "linear1": xavier(t.Linear(features, 120, device=device), generator),
+                "sigmoid3": t.Sigmoid(),
+                "linear2": xavier(t.Linear(120, 84, device=device), generator),
+                "sigmoid4": t.Sigmoid(),
+                "linear3": xavier(t.Linear(84, classes, device=device), generator),
+            }
+            return t.Sequential(OrderedDict(layers))
+
+        equals_network(function, theirs, options, (4, channels, height, width), device)
+    for image in ((1, 11, 28), (1, 28, 11), (1, 8, 8)):
+        refuses(lambda i=image: function(image=i, generator=source(0, device)), ValueError, str(image), "12 x 12")
+
+
+class ResidualBlock(torch.nn.Module):
+    """A residual block of torch's own layers, with our names."""
+
+    def __init__(self, channels, out, stride, generator, device):
+        super().__init__()
+        t, where = torch.nn, {"bias": False, "device": device}
+        layers = {
+            "conv1": he(t.Conv2d(channels, out, 3, stride=stride, padding=1, **where), generator),
+            "norm1": t.BatchNorm2d(out, device=device),
+            "relu1": t.ReLU(),
+            "conv2": he(t.Conv2d(out, out, 3, padding=1, **where), generator),
+            "norm2": t.BatchNorm2d(out, device=device),
+        }
+        layers["norm2"].weight.data.zero_()
+        self.body, self.shortcut = t.Sequential(OrderedDict(layers)), t.Sequential()
+        if (channels, stride) != (out, 1):
+            self.shortcut.add_module("conv", he(t.Conv2d(channels, out, 1, stride=stride, **where), generator))
+            self.shortcut.add_module("norm", t.BatchNorm2d(out, device=device))
+
+    def forward(self, x):
+        return F.relu(self.shortcut(x) + self.body(x))
+
+
+def residual_block_class(make, device):
+    """The same of torch's own layers; at the start the identity, where nothing is negative."""
+    for channels, out, options in ((3, 3, {}), (2, 4, {}), (3, 3, {"stride": 2}), (2, 3, {"stride": 3})):
+
+        def theirs(generator, *, stride=1, sizes=(channels, out)):
+            return ResidualBlock(*sizes, stride, generator, device)
+
+        equals_network(partial(make, channels, out), partial(theirs, **options), options, (4, channels, 5, 4), device)
+        block = make(channels, out, generator=source(0, device), **options)
+        x = random(4, channels, 5, 4, dtype=torch.float32, device=device)
+        assert_close(block(x.abs()), F.relu(block.shortcut(x.abs())))
+        body, shortcut = block.paths()
+        assert body is block.body
+        assert shortcut is block.shortcut
+        assert (len(shortcut) == 0) == ((channels, options) == (out, {}))
+
+
+def resnet(function, device):
+    """A stem, residual blocks, the mean over all places, a linear layer, as torch's own; for pictures of any size."""
+    t = torch.nn
+    for options, (channels, widths, blocks, classes), size in (
+        ({}, (1, (16, 32, 64), 1, 10), (6, 5)),
+        ({"channels": 3, "widths": [2, 2], "blocks": 2, "classes": 3}, (3, (2, 2), 2, 3), (4, 7)),
+        ({"widths": (3,), "blocks": 3, "classes": 1}, (1, (3,), 3, 1), (2, 1)),
+    ):
+
+        def theirs(generator, channels=channels, widths=widths, blocks=blocks, classes=classes):
+            layers = {
+                "conv": he(t.Conv2d(channels, widths[0], 3, padding=1, bias=False, device=device), generator),
+                "norm": t.BatchNorm2d(widths[0], device=device),
+                "relu": t.ReLU(),
+            }
+            for i, (a, b) in enumerate(pairwise((widths[0], *widths)), 1):
+                for j in range(blocks):
+                    layers[f"block{i}_{j + 1}"] = ResidualBlock(
+                        b if j else a, b, 1 + (i > 1 and not j), generator, device
+                    )
+            layers["pool"], layers["flatten"] = t.AdaptiveAvgPool2d(1), t.Flatten()
+            layers["linear"] = he(t.Linear(widths[-1], classes, device=device), generator)
+            return t.Sequential(OrderedDict(layers))
+
+        equals_network(function, theirs, options, (4, channels, *size), device)
+    for options, words in (({"widths": ()}, "widths=()"), ({"blocks": 0}, "blocks=0"), ({"blocks": -1}, "blocks=-1")):
+        refuses(lambda o=options: function(generator=source(0, device), **o), ValueError, words, "at least one")
+
+
 def trusted_steps(name, *examples):
     """The package's `*_steps` function, which the plain function must run to the end."""
 
@@ -1544,6 +1725,9 @@ ORACLES = {
     "models.logistic": final(trusted_steps("logistic_steps", {"lr": 0.1, "steps": 0}, {"lr": 0.7, "steps": 5})),
     "models.two_layer": two_layer,
     "models.mlp": mlp,
+    "models.lenet": lenet,
+    "models.lenet_classic": lenet_classic,
+    "models.resnet": resnet,
 }
 # The same for our modules: an oracle makes the layer itself.
 CLASSES = {
@@ -1555,6 +1739,7 @@ CLASSES = {
     "nn.Conv2d": layer2d(torch.nn.Conv2d, F.conv2d, transposed=False),
     "nn.ConvTranspose2d": layer2d(torch.nn.ConvTranspose2d, F.conv_transpose2d, transposed=True),
     "nn.ReceptiveField": receptive_field_class,
+    "models.ResidualBlock": residual_block_class,
 }
 # What is handed on from torch: the very same class.
 FROM_TORCH = {
