@@ -1,4 +1,4 @@
-"""05.max-pool: the largest number of each window, with nothing to win in the padding."""
+"""05.max_pool: the largest number of each window, with nothing to win in the padding."""
 
 from itertools import permutations
 from typing import Any
@@ -303,7 +303,7 @@ SLOPES = (
 
 
 def check(subject: Subject, seed: int | None) -> str:
-    ask = Examiner("05.max-pool", "max_pool2d", subject, SUSPECTS, CRASHES)
+    ask = Examiner("05.max_pool", "max_pool2d", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
 
     def right_for(*args: Any) -> None:
@@ -376,10 +376,10 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:
 
 
 EXERCISE = Exercise(
-    id="05.max-pool",
+    id="05.max_pool",
     name="max_pool2d",
     title="The largest of each window",
-    objectives=("05-O3",),
+    objectives=("05-O1", "05-O3"),
     difficulty=2,
     minutes=10,
     points=3,
