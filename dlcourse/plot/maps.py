@@ -17,7 +17,8 @@ from dlcourse.plot.style import INK, PANEL, figure
 from dlcourse.types import Float, Tensor
 
 WIDEST = 8.2  # inches of tiles; the colour bar and the labels come beside them
-LARGEST = 1.25  # inches for a tile
+LARGEST = 1.25  # inches for a tile among many
+FEW = 3  # so many tiles side by side may be larger
 GAP = 0.12  # between tiles, in parts of a tile
 FRAME = "#999999"
 BAR = 0.13  # inches
@@ -154,7 +155,7 @@ def _mosaic(
     columns = max(1, min(columns, count))
     down = -(-count // columns)
     tall, head = height / width, 0.0
-    side = min(LARGEST, WIDEST / (columns * (1 + GAP)))
+    side = min(LARGEST if columns > FEW else 1.6 * LARGEST, WIDEST / (columns * (1 + GAP)))
     if titles is not None and any(titles):
         head = 0.21 / side  # inches of a line of text, in parts of a tile
     step = tall + head + GAP
