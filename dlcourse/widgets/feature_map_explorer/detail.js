@@ -13,7 +13,7 @@ export class Unit {
         this.sees = element("p");
         this.way = element("ol", { class: "fx-way" });
         this.sum = element("div", { class: "fx-sum" });
-        this.el = view.hideable("unit", element("section", { class: "fx-unit", "aria-label": "The chosen unit" }, this.head, this.sees, this.way, this.sum));
+        this.el = view.hideable("unit", element("div", { class: "fx-unit", role: "group", "aria-label": "The chosen unit" }, this.head, this.sees, this.way, this.sum));
         this.rows = [];
     }
 
@@ -85,7 +85,7 @@ export class Patches {
         this.list = element("div", { class: "fx-patches" });
         this.note = element("p", { class: "fx-note" });
         this.el = view.hideable("patches", element(
-            "section", { class: "fx-best", "aria-label": "Best patches" },
+            "div", { class: "fx-best", role: "group", "aria-label": "Best patches" },
             this.head, element("div", { class: "dlc-row" }, this.find, this.bar, this.count), this.list, this.note,
         ));
         this.key = "";

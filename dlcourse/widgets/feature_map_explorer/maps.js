@@ -21,7 +21,7 @@ export class Maps {
         this.tiles = element("div", { class: "fx-tiles", role: "application", tabindex: 0, "aria-label": "Feature maps", "aria-describedby": this.how.id });
         this.said = element("p", { class: "fx-said", "aria-hidden": "true" });
         this.el = view.hideable("maps", element(
-            "section", { class: "fx-maps", "aria-label": "Feature maps of a layer" },
+            "div", { class: "fx-maps", role: "group", "aria-label": "Feature maps of a layer" },
             element("div", { class: "fx-mapbar" }, this.choose, this.legend.el), this.tiles, this.said, this.how,
         ));
         this.made = [];

@@ -16,7 +16,7 @@ export class Ablation {
             element("thead", {}, element("tr", {}, ...["class", "with all channels", "now", "change"].map((name) => element("th", { scope: "col" }, name)))),
             this.rows);
         this.el = view.hideable("ablate", element(
-            "section", { class: "fx-ablate", "aria-label": "Switch channels off" },
+            "div", { class: "fx-ablate", role: "group", "aria-label": "Switch channels off" },
             element("h3", { class: "fx-head" }, "What if a channel were missing?"),
             element("div", { class: "dlc-row" }, this.toggle, this.restore), this.off, this.accuracy, this.table,
         ));
@@ -55,7 +55,7 @@ export class Predict {
         this.start = view.button("Predict: which class loses most?", () => view.act("ask"), { title: "Say which class suffers most from the loss of this channel, then see it measured" });
         this.text = element("p", { class: "fx-question", id: uniqueId("question") });
         this.choices = element("div", { class: "dlc-row", role: "group", "aria-labelledby": this.text.id });
-        this.el = view.hideable("predict", element("section", { class: "fx-predict", "aria-live": "polite" }, this.start, this.text, this.choices));
+        this.el = view.hideable("predict", element("div", { class: "fx-predict", "aria-live": "polite" }, this.start, this.text, this.choices));
         this.state = null;
     }
 
@@ -64,9 +64,9 @@ export class Predict {
         if (state === this.state) return;
         this.state = state;
         const open = question?.state === "asked";
+        const had = this.choices.contains(document.activeElement) || document.activeElement === this.start;
         this.start.hidden = open;
         this.text.textContent = question ? words(question) : "";
-        const had = this.choices.contains(document.activeElement) || document.activeElement === this.start;
         this.choices.replaceChildren(...(open ? this.buttons(question) : []));
         if (had) (open ? this.choices.querySelector("button") : this.start).focus(); // not lost with the button
     }
