@@ -59,7 +59,8 @@ export class Brush {
     }
 
     here([row, column]) {
-        return this.seen?.[row * this.columns + column] ?? 0;
+        const index = row * this.columns + column;
+        return this.ahead.get(index) ?? this.seen?.[index] ?? 0;
     }
 
     put(cells, value) {

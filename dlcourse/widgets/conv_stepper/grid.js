@@ -15,6 +15,7 @@ export class Grid {
         this.el = element("section", { class: "cs-map" }, this.heading, this.scroll);
         const { signal } = view;
         this.box.addEventListener("keydown", (event) => this.key(event), { signal });
+        this.box.addEventListener("focusin", ({ target: { dataset: { row, column } } }) => this.tab([Number(row), Number(column)]), { signal });
         this.box.addEventListener("pointerdown", (event) => this.down(event), { signal });
         this.box.addEventListener("pointermove", (event) => {
             if (this.box.hasPointerCapture(event.pointerId)) this.act.drag?.(this.under(event));

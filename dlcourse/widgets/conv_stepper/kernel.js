@@ -35,7 +35,7 @@ export class Kernel {
 
     // Arrows lead to the neighbours; sideways only from the end of what is typed.
     key(event, field, at) {
-        if (event.key === "Escape") field.value = field.dataset.shown;
+        if (event.key === "Escape") this.restore(field);
         if (event.key === "Enter") this.write(field, at);
         const { selectionStart: start, selectionEnd: end, value } = field;
         const all = start === 0 && end === value.length;
@@ -47,18 +47,24 @@ export class Kernel {
         this.fields[row * this.columns + column].focus();
     }
 
+    // What was typed and is no number stays, to be mended.
     write(field, [row, column]) {
+        const { view } = this, value = typed(field.value);
         if (field.value === field.dataset.shown) return;
-        const value = typed(field.value);
-        field.setAttribute("aria-invalid", String(value === null));
         if (value === null) {
-            this.view.fail(`${field.value} is no number: type one such as −0.5.`);
+            field.setAttribute("aria-invalid", "true");
+            view.fail(`${field.value} is no number: type one such as −0.5.`);
             return;
         }
+        field.removeAttribute("aria-invalid");
         field.dataset.shown = field.value;
-        this.view.act("weigh", { row, column, value }).catch(() => {
-            field.setAttribute("aria-invalid", "true");
-        });
+        view.act("weigh", { row, column, value }).then(() => view.repaint(), () => field.setAttribute("aria-invalid", "true"));
+    }
+
+    restore(field) {
+        field.value = field.dataset.shown;
+        field.removeAttribute("aria-invalid");
+        this.view.forgive();
     }
 
     paint({ header: { mode }, arrays: { kernel } }) {
@@ -75,7 +81,8 @@ export class Kernel {
             const value = kernel.data[index], text = weight(value);
             field.style.backgroundColor = `rgb(${blend(this.view.palette.field, 0.5 + value / (2 * most)).join()})`;
             field.title = String(value).replace("-", "−");
-            if (field === document.activeElement && field.value !== field.dataset.shown) return; // being typed in
+            const typing = field === document.activeElement || field.getAttribute("aria-invalid") === "true";
+            if (typing && field.value !== field.dataset.shown && text === field.dataset.shown) return; // to be finished
             if (field.value !== text) field.value = text;
             field.dataset.shown = text;
             field.removeAttribute("aria-invalid");

@@ -27,8 +27,10 @@ def picture(engine: ConvStepperEngine) -> Picture:
     cell = min(CELL, MOST / (sum(wide) + 0.8 * len(wide)))
     width = max(cell * (sum(wide) + 0.8 * len(wide)), 3.5)
     fig, axes = plot.figure(1, len(panels), width=width, height=cell * high + ROOM, width_ratios=wide, squeeze=False)
+    digits = 2 if engine.values["layers"] == 1 else 1
     for ax, (title, numbers) in zip(axes[0], panels, strict=True):
-        _map(ax, numbers, title, small=cell < 0.27)
+        _map(ax, numbers, title, cell, 2 if title.startswith("kernel") else digits)
+    _padding(engine, axes[0][0])
     _frames(engine, list(axes[0]))
     return render(fig, alt=_alt(engine), caption=engine.describe())
 
@@ -50,20 +52,43 @@ def _panels(engine: ConvStepperEngine) -> list[tuple[str, Float[Tensor, "height 
     return maps
 
 
-def _map(ax: Axes, numbers: Float[Tensor, "height width"], title: str, *, small: bool) -> None:
-    """Blue below 0, orange above; the number in each cell."""
+def _map(ax: Axes, numbers: Float[Tensor, "height width"], title: str, cell: float, digits: int) -> None:
+    """Blue below 0, orange above; the number in each cell, which is `cell` inches wide."""
     finite = numbers[numbers.isfinite()]
     limit = max(finite.abs().max().item(), 1e-6) if finite.numel() else 1.0
     ax.imshow(numbers.nan_to_num(0, neginf=0).numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit)
-    for row, line in enumerate(numbers.tolist()):
-        for column, value in enumerate(line):
-            text = "?" if math.isnan(value) else "" if math.isinf(value) else short(value)
-            size = min(9, 24 / max(len(text), 3)) * (0.75 if small else 1)
+    texts = [
+        ["?" if math.isnan(value) else "" if math.isinf(value) else short(value, digits) for value in line]
+        for line in numbers.tolist()
+    ]
+    longest = max(2, max(len(text) for line in texts for text in line))
+    size = min(9, 72 * cell / (0.7 * longest))  # a digit is 0.64 of its size wide
+    for row, line in enumerate(texts):
+        for column, text in enumerate(line):
             ax.text(column, row, text, ha="center", va="center", fontsize=size, color=INK)
     ax.set(xticks=[], yticks=[], title=title)
     ax.title.set_fontsize(9.5)
+    ax.set_xticks([at - 0.5 for at in range(1, numbers.shape[1])], minor=True)
+    ax.set_yticks([at - 0.5 for at in range(1, numbers.shape[0])], minor=True)
+    ax.set_axisbelow(False)
     ax.grid(False)
+    ax.grid(True, which="minor", color="#CFCFCB", linewidth=0.6)
+    ax.tick_params(which="minor", length=0)
     ax.spines[:].set(visible=True, color="#999999")
+
+
+def _padding(engine: ConvStepperEngine, ax: Axes) -> None:
+    """Hatched, so that nobody takes it for the picture."""
+    up, left = engine.layer.padding
+    rows, columns = engine.sizes[0]
+    for row in range(rows + 2 * up):
+        for column in range(columns + 2 * left):
+            if not (up <= row < up + rows and left <= column < left + columns):
+                ax.add_patch(
+                    Rectangle(
+                        (column - 0.5, row - 0.5), 1, 1, fill=False, hatch="////", edgecolor="#CFCFCB", linewidth=0
+                    )
+                )
 
 
 def _frames(engine: ConvStepperEngine, axes: list[Axes]) -> None:
@@ -102,8 +127,8 @@ def _frame(ax: Axes, row: int, column: int, rows: int, columns: int, *, width: f
     )
 
 
-def short(value: float) -> str:
-    """At most five characters or so.
+def short(value: float, digits: int = 2) -> str:
+    """At most five characters or so; so many digits after the point, one less from 10 on.
 
     >>> short(3.0), short(-0.1111), short(12.34), short(-1234.5), short(123456.0)
     ('3', '-0.11', '12.3', '-1234', '1e+05')
@@ -112,13 +137,13 @@ def short(value: float) -> str:
         return f"{value:.0e}"
     if value == round(value) or abs(value) >= 100:
         return f"{value:.0f}".replace("-0", "0") if abs(value) < 0.5 else f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    return f"{value:.{digits - 1 if abs(value) >= 10 else digits}f}"
 
 
 def _alt(engine: ConvStepperEngine) -> str:
     (rows, columns), layer = engine.sizes[0], engine.layer
     shown = f"A picture of {rows} by {columns} numbers"
-    shown += f" with {layer.padding[0]} rows and {layer.padding[1]} columns of padding" if any(layer.padding) else ""
+    shown += " with its padding" if any(layer.padding) else ""
     kernel = ", the kernel" if layer.mode == "kernel" else ""
     return (
         f"{shown}{kernel}, and the output cell by cell; the window and the chosen cell are framed. {words.say(engine)}"

@@ -1,7 +1,7 @@
 """What happens under the window, in sentences and in numbers: for the eyes that read, and for the ears that listen.
 
-`engine` is a `ConvStepperEngine`. Rows and columns are counted from 1 here, as people do; the view gives the signs - and
-x the look that they have in print.
+`engine` is a `ConvStepperEngine`. Rows and columns are counted from 1 here, as people do. The view gives the signs -
+and x the look that they have in print.
 """
 
 from typing import Any
