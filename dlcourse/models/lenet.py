@@ -69,7 +69,10 @@ def lenet(
 
 
 def lenet_classic(
-    *, image: tuple[int, int, int] = (1, 28, 28), classes: int = 10, generator: torch.Generator
+    *,
+    image: tuple[int, int, int] = (1, 28, 28),
+    classes: int = 10,
+    generator: torch.Generator,
 ) -> nn.Sequential:
     """LeNet-5 as it is taught: from pictures (batch, channel, height, width) to logits (batch, classes).
 

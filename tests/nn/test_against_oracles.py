@@ -26,4 +26,4 @@ def test_every_public_function_has_an_oracle():
 def test_every_public_class_has_an_oracle_or_is_torchs():
     classes = {f"nn.{name}" for name in nn.__all__ if isinstance(getattr(nn, name), type)}
     assert not set(CLASSES) & set(FROM_TORCH)
-    assert classes == {*CLASSES, *FROM_TORCH}
+    assert classes == {name for name in {*CLASSES, *FROM_TORCH} if name.startswith("nn.")}

@@ -8,6 +8,7 @@ import ast
 import copy
 import math
 import types
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -243,6 +244,61 @@ def mlp_like(order=("linear", "norm", "activation", "dropout"), last=("linear",)
         return nn.Sequential(*layers)
 
     return build
+
+
+def changed_model(build, change):
+    """The builder of a model, with a change made to what it built."""
+
+    def made(**options):
+        model = build(**options)
+        return change(model) or model
+
+    return made
+
+
+def each(kind, change):
+    """A change of a model: every layer of this kind becomes change(layer)."""
+
+    def made(model):
+        for name, layer in list(model.named_modules()):
+            if type(layer) is kind:
+                parent, _, key = name.rpartition(".")
+                setattr(model.get_submodule(parent), key, change(layer))
+
+    return made
+
+
+def in_order(*names):
+    """A change of a model: the layers of these names, in this order, each as often as it has a number."""
+
+    def made(model):
+        layers = dict(model.named_children())
+        numbers = [name.removeprefix("conv") for name in layers if name.startswith("conv")]
+        kept = [*(f"{name}{number}" for number in numbers for name in names), "flatten", "linear"]
+        return nn.Sequential(OrderedDict((name, layers[name]) for name in kept))
+
+    return made
+
+
+def unpadded(layer):
+    layer.padding = (0, 0)
+    return layer
+
+
+def of_ones(layer):
+    torch.nn.init.ones_(layer.weight)
+    return layer
+
+
+def block_with(forward=None, gain=0.0, paths=None):
+    """The residual block with one part changed."""
+
+    def start(self, *args, **options):
+        models.ResidualBlock.__init__(self, *args, **options)
+        torch.nn.init.constant_(self.body.norm2.weight, gain)
+
+    methods = {"__init__": start, "forward": forward, "paths": paths}
+    return broken(models.ResidualBlock, **{name: method for name, method in methods.items() if method})
 
 
 def hooking(*, stays=False, first=False, detach=False, always=False):
@@ -735,6 +791,45 @@ NAMED = [
     ("hooks.replace", "silent on None", replacing(lambda f, m, a, out: f(out))),
     ("hooks.replace", "adds what it should put in place", replacing(lambda f, m, a, out: out + f(out))),
     ("hooks.replace", "hooks stay", replacing(lambda f, m, a, out: f(out), take_away=False)),
+    ("models.lenet", "the norm before the pool", changed_model(models.lenet, in_order("conv", "norm", "pool", "relu"))),
+    ("models.lenet", "no norm", changed_model(models.lenet, in_order("conv", "pool", "relu"))),
+    ("models.lenet", "no bend", changed_model(models.lenet, in_order("conv", "pool", "norm"))),
+    (
+        "models.lenet",
+        "the mean for the largest",
+        changed_model(models.lenet, each(nn.MaxPool2d, lambda _: nn.AvgPool2d(2))),
+    ),
+    ("models.lenet", "sigmoids", changed_model(models.lenet, each(nn.ReLU, lambda _: torch.nn.Sigmoid()))),
+    ("models.lenet", "without its linear layer", changed_model(models.lenet, lambda model: model[:-1])),
+    (
+        "models.lenet",
+        "a softmax at the end",
+        changed_model(models.lenet, lambda model: model.append(torch.nn.Softmax(1))),
+    ),
+    ("models.lenet", "not padded", changed_model(models.lenet, each(nn.Conv2d, unpadded))),
+    ("models.lenet_classic", "ReLU", changed_model(models.lenet_classic, each(torch.nn.Sigmoid, lambda _: nn.ReLU()))),
+    (
+        "models.lenet_classic",
+        "the largest for the mean",
+        changed_model(models.lenet_classic, each(nn.AvgPool2d, lambda _: nn.MaxPool2d(2))),
+    ),
+    ("models.lenet_classic", "not padded", changed_model(models.lenet_classic, each(nn.Conv2d, unpadded))),
+    ("models.ResidualBlock", "no short cut", block_with(lambda self, x: nn.relu(self.body(x)))),
+    ("models.ResidualBlock", "the sum is not bent", block_with(lambda self, x: self.shortcut(x) + self.body(x))),
+    (
+        "models.ResidualBlock",
+        "bent before the sum",
+        block_with(lambda self, x: self.shortcut(x) + nn.relu(self.body(x))),
+    ),
+    ("models.ResidualBlock", "the body gives something at first", block_with(gain=1.0)),
+    ("models.ResidualBlock", "only one path told", block_with(paths=lambda self: [self.body])),
+    (
+        "models.resnet",
+        "the largest for the mean",
+        changed_model(models.resnet, each(nn.AdaptiveAvgPool2d, lambda _: torch.nn.AdaptiveMaxPool2d(1))),
+    ),
+    ("models.resnet", "gains of 1 at first", changed_model(models.resnet, each(nn.BatchNorm, of_ones))),
+    ("models.resnet", "no bend behind the stem", changed_model(models.resnet, each(nn.ReLU, lambda _: nn.Identity()))),
     ("models.mlp", "norm after the activation", mlp_like(("linear", "activation", "norm", "dropout"))),
     ("models.mlp", "dropout before the activation", mlp_like(("linear", "norm", "dropout", "activation"))),
     ("models.mlp", "no norm", mlp_like(("linear", "activation", "dropout"))),
