@@ -280,6 +280,10 @@ def test_undo_that_no_longer_fits_is_refused():
             f"layer 2 would make a map of 32 x 32; up to {LARGEST_MAP}",
         ),
         ({"mode": "max", "padding": 2}, r"padding=\(2, 2\) is too much for a pooling window of 3 x 3: .* \(1, 1\)"),
+        (
+            {"mode": "max", "size": 3, "kernel_size": (1, 2), "stride": (1, 3), "padding": (0, 1), "dilation": (1, 4)},
+            "nothing but padding",
+        ),
         ({"mode": "average", "dilation": 2}, "average pooling has no dilation"),
         ({"preset": "sobel"}, "preset='sobel' is not known"),
         ({"image": [[1, 2], [3, 4]]}, r"image of shape \(2, 2\): wanted \(rows, columns\), each from 3 to 16"),

@@ -347,7 +347,13 @@ class ConvStepperEngine(Engine):
                     f"layer {level} would make a map of {size[0]} x {size[1]}; up to {LARGEST_MAP} x {LARGEST_MAP} can "
                     "be shown. Take less padding or fewer layers."
                 )
-        self.layer, self.maps = layer, chain(layer, image, count)
+        maps = chain(layer, image, count)
+        if not maps[-1].isfinite().all():
+            raise ValueError(
+                "a window would hold nothing but padding, whose largest number is minus infinity: the dilation steps "
+                "over the picture. Take less dilation, or less padding."
+            )
+        self.layer, self.maps = layer, maps
         self._chosen = {name: self.values[name] for name in ("example", "preset")}
         self.at = tuple(min(at, limit - 1) for at, limit in zip(self.at, size, strict=True))
 

@@ -117,7 +117,7 @@ def check(values: dict[str, Any]) -> None:
     if any(2 * p > k for p, k in zip(padding, window, strict=True)):
         raise ValueError(
             f"padding={padding} is too much for a pooling window of {window[0]} x {window[1]}: at most half of it, "
-            f"{(window[0] // 2, window[1] // 2)}, or a window might hold nothing but padding."
+            f"{(window[0] // 2, window[1] // 2)}, here as in torch, or a window might hold nothing but padding."
         )
     if mode == "average" and values["dilation"] != (1, 1):
         raise ValueError("average pooling has no dilation, here as in torch: set dilation=1.")
