@@ -141,6 +141,13 @@ def test_ties_are_settled_by_order():
     assert top.places.tolist() == [[1, 2], [0, 0], [0, 0], [0, 0]]
 
 
+def test_of_many_equals_the_first_come_first():
+    x = torch.zeros(400, 1, 2, 2)
+    x[::3] = 0.5
+    top = units.top_patches(nn.Sequential(nn.Identity()), "0", x, 0, k=140)
+    assert top.images.tolist() == [*range(0, 400, 3), 1, 2, 4, 5, 7, 8]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

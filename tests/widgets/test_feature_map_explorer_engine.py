@@ -360,12 +360,23 @@ def test_the_answer_is_what_is_measured():
     question = engine.snapshot().header["question"]
     assert question["answer"] == [int(losses.argmax())]
     assert question["right"] is False
-    assert f"You said none of them: {question['answer'][0]} loses most" in question["verdict"]
+    assert f"You said none of them: {question['answer'][0]} loses most by it" in question["verdict"]
     assert (question["asked_count"], question["right_count"]) == (1, 0)
     engine.ask()
     engine.guess(question["answer"][0])
     assert engine.snapshot().header["question"]["right"] is True
     assert engine.right_count == 1
+
+
+def test_others_that_are_off_stay_off_and_are_said():
+    engine = explorer(layer="relu1", channel=3)
+    engine.switch(1)
+    engine.ask()
+    assert "beside those that are off already" in engine.question.text
+    engine.guess(0)
+    assert engine.off == [("relu1", 1), ("relu1", 3)]
+    losses = engine.measured(frozenset({("relu1", 1)})).sure - engine.measured().sure
+    assert engine.question.answer == (int(losses.argmax()),)
 
 
 def test_a_channel_that_nobody_misses():
@@ -503,6 +514,13 @@ def test_the_ink_fills_a_box_of_20_pixels_and_balances_in_the_middle():
                 mean = float((total * place).sum() / total.sum())
                 assert abs(mean - 14) <= 0.5 or max(tall, wide) == 20
                 assert abs(mean - 14) <= 1.5
+
+
+def test_a_wide_drawing_keeps_its_shape():
+    image = mnist.counted(ink.segments([[(0.1, 0.5), (0.9, 0.5)]]), set(), 0.1)
+    rows, columns = image.any(1).nonzero().flatten().tolist(), image.any(0).nonzero().flatten().tolist()
+    assert columns == list(range(4, 24))
+    assert len(rows) == 2  # 0.1 of 0.9 of 20 pixels is 2.2, and what lies in the outer tenths holds no sample
 
 
 def test_the_grey_is_the_share_of_samples_with_ink():

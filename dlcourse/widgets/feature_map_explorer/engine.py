@@ -278,7 +278,7 @@ class FeatureMapExplorerEngine(Engine):
         """Which class will lose most if this channel is switched off? If it is off, it is switched on first."""
         channel = self.values["channel"]
         self.switched_off -= {(self.layer.name, channel)}
-        self.question = Question(self.layer.name, channel, self.network.classes)
+        self.question = Question(self.layer.name, channel, self.network.classes, bool(self.switched_off))
 
     def guess(self, option: int) -> None:
         """Commit to one of the options by its index, the last of them is none; the channel is switched off, and the

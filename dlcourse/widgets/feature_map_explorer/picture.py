@@ -45,7 +45,7 @@ def _seen(ax: Axes, engine: FeatureMapExplorerEngine) -> None:
     if bottom > top and right > left:
         frame = {"fill": False, "edgecolor": MARK, "linewidth": 2.4, "clip_on": False}
         ax.add_patch(Rectangle((left - 0.5, top - 0.5), right - left, bottom - top, **frame))
-    ax.set_xlabel("framed: what its unit sees", fontsize=9)
+    ax.set_xlabel("framed: the field of the unit", fontsize=9)
 
 
 def _says(ax: Axes, engine: FeatureMapExplorerEngine) -> None:

@@ -19,13 +19,15 @@ class Question:
     layer: str
     channel: int
     classes: Sequence[str]
+    others: bool = False  # whether channels beside it are off before and after
     guess: int | None = None
     before: Measured | None = None
     after: Measured | None = None
 
     @property
     def text(self) -> str:
-        return f"Channel {self.channel} of {self.layer} is switched off. Which class loses most?"
+        beside = ", beside those that are off already" if self.others else ""
+        return f"Channel {self.channel} of {self.layer} is switched off{beside}. Which class loses most by it?"
 
     @property
     def options(self) -> list[str]:
@@ -62,8 +64,8 @@ class Question:
         if self.answer == (len(self.classes),):
             return f"{said}: no class loses as much as {LEAST:g} of the probability of what is right."
         return (
-            f"{said}: {self.classes[worst]} loses most. The probability of what is right falls {fall}, on average of "
-            f"its {int(self.after.count[worst])} images."
+            f"{said}: {self.classes[worst]} loses most by it. The probability of what is right falls {fall}, on average "
+            f"of its {int(self.after.count[worst])} images."
         )
 
     def header(self) -> dict[str, Any]:
