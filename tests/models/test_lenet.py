@@ -1,5 +1,9 @@
 """LeNet, classic and modern: parameters counted by hand, shapes, and digits that it learns to read."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from dlcourse_oracles import random
@@ -74,3 +78,15 @@ def test_it_learns_to_read_the_digits():
     training.train(model, batches, nn.cross_entropy, optimizer, epochs=2, schedule=schedule, progress=False)
     test = training.evaluate(model, *data.load("digits", split="test"), nn.cross_entropy)
     assert test.accuracy >= 0.96
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_and_draws(tmp_path):
+    """A few updates of every contestant, on the digits; its clock and its targets are judged by hand."""
+    benchmark, picture = Path(__file__).parents[2] / "benchmarks" / "lenet.py", tmp_path / "lenet.png"
+    command = [sys.executable, "-W", "error", str(benchmark), "--data", "digits", "--quick", "--bf16", "--threads", "1"]
+    done = subprocess.run([*command, "--picture", str(picture)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("seed 0   ") == 4 + 4 + 3
+    assert done.stdout.count("the classic recipe's") == 2
+    assert picture.read_bytes().startswith(b"\x89PNG")
