@@ -64,8 +64,8 @@ class Question:
         if self.answer == (len(self.classes),):
             return f"{said}: no class loses as much as {LEAST:g} of the probability of what is right."
         return (
-            f"{said}: {self.classes[worst]} loses most by it. The probability of what is right falls {fall}, on average "
-            f"of its {int(self.after.count[worst])} images."
+            f"{said}: {self.classes[worst]} loses most by it. The probability of what is right falls {fall}, on "
+            f"average of its {int(self.after.count[worst])} images."
         )
 
     def header(self) -> dict[str, Any]:
