@@ -214,12 +214,11 @@ SUSPECTS = (
         way(lambda x, w, b, s, p, d: oracle(x, w, b, _swap(s), p, d)),
     ),
     Suspect(
-        "One number of the stride was used for both sides. " + PAIRS,
-        way(*(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s[n], p, d) for n in (0, 1))),
-    ),
-    Suspect(
-        "The stride was written as a number, 2: take the argument.",
-        way(lambda x, w, b, s, p, d: oracle(x, w, b, 2, p, d)),
+        "One number of the stride was used for both sides, or it is written as a number. " + PAIRS,
+        way(
+            *(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s[n], p, d) for n in (0, 1)),
+            lambda x, w, b, s, p, d: oracle(x, w, b, 2, p, d),
+        ),
     ),
     Suspect(
         "The number of places is that of the stride, and the windows still move by single pixels: the window of place "
@@ -444,9 +443,10 @@ def slopes(
     answered = ask.ask(lambda: ask.subject.vjp(args, cotangent), called=called, wanted="slopes for " + ", ".join(names))
     for name, got, right in zip(names, answered, wanted, strict=False):
         label = f"{called}\nof the slopes: that for {name}"
-        if got is None:
+        if got is None and right.any():
             reason = NO_SLOPE.replace("the input", name)
             ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)
+        got = torch.zeros_like(right) if got is None else got  # no window saw a pixel
         ask.compare(got, right, args, called=label, generic=generic.format(name=name), suspects=suspects)
 
 
@@ -492,7 +492,8 @@ def check(subject: Subject, seed: int | None) -> str:
 
 def cases() -> list[tuple[Any, ...]]:
     """One thing more each time: a kernel; channels; stride; padding; dilation; all of them and a batch."""
-    picture = torch.tensor([[[[3.0, -1.0, 2.0, 0.0], [1.0, 4.0, -2.0, 5.0], [-3.0, 2.0, 6.0, 1.0]]]])
+    rows = [[3, -1, 2, 0, 7], [1, 4, -2, 5, -6], [-3, 2, 6, 1, -4], [8, -5, 0, 3, 9]]
+    picture = torch.tensor([[rows]], dtype=torch.float32)
     kernel = torch.tensor([[[[1.0, 2.0, -1.0], [3.0, -2.0, 4.0]]]])
     numbers = torch.Generator().manual_seed(5)
 
@@ -506,7 +507,7 @@ def cases() -> list[tuple[Any, ...]]:
         (some(1, 3, 4, 2), some(3, 3, 2, 2), some(3), one, none, one),  # as many out as in, 3 x 1 places
         (some(1, 1, 5, 6), some(1, 1, 2, 2), some(1), (2, 3), none, one),
         (some(1, 1, 3, 2), some(1, 1, 3, 2), some(1), one, (1, 2), one),
-        (some(1, 1, 6, 5), some(1, 1, 2, 3), some(1), one, none, (3, 2)),
+        (some(1, 1, 5, 6), some(1, 1, 2, 3), some(1), one, none, (2, 1)),
         (some(2, 2, 3, 3), some(2, 2, 2, 2), some(2), (3, 2), (1, 2), (1, 2)),
     ]
 

@@ -199,7 +199,7 @@ SUSPECTS = (
     ),
     Suspect(
         "Only the first picture came back: a row of logits for each picture of the batch.",
-        lambda got, wanted, *args: len(wanted) > 1 and any(matches(got, guess) for guess in (wanted[0], wanted[:1])),
+        lambda got, wanted, *args: any(matches(got, guess) for guess in (wanted[0], wanted[:1])),
     ),
     Suspect(
         "This is right to about seven digits, and the pictures have float64: on the way something has float32.",
@@ -241,9 +241,9 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(*args: Tensor) -> None:
         ask.value(args, _network(*args), generic=WRONG)
 
-    first = torch.Generator().manual_seed(5)
-    right_for(*weights(first, (1, 4, 4, 2), (2, 2), 2))
-    right_for(*weights(first, (2, 4, 8, 3), (4, 3), 3))
+    # Of these seeds no two of the mistakes above agree.
+    right_for(*weights(torch.Generator().manual_seed(194), (1, 4, 4, 2), (2, 2), 2))
+    right_for(*weights(torch.Generator().manual_seed(2), (2, 4, 8, 3), (4, 3), 3))
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
 
     def number(low: int, high: int) -> int:

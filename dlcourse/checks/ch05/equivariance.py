@@ -281,11 +281,6 @@ CRASHES = (
         "The shapes of new tensors are given as whole numbers: torch.randn(height, width).",
     ),
     (
-        "Kernel size can't be greater",
-        "The kernel may be larger than the picture: pad it by kernel // 2 on each side, then it fits once for each "
-        "cell.",
-    ),
-    (
         "must match the size",
         "Two shapes do not fit. The convolution keeps the size of the picture: is it padded by kernel // 2 on all four "
         "sides? And a shift keeps it too: the rest falls off.",

@@ -141,8 +141,9 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(weight: Tensor, order: Tensor) -> None:
         ask.value((weight, order), follow(weight, order), generic=WRONG)
 
-    # A round of three and a standstill: not its own inverse.
-    right_for(torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 7.0, 6.0, -8.0]]), torch.tensor([2, 0, 1, 3]))
+    # A round of four and a standstill: neither its own inverse nor, done twice, the inverse.
+    weight = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [6.0, 9.0, 7.0, -8.0, 0.5]])
+    right_for(weight, torch.tensor([2, 0, 3, 1, 4]))
     # As many units as pixels: a wrong axis raises no error.
     right_for(torch.tensor([[1.0, 2.0, 3.0], [-4.0, 5.0, 6.0], [7.0, 8.0, -9.0]]), torch.tensor([1, 2, 0]))
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
