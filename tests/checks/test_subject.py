@@ -433,8 +433,8 @@ def test_no_dtype_makes_a_check_crash(exercise, dtype):
         value = exercise.reference(*values)
         return tuple(v.to(dtype) for v in value) if isinstance(value, tuple) else torch.as_tensor(value).to(dtype)
 
-    if dtype in (torch.float32, torch.float64):
-        return
+    if dtype in (torch.float32, torch.float64) or (exercise.id == "05.equivariance" and dtype == torch.bool):
+        return  # what the answer is meant to have
     with pytest.raises(CheckFailed):
         exercise.check(LocalSubject(in_another_dtype), None)
 
