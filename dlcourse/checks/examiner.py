@@ -30,10 +30,18 @@ GENERIC = {  # the reason for each kind of AnswerError that no entry of `crashes
     "signature": "The name or the parameters differ from the stub. Keep the first line of the stub as it was.",
     "changed-argument": "An argument was changed in place: an operation that ends in _, an assignment to x[...], or "
     "+=. The caller still needs it, so make a new tensor instead.",
-    "not-plain": "Return plain torch tensors and Python numbers, as the stub says. float(...) makes one of numpy's.",
+    "not-plain": "Return plain torch tensors and Python numbers, as the stub says.",
     "silent": "It took too long: look for a loop that never ends.",
     "gone": "The process that runs the answer ended, or sent something that is no answer.",
 }
+PLAIN = (  # what came instead of a plain value, and what makes one of it
+    ("a torch.Size ", "tuple(...)"),
+    ("a numpy.ndarray ", "torch.tensor(...)"),
+    ("a numpy.bool", "bool(...)"),
+    ("a numpy.int", "int(...)"),
+    ("a numpy.uint", "int(...)"),
+    ("a numpy.float", "float(...)"),
+)
 
 
 @dataclass(frozen=True)
@@ -169,7 +177,9 @@ class Examiner:
         for part, reason in (*crashes, *self.crashes):
             if part in str(error):
                 return reason
-        return GENERIC["NameError" if error.error == "NameError" else error.kind]
+        reason = GENERIC["NameError" if error.error == "NameError" else error.kind]
+        maker = next((maker for what, maker in PLAIN if error.message.startswith(what)), "")
+        return f"{reason} {maker} makes one of this." if error.kind == "not-plain" and maker else reason
 
     def compare(
         self,
