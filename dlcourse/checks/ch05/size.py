@@ -101,9 +101,9 @@ SIDES: tuple[tuple[str, Along], ...] = (
         lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s,
     ),
     (
-        "The brackets are missing: the whole room, size + 2 * padding - dilation * (kernel - 1) - 1, is divided by the "
-        "stride.",
-        lambda n, k, s, p, d: n + 2 * p - (d * (k - 1) + 1) // s + 1,
+        "The brackets are missing: // comes before + and -, so that only the 1 was divided. The whole room is: (size + "
+        "2 * padding - dilation * (kernel - 1) - 1) // stride + 1.",
+        lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1,
     ),
     (
         "The picture alone was divided by the stride: take the kernel away first, then divide.",
@@ -177,6 +177,10 @@ READ_WRONGLY: tuple[tuple[str, Callable[[Case], Pair]], ...] = (
         _twisted(picture=_swapped),
     ),
     (
+        "image was read as (height, width, channels): it is (channels, height, width).",
+        lambda case: _twisted()((case[0][-1:] + case[0][:-1], *case[1:])),
+    ),
+    (
         "The first number of each pair was used for both sides: it belongs to the rows, the second to the columns.",
         _twisted(**{name: lambda pair: (pair[0], pair[0]) for name in ("kernel", "stride", "padding", "dilation")}),
     ),
@@ -186,7 +190,8 @@ READ_WRONGLY: tuple[tuple[str, Callable[[Case], Pair]], ...] = (
 PARAMETERS: tuple[tuple[str, Callable[..., float]], ...] = (
     ("The biases are missing: one for each output channel.", lambda i, o, r, c, at, case: o * i * r * c),
     (
-        "There is one bias for each *output channel*, not one for the whole layer.",
+        "There is one bias for each *output channel*, not one for the whole layer: out_channels * (... + 1), with "
+        "brackets.",
         lambda i, o, r, c, at, case: o * i * r * c + 1,
     ),
     (
@@ -269,8 +274,9 @@ PARAMETERS: tuple[tuple[str, Callable[..., float]], ...] = (
 )
 NAMES = ("height", "width")
 CRASHES = (
-    ("unsupported operand type(s) for /", "kernel, stride, padding and dilation are pairs: take [0] and [1] of each."),
     ("unsupported operand type(s)", "kernel, stride, padding and dilation are pairs: take [0] and [1] of each."),
+    ("can't multiply sequence by non-int", "A pair was multiplied: the kernel has kernel[0] * kernel[1] numbers."),
+    ("can only concatenate", "kernel, stride, padding and dilation are pairs: take [0] and [1] of each."),
     ("'int' object is not callable", "A multiplication sign is missing between a number and a bracket."),
     ("not enough values to unpack", "image has three numbers, (channels, height, width), the other pairs two."),
     ("too many values to unpack", "image has three numbers, (channels, height, width), the other pairs two."),
@@ -288,7 +294,7 @@ def check(subject: Subject, seed: int | None) -> str:
         if advice := _kind(got, wanted):
             came_back = show(got) if got is None else f"{kind(got)}: {show(got)}"
             ask.fail(called=called, came_back=came_back, wanted=show(wanted), reason=advice)
-        points.append((case, got, wanted))
+        points.append((case, (tuple(got[0]), got[1]), wanted))  # lists hold the same numbers
 
     def compare() -> None:
         wrong = next((point for point in points if point[1] != point[2]), None)
@@ -297,19 +303,25 @@ def check(subject: Subject, seed: int | None) -> str:
             reason = _reason(wrong, points)
             ask.fail(called=ask.written(case), came_back=show(got), wanted=show(wanted), reason=reason)
 
-    # Together, because small numbers agree by chance: a mistake is named if it explains all of them.
-    asked_for((3, 20, 33), 5, (4, 3), (3, 2), (1, 2), (2, 3))
-    asked_for((4, 27, 38), 2, (2, 6), (1, 3), (3, 1), (1, 3))
-    asked_for((7, 17, 12), 6, (5, 2), (4, 1), (0, 3), (3, 2))
-    asked_for((1, 3, 5), 1, (3, 5), (1, 1), (0, 0), (1, 1))  # fits exactly once
-    asked_for((4, 8, 8), 8, (3, 3), (1, 1), (1, 1), (1, 1))  # the "same" padding
-    asked_for((2, 1, 9), 7, (1, 1), (3, 2), (0, 0), (3, 1))  # a kernel of one pixel cannot be stretched
+    for case in CASES:
+        asked_for(*case)
     compare()
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for _ in range(20):
         asked_for(*draw(generator))
     compare()
     return f"right for {ask.asked} layers, in shape and in parameters."
+
+
+# Compared together, because small numbers agree by chance: a mistake is named only where it explains all of them.
+CASES: tuple[Case, ...] = (
+    ((3, 20, 34), 5, (4, 3), (3, 2), (1, 2), (2, 3)),
+    ((4, 27, 38), 2, (2, 6), (1, 3), (3, 1), (1, 3)),
+    ((7, 18, 12), 6, (5, 2), (4, 1), (0, 3), (3, 2)),
+    ((1, 3, 5), 1, (3, 5), (1, 1), (0, 0), (1, 1)),  # fits exactly once
+    ((4, 8, 8), 8, (3, 3), (1, 1), (1, 1), (1, 1)),  # the "same" padding
+    ((2, 1, 9), 7, (1, 1), (3, 2), (0, 0), (3, 1)),  # a kernel of one pixel cannot be stretched
+)
 
 
 def draw(generator: torch.Generator) -> Case:
@@ -336,27 +348,27 @@ def _kind(got: Any, wanted: Any) -> str:
         return "The three sizes and the number of parameters came in one row: ((channels, height, width), parameters)."
     if type(got) not in (tuple, list) or len(got) != 2 or type(got[0]) not in (tuple, list) or len(got[0]) != 3:
         return "Two things come back, a tuple of three and a number: ((channels, height, width), parameters)."
-    numbers = (*got[0], got[1])
-    if all(type(number) is int for number in numbers):
-        return "" if type(got) is tuple and type(got[0]) is tuple else "A tuple was wanted, round brackets: (a, b)."
+    if all(type(number) is int for number in (*got[0], got[1])):
+        return ""
     return "All four are plain whole numbers: / leaves a fraction or a float, and // rounds down to a whole number."
 
 
 def _reason(wrong: Point, points: Sequence[Point]) -> str:
-    """What is likely wrong with the numbers of one case, the easiest first, in the light of the others."""
+    """What is likely wrong with the numbers of one case, the easiest first: what explains the others as well."""
     case, got, wanted = wrong
     (channels, *sizes), _ = got
     (out, *right), _ = wanted
     image, _, kernel, *_ = case
+    if all(got[0] == (*right[0][1:], right[0][0]) for _, got, right in points):
+        return "The channels come first: (out_channels, out_height, out_width)."
     if channels != out:
-        if channels == image[0]:
+        if all(got[0][0] == case[0][0] for case, got, _ in points):
             return "What comes out has out_channels channels; these are the input's."
         return f"What comes out has out_channels channels, {out}."
     if sizes != right:
-        for seen in (points, [wrong]):
-            for reason, way in (*((reason, _sides(way)) for reason, way in SIDES), *READ_WRONGLY):
-                if all(tuple(got[0][1:]) == tuple(way(case)) for case, got, _ in seen):
-                    return reason
+        for reason, way in WAYS:
+            if all(got[0][1:] == tuple(way(case)) for case, got, _ in points):
+                return reason
         n = 0 if sizes[0] != right[0] else 1
         size, k, s, p, d = [*zip(image[1:], *case[2:], strict=True)][n]
         return (
@@ -364,21 +376,26 @@ def _reason(wrong: Point, points: Sequence[Point]) -> str:
             f"reaches over {d} * ({k} - 1) + 1 = {d * (k - 1) + 1}, so it can move by {size + 2 * p - d * (k - 1) - 1} "
             f"pixels, in steps of {s}. The place where it begins counts too."
         )
-    for seen in (points, [wrong]):
-        for reason, count in PARAMETERS:
-            if all(
-                got[1] == count(case[0][0], case[1], *case[2], math.prod(right[0][1:]), case)
-                for case, got, right in seen
-            ):
-                return reason
+    for reason, count in PARAMETERS:
+        if all(got[1] == counted(count, case) for case, got, _ in points):
+            return reason
     return (
         f"The shape is right, the parameters are not: {out} output channels, each with {image[0]} * {kernel[0]} * "
         f"{kernel[1]} weights and one bias."
     )
 
 
+def counted(count: Callable[..., float], case: Case) -> float:
+    """The number of parameters by a formula of PARAMETERS."""
+    (_, *places), _ = conv_shape(*case)
+    return count(case[0][0], case[1], *case[2], math.prod(places), case)
+
+
 def _sides(way: Along) -> Callable[[Case], tuple[float, ...]]:
     return lambda case: tuple(way(*numbers) for numbers in zip(case[0][1:], *case[2:], strict=True))
+
+
+WAYS = (*((reason, _sides(way)) for reason, way in SIDES), *READ_WRONGLY)
 
 
 EXERCISE = Exercise(
