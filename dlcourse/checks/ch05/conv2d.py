@@ -108,6 +108,32 @@ def _scrambled(*args: Any) -> Tensor:
     return wanted.permute(0, 2, 3, 1).reshape(wanted.shape)
 
 
+def _table_of_anything(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> Tensor:
+    """Windows (batch, channel, down, right, rows, columns) cut into rows of the right length as they lie."""
+    batch, out, down, right = oracle(x, w, b, s, p, d).shape
+    spans = [d[n] * (w.shape[2 + n] - 1) + 1 for n in (0, 1)]
+    x = functional.pad(x, (p[1], p[1], p[0], p[0]))
+    windows = x.unfold(2, spans[0], s[0]).unfold(3, spans[1], s[1])[..., :: d[0], :: d[1]]
+    y = windows.reshape(batch * down * right, -1) @ w.reshape(out, -1).T + b
+    return y.reshape(batch, down, right, out).permute(0, 3, 1, 2)
+
+
+def _short_windows(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> Tensor | None:
+    """[top : top + rows : dilation] where that is one pixel, which meets the whole kernel."""
+    if any(w.shape[2 + n] > d[n] for n in (0, 1)):
+        return None
+    _, _, down, right = oracle(x, w, b, s, p, d).shape
+    corners = functional.pad(x, (p[1], p[1], p[0], p[0]))[:, :, :: s[0], :: s[1]][:, :, :down, :right]
+    return torch.einsum("bchw,oc->bohw", corners, w.sum((2, 3))) + b[:, None, None]
+
+
+def _alone(wanted: Tensor, n: int) -> Tensor:
+    """One picture's result, and zeros for the others."""
+    alone = torch.zeros_like(wanted)
+    alone[n] = wanted[n]
+    return alone
+
+
 FLIPPED = (
     "The kernel was turned round. A layer's \"convolution\" is a cross-correlation: the kernel's top left number "
     "meets the top left pixel of the window, and nothing is flipped."
@@ -118,8 +144,25 @@ BIAS = (
     "bias has one number for each output channel, and reaches the result along the wrong axis: a tensor (out,) is "
     "matched with the *last* axis, the columns. bias[:, None, None] is matched with the channels."
 )
+SPAN = (
+    "With dilation it reaches over dilation * (rows - 1) + 1 rows, and so must the slice, [top : top + dilation * "
+    "(rows - 1) + 1 : dilation]; the columns likewise."
+)
+FRAME = (
+    "Two shapes do not fit, and without padding all was right: is the picture framed before the windows are cut, with "
+    "padding[0] rows of zeros above and below, and padding[1] columns left and right? functional.pad counts from the "
+    "last axis, (left, right, top, bottom)."
+)
+DILATED = "Two shapes do not fit, and without dilation all was right: the window is too short. " + SPAN
 ORDER = "The numbers of kernel and window meet in different orders: flatten both as (channel, row, column)."
 SHAPE = "The numbers are right and their axes are not: (batch, out, height, width) was wanted."
+# How one number of a pair comes to be used alone: for both sides, or with the other left out.
+TAKES = (
+    lambda pair, none: (pair[0], pair[0]),
+    lambda pair, none: (pair[1], pair[1]),
+    lambda pair, none: (pair[0], none),
+    lambda pair, none: (none, pair[1]),
+)
 # The order matters: the first suspect that fits is named. The letters are those of the arguments.
 SUSPECTS = (
     Suspect(
@@ -206,6 +249,12 @@ SUSPECTS = (
     ),
     Suspect(ORDER, way(_shuffled_kernel, _shuffled_windows)),
     Suspect(
+        "The windows were reshaped into a table where their axes should be moved first. They are (batch, channel, "
+        "down, right, rows, columns), and one row of the table is one window with all its channels: permute(0, 2, 3, "
+        "1, 4, 5), then reshape.",
+        way(_table_of_anything),
+    ),
+    Suspect(
         "The stride was left out: the window moves by stride[0] rows and stride[1] columns.",
         way(lambda x, w, b, s, p, d: oracle(x, w, b, (1, 1), p, d)),
     ),
@@ -214,9 +263,9 @@ SUSPECTS = (
         way(lambda x, w, b, s, p, d: oracle(x, w, b, _swap(s), p, d)),
     ),
     Suspect(
-        "One number of the stride was used for both sides, or it is written as a number. " + PAIRS,
+        "Only one number of the stride was used, or it is written as a number. " + PAIRS,
         way(
-            *(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s[n], p, d) for n in (0, 1)),
+            *(lambda x, w, b, s, p, d, take=take: oracle(x, w, b, take(s, 1), p, d) for take in TAKES),
             lambda x, w, b, s, p, d: oracle(x, w, b, 2, p, d),
         ),
     ),
@@ -237,8 +286,20 @@ SUSPECTS = (
         way(lambda x, w, b, s, p, d: oracle(x, w, b, s, _swap(p), d)),
     ),
     Suspect(
-        "One number of the padding was used for both sides. " + PAIRS,
-        way(*(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s, p[n], d) for n in (0, 1))),
+        "Only one number of the padding was used. " + PAIRS,
+        way(*(lambda x, w, b, s, p, d, take=take: oracle(x, w, b, s, take(p, 0), d) for take in TAKES)),
+    ),
+    Suspect(
+        "The padding reached the wrong sides: functional.pad counts from the last axis, (left, right, top, bottom), so "
+        "it takes padding[1] twice, and then padding[0] twice.",
+        way(
+            lambda x, w, b, s, p, d: oracle(functional.pad(x, p), w, b, s, 0, d),
+            lambda x, w, b, s, p, d: oracle(functional.pad(x, (p[0], p[1], p[0], p[1])), w, b, s, 0, d),
+        ),
+    ),
+    Suspect(
+        "The padding was added twice. It is counted for one side: padding[0] rows above, as many below.",
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, (2 * p[0], 2 * p[1]), d)),
     ),
     Suspect(
         "The zeros lie on one side only: padding[0] rows above *and* below, padding[1] columns left *and* right.",
@@ -266,9 +327,7 @@ SUSPECTS = (
     ),
     Suspect(
         "The dilation was left out: the kernel's numbers meet pixels dilation[0] rows and dilation[1] columns apart.",
-        way(
-            lambda x, w, b, s, p, d: oracle(x, w, b, s, p, 1),
-        ),
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, p, 1)),
     ),
     Suspect(
         "The dilation counts for the size of the result, and not for the pixels that are met: the kernel's number (r, "
@@ -278,12 +337,16 @@ SUSPECTS = (
         )(got, wanted, *args),
     ),
     Suspect(
+        "The window ends too early, and broadcasting filled what is missing. " + SPAN,
+        way(_short_windows),
+    ),
+    Suspect(
         "Rows and columns of the dilation are swapped. " + PAIRS,
         way(lambda x, w, b, s, p, d: oracle(x, w, b, s, p, _swap(d))),
     ),
     Suspect(
-        "One number of the dilation was used for both sides. " + PAIRS,
-        way(*(lambda x, w, b, s, p, d, n=n: oracle(x, w, b, s, p, d[n]) for n in (0, 1))),
+        "Only one number of the dilation was used. " + PAIRS,
+        way(*(lambda x, w, b, s, p, d, take=take: oracle(x, w, b, s, p, take(d, 1)) for take in TAKES)),
     ),
     Suspect(
         "The dilation was taken for the number of pixels left out: with dilation 1 none is left out.",
@@ -308,7 +371,7 @@ SUSPECTS = (
             and any(
                 matches(got, guess)
                 for n in (0, -1)
-                for guess in (wanted[[n]].expand_as(wanted), wanted[[n]], wanted[n])
+                for guess in (wanted[[n]].expand_as(wanted), wanted[[n]], wanted[n], _alone(wanted, n))
             )
         ),
     ),
@@ -380,12 +443,27 @@ SUSPECTS = (
         "has when nobody says dtype=x.dtype.",
         rounded,
     ),
+    Suspect(
+        "The number of places is another one. There are (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + "
+        "1 of them, for rows and columns each with its own numbers. Is the picture framed before windows are cut?",
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor)
+            and got.dim() == 4
+            and got.shape[:2] == wanted.shape[:2]
+            and got.shape[2:] != wanted.shape[2:]
+        ),
+    ),
 )
 CRASHES = (
     (
         "an argument was changed in place",
         "x, weight or bias was changed: an operation that ends in _, +=, or an assignment to x[...]. The caller still "
         "needs it: make a new tensor.",
+    ),
+    (
+        "is being used in an in-place operation",
+        "x, weight or bias was written to: an operation that ends in _, +=, or an assignment to x[...]. The caller "
+        "still needs it: make a new tensor.",
     ),
     (
         "modified by an inplace operation",
@@ -408,10 +486,15 @@ CRASHES = (
         "padding - dilation * (kernel - 1) - 1) // stride + 1, and are rows and columns nowhere swapped?",
     ),
     (
+        "must match the existing size",
+        "What is written and where it is written to have different shapes. A slice that ends at -padding is empty "
+        "where the padding is 0: let it end at padding + height, or use functional.pad.",
+    ),
+    (
         "must match the size",
-        "Two shapes do not fit. A window and the kernel: is the window cut with the dilation as its step, and the "
-        "number of places right? Or the bias: (out,) is matched with the columns, bias[:, None, None] with the "
-        "channels.",
+        "Two shapes do not fit. A window and the kernel: is the picture framed, the window cut with the dilation as "
+        "its step, the number of places right? Or the bias: (out,) is matched with the columns, bias[:, None, None] "
+        "with the channels.",
     ),
     ("expected m1 and m2 to have the same dtype", "A new tensor has float32 and x has float64: dtype=x.dtype."),
     ("expected scalar type", "A new tensor has float32 and x has float64: dtype=x.dtype."),
@@ -424,6 +507,8 @@ CRASHES = (
     ("unsupported operand type(s)", "stride, padding and dilation are pairs: take [0] and [1] of each."),
     ("can't multiply sequence by non-int", "stride, padding and dilation are pairs: take [0] and [1] of each."),
 )
+# An error of shapes in the first case with padding, or with dilation, comes from that: all was right before.
+UNFIT = ("must match", "is out of bounds", "is invalid for input of size", "equal size", "cannot be multiplied")
 WRONG = (
     "Do the first place that differs by hand: which pixels does the kernel meet there, and with which of its numbers?"
 )
@@ -467,8 +552,12 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("05.conv2d", "conv2d", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
 
-    def right_for(*args: Any) -> None:
-        ask.value(args, oracle(*args), generic=WRONG)
+    def right_for(*args: Any, new: str = "") -> None:
+        """new: what to tell of an error of shapes."""
+        called, wanted = ask.written(args), oracle(*args)
+        crashes = [(part, new) for part in UNFIT if new]
+        got = ask.ask(lambda: subject.call(*args), called=called, wanted=show(wanted), crashes=crashes)
+        ask.compare(got, wanted, args, called=called, generic=WRONG)
 
     def slopes_for(*args: Any) -> None:
         cotangent = whole(generator, oracle(*args).shape).to(args[0].dtype)
@@ -479,8 +568,8 @@ def check(subject: Subject, seed: int | None) -> str:
         generic = "The values are right, and the slope for {name} is not: a part of the way is not on torch's record."
         slopes(ask, args, ("x", "weight", "bias"), cotangent, wanted, SLOPES, generic)
 
-    for args in cases():
-        right_for(*args)
+    for args, new in zip(cases(), ("", "", "", "", FRAME, DILATED, ""), strict=True):
+        right_for(*args, new=new)
     slopes_for(*cases()[-1])
     for round_ in range(12):
         args = draw(generator, round_)
@@ -507,7 +596,7 @@ def cases() -> list[tuple[Any, ...]]:
         (some(1, 3, 4, 2), some(3, 3, 2, 2), some(3), one, none, one),  # as many out as in, 3 x 1 places
         (some(1, 1, 5, 6), some(1, 1, 2, 2), some(1), (2, 3), none, one),
         (some(1, 1, 3, 2), some(1, 1, 3, 2), some(1), one, (1, 2), one),
-        (some(1, 1, 5, 6), some(1, 1, 2, 3), some(1), one, none, (2, 1)),
+        (some(1, 1, 5, 6), some(1, 1, 2, 2), some(1), one, none, (2, 3)),
         (some(2, 2, 3, 3), some(2, 2, 2, 2), some(2), (3, 2), (1, 2), (1, 2)),
     ]
 
@@ -527,14 +616,16 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:
         batch, channels, out = (number(1, 3) for _ in range(3))
         sides = []
         for _ in range(2):
-            kernel, dilation, padding = number(1, 3), number(1, 2), number(0, 2)
+            kernel, dilation, padding = number(1, 3), number(1, 3), number(0, 2)
             smallest = max(1, dilation * (kernel - 1) + 1 - 2 * padding)
             sides.append((number(smallest, 7), kernel, number(1, 3), padding, dilation))
         (height, width), kernel, stride, padding, dilation = zip(*sides, strict=True)
-        dtype = (torch.float32, torch.float64)[round_ % 2]
-        x = whole(generator, (batch, channels, width, height)).to(dtype).mT  # views
-        weight = whole(generator, (out, channels, *kernel[::-1])).to(dtype).mT
-        args = (x, weight, whole(generator, (out,)).to(dtype), stride, padding, dilation)
+        x = whole(generator, (batch, channels, width, height)).mT  # views
+        weight = whole(generator, (out, channels, *kernel[::-1])).mT
+        numbers = [x, weight, whole(generator, (out,))]
+        if round_ % 2:
+            numbers = [part.double() / 10 for part in numbers]  # float32 cannot hold 0.1
+        args = (*numbers, stride, padding, dilation)
         if oracle(*args).numel() * weight[0].numel() <= 600:
             return args
 
@@ -552,7 +643,7 @@ EXERCISE = Exercise(
     "out_height, out_width): the cross-correlation, as torch's layers do it, zeros around the picture, nothing "
     "flipped. Its slopes for x, weight and bias must be right too.",
     ranges="1 to 3 pictures, 1 to 3 channels in and out, pictures of 1 to 7 pixels a side, kernels of 1 to 3, strides "
-    "of 1 to 3, padding of 0 to 2, dilation of 1 or 2; the kernel always fits; float32 and float64, tensors that are "
+    "of 1 to 3, padding of 0 to 2, dilation of 1 to 3; the kernel always fits; float32 and float64, tensors that are "
     "views of others",
     hints=(
         "Begin with loops over pictures, output channels and places, and get the first case of the check right. Which "
@@ -560,7 +651,10 @@ EXERCISE = Exercise(
         "the other.",
         "Pad first: torch.nn.functional.pad(x, (left, right, top, bottom)). The window of place (i, j) is a slice with "
         "a step: it begins at row i * stride[0], ends after dilation[0] * (rows - 1) + 1 rows, and takes every "
-        "dilation[0]-th of them; the columns likewise. Multiply with weight[o], add everything up, add bias[o].",
+        "dilation[0]-th of them; the columns likewise. Multiply with weight[o], add everything up, add bias[o]. (All "
+        "windows at once: framed.unfold(2, reach of the rows, stride[0]), then the columns likewise, then [..., "
+        "::dilation[0], ::dilation[1]]. Their axes are (batch, channel, down, right, rows, columns): permute before "
+        "you reshape.)",
         "With x padded, top = i * stride[0], left = j * stride[1]: window = x[n, :, top : top + dilation[0] * (rows - "
         "1) + 1 : dilation[0], left : left + dilation[1] * (columns - 1) + 1 : dilation[1]]; (window * "
         "weight[o]).sum() + bias[o]. Collect them with torch.stack, or write them into a torch.zeros(..., "

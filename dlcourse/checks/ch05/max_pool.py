@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.checks.ch05.conv2d import one_sided, rounded, slopes, way
+from dlcourse.checks.ch05.conv2d import TAKES, one_sided, rounded, slopes, way
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
@@ -45,8 +45,17 @@ def _swap(pair: Pair) -> Pair:
     return pair[1], pair[0]
 
 
-LARGEST = ": the largest was wanted."
 PAIRS = "Each pair is (rows, columns): the first number belongs to the height, the second to the width."
+
+
+def _filler_won(got: Any, wanted: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> bool:
+    """Where the result is wrong, it is one and the same number, larger than the pixels and none of them."""
+    if not (isinstance(got, Tensor) and got.dtype == wanted.dtype and got.shape == wanted.shape and any(padding)):
+        return False
+    won = got[got != wanted]
+    return bool((won == won[0]).all() and (got >= wanted).all() and won[0].isfinite() and not (x == won[0]).any())
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     Suspect(
@@ -82,7 +91,12 @@ SUSPECTS = (
     ),
     Suspect(
         "This is where the largest number stands, not the number itself: .amax, or .max(...).values.",
-        lambda got, wanted, *args: isinstance(got, Tensor) and got.dtype == torch.int64 and got.shape == wanted.shape,
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor)
+            and got.dtype == torch.int64
+            and got.shape == wanted.shape
+            and not torch.equal(got, wanted.long())
+        ),
     ),
     Suspect(
         "max(dim=...) gives a pair, the largest numbers and where they stand: take .values, or use amax.",
@@ -96,6 +110,17 @@ SUSPECTS = (
         "The windows were laid side by side, as if the stride were the kernel's size. It is an argument of its own: "
         "windows may overlap, or leave pixels out.",
         way(lambda x, k, s, p: oracle(x, k, k, p)),
+    ),
+    Suspect(
+        "The number of places is that of the stride, and the windows still move by single pixels: the window of place "
+        "(i, j) begins at row i * stride[0], column j * stride[1].",
+        lambda got, wanted, *args: way(
+            lambda x, k, s, p: oracle(x, k, (1, 1), p)[:, :, : wanted.shape[2], : wanted.shape[3]]
+        )(got, wanted, *args),
+    ),
+    Suspect(
+        "Rows and columns are swapped in all the pairs. " + PAIRS,
+        way(lambda x, k, s, p: _windows(x, _swap(k), _swap(s), _swap(p), -torch.inf).amax(-1)),
     ),
     Suspect("Rows and columns of the stride are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, k, _swap(s), p))),
     Suspect("Rows and columns of the kernel are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, _swap(k), s, p))),
@@ -112,16 +137,16 @@ SUSPECTS = (
         way(lambda x, k, s, p: oracle(x, k, s, 0)),
     ),
     Suspect(
-        "One number of the kernel was used for both sides. " + PAIRS,
-        way(*(lambda x, k, s, p, n=n: _windows(x, (k[n], k[n]), s, p, -torch.inf).amax(-1) for n in (0, 1))),
+        "Only one number of the kernel was used. " + PAIRS,
+        way(*(lambda x, k, s, p, take=take: _windows(x, take(k, 1), s, p, -torch.inf).amax(-1) for take in TAKES[:2])),
     ),
     Suspect(
-        "One number of the stride was used for both sides. " + PAIRS,
-        way(*(lambda x, k, s, p, n=n: oracle(x, k, s[n], p) for n in (0, 1))),
+        "Only one number of the stride was used. " + PAIRS,
+        way(*(lambda x, k, s, p, take=take: oracle(x, k, take(s, 1), p) for take in TAKES)),
     ),
     Suspect(
-        "One number of the padding was used for both sides. " + PAIRS,
-        way(*(lambda x, k, s, p, n=n: _windows(x, k, s, (p[n], p[n]), -torch.inf).amax(-1) for n in (0, 1))),
+        "Only one number of the padding was used. " + PAIRS,
+        way(*(lambda x, k, s, p, take=take: _windows(x, k, s, take(p, 0), -torch.inf).amax(-1) for take in TAKES)),
     ),
     Suspect(
         "Kernel and stride are swapped: the arguments are (x, kernel, stride, padding).",
@@ -139,6 +164,10 @@ SUSPECTS = (
                 for value in (-torch.inf, 0.0)
             )
         ),
+    ),
+    Suspect(
+        "The padding wraps or mirrors the picture, so that pixels from elsewhere win. Pad with -math.inf.",
+        way(*(lambda x, k, s, p, mode=mode: _wrapped(x, k, s, p, mode) for mode in ("circular", "reflect"))),
     ),
     Suspect(
         "A window that reaches beyond the padding was counted as well: round down, (size + 2 * padding - kernel) // "
@@ -234,11 +263,35 @@ SUSPECTS = (
         lambda got, wanted, *args: isinstance(got, Tensor) and bool(got.isinf().any()),
     ),
     Suspect(
+        "The largest was taken along one axis of the window: it has two, amax(dim=(-2, -1)).",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.dim() == 5 and got.shape[:4] == wanted.shape,
+    ),
+    Suspect(
+        "At the edge one and the same number won, and it is no pixel: the padding. However small a number is, a "
+        "picture may be smaller; only -math.inf never wins.",
+        _filler_won,
+    ),
+    Suspect(
         "This is right to about seven digits, and x has float64: on the way something has float32, as torch.full(...) "
         "has when nobody says dtype=x.dtype.",
         rounded,
     ),
+    Suspect(
+        "The number of places is another one. There are (size + 2 * padding - kernel) // stride + 1 of them, for rows "
+        "and columns each with its own numbers. Is the picture framed before windows are cut?",
+        lambda got, wanted, *args: (
+            isinstance(got, Tensor)
+            and got.dim() == 4
+            and got.shape[:2] == wanted.shape[:2]
+            and got.shape[2:] != wanted.shape[2:]
+        ),
+    ),
 )
+
+
+def _wrapped(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, mode: str) -> Tensor:
+    rows, columns = padding
+    return oracle(functional.pad(x, (columns, columns, rows, rows), mode=mode), kernel, stride, (0, 0))
 
 
 def _places(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, side: int = 0) -> int:
@@ -250,6 +303,11 @@ CRASHES = (
         "an argument was changed in place",
         "x was changed: an operation that ends in _, +=, or an assignment to x[...]. The caller still needs it: make a "
         "new tensor.",
+    ),
+    (
+        "is being used in an in-place operation",
+        "x was written to: an operation that ends in _, +=, or an assignment to x[...]. The caller still "
+        "needs it: make a new tensor.",
     ),
     (
         "modified by an inplace operation",
@@ -281,6 +339,14 @@ CRASHES = (
         "Two shapes do not fit: count the places with (size + 2 * padding - kernel) // stride + 1, rows and columns "
         "each with its own numbers.",
     ),
+    (
+        "max() received an invalid combination",
+        "max takes one axis; amax takes several: .amax(dim=(2, 3)).",
+    ),
+    (
+        "torch.return_types.max",
+        "max(dim=...) gives a pair, the largest numbers and where they stand: take .values, or use amax.",
+    ),
     ("Can't call numpy()", "No slope passes through numpy: stay with tensor operations."),
     ("unsupported operand type(s)", "kernel, stride and padding are pairs: take [0] and [1] of each."),
     ("can't multiply sequence by non-int", "kernel, stride and padding are pairs: take [0] and [1] of each."),
@@ -291,6 +357,16 @@ SLOPES = (
         "The slope is 0 everywhere: the numbers left torch's record of the computation (.detach(), .item(), .data, "
         "torch.no_grad, a new torch.tensor), although something else of the result is still on it.",
         lambda got, wanted, *args: isinstance(got, Tensor) and got.shape == wanted.shape and not got.any(),
+    ),
+    Suspect(
+        "The smallest pixel of the picture has lost slope to the padding, which ties with it where it is alone in its "
+        "window. Pad with -math.inf, not with the smallest pixel.",
+        lambda got, wanted, x, *rest: (
+            x.numel() > 1
+            and isinstance(got, Tensor)
+            and got.shape == wanted.shape
+            and not (got != wanted)[x != x.min()].any()
+        ),
     ),
     Suspect(
         "The slope was shared among all pixels of the window. All of it goes to the largest: the others could change a "
@@ -350,7 +426,7 @@ def cases() -> list[tuple[Any, ...]]:
         (below(1, 1, 3, 4), (2, 2), (2, 2), none),
         (below(1, 1, 3, 4), (3, 4), (1, 2), (1, 2)),
         (different(numbers, (1, 1, 4, 4)), (2, 4), (3, 1), (1, 2)),
-        (below(2, 2, 3, 3), (3, 2), (2, 1), (1, 1)),
+        (below(2, 2, 3, 3) - 10_000, (3, 2), (2, 1), (1, 1)),
     ]
 
 
@@ -371,8 +447,9 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:
         sides.append((number(max(1, kernel - 2 * padding), 8), kernel, number(1, 4), padding))
     (height, width), kernel, stride, padding = zip(*sides, strict=True)
     x = different(generator, (number(1, 3), number(1, 3), width, height)).mT  # a view
-    x = x - 1000 if round_ % 4 == 2 else x  # all negative
-    return x.to((torch.float32, torch.float64)[round_ // 2 % 2]), kernel, stride, padding
+    x = x - 10_000 if round_ % 3 == 2 else x  # all negative, in float32 and in float64
+    x = x.double() / 10 if round_ // 2 % 2 else x  # float32 cannot hold 0.1
+    return x, kernel, stride, padding
 
 
 EXERCISE = Exercise(
@@ -388,7 +465,7 @@ EXERCISE = Exercise(
     "channel by itself. The padding never wins, on negative pictures either. The slope for x must be right too.",
     ranges="1 to 3 pictures and channels, pictures of 1 to 8 pixels a side, kernels and strides of 1 to 4, padding of "
     "0 to half the kernel, rounded down; the window always fits; no two numbers of x are the same; pictures that are "
-    "all negative; float32 and float64, tensors that are views of others",
+    "all negative, numbers of -11,000 to 1,000; float32 and float64, tensors that are views of others",
     hints=(
         "What is the largest pixel of a window at the corner of a picture that is -7 everywhere? And what would a 0 "
         "beside the picture make of it? Which number can never win?",

@@ -27,6 +27,17 @@ def _maybe(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., bool]:
     return fits
 
 
+def _alike(got: Any, wanted: Tensor) -> bool:
+    return isinstance(got, Tensor) and got.shape == wanted.shape and got.dtype == wanted.dtype
+
+
+def _overwriting(weight: Tensor, order: Tensor) -> Tensor:
+    weight = weight.clone()
+    for place, pixel in enumerate(order.tolist()):
+        weight[:, place] = weight[:, pixel]
+    return weight
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     Suspect(
@@ -35,7 +46,7 @@ SUSPECTS = (
         gives(lambda weight, order: weight[:, order.argsort()]),
     ),
     Suspect(
-        "The weight came back as it was: it would now meet the wrong pixels.",
+        "The weight came back as it was: it would now meet the wrong pixels. (An order that was sorted does that.)",
         gives(lambda weight, order: weight),
     ),
     Suspect(
@@ -65,6 +76,14 @@ SUSPECTS = (
     Suspect(
         "The weights were turned round, last pixel first: `order` says where each pixel comes from.",
         gives(lambda weight, order: weight.flip(1)),
+    ),
+    Suspect(
+        "The order is off by one: it counts from 0, as Python does. Take it as it is.",
+        _maybe(lambda weight, order: weight[:, order - 1]),
+    ),
+    Suspect(
+        "The order is off by one: it counts from 0, as Python does. Take it as it is.",
+        _maybe(lambda weight, order: weight[:, (order + 1) % len(order)]),
     ),
     Suspect("The order was applied twice.", gives(lambda weight, order: weight[:, order][:, order])),
     Suspect(
@@ -99,13 +118,22 @@ SUSPECTS = (
         gives(lambda weight, order: weight[:, order.argsort()].T),
     ),
     Suspect(
-        "These weights are not among the old ones: nothing is learned anew, each weight moves to where its pixel is.",
-        lambda got, wanted, weight, order: (
-            isinstance(got, Tensor)
-            and got.shape == wanted.shape
-            and got.dtype == wanted.dtype
-            and not torch.equal(got.sort(dim=1).values, wanted.sort(dim=1).values)
-        ),
+        "The columns are right, and the units have changed places: unit u stays in row u.",
+        lambda got, wanted, weight, order: _alike(got, wanted) and torch.equal(got.unique(dim=0), wanted.unique(dim=0)),
+    ),
+    Suspect(
+        "The loop reads from what it has already written over: read from `weight`, write into another tensor.",
+        gives(_overwriting),
+    ),
+    Suspect(
+        "Nearly right: every weight is in its place, and not exactly the old one. Nothing need be computed, and the "
+        "dtype stays: an index takes the weights as they are.",
+        lambda got, wanted, weight, order: _alike(got, wanted) and torch.allclose(got, wanted, rtol=1e-4, atol=1e-4),
+    ),
+    Suspect(
+        "There are weights here that were not among the old ones: nothing is learned anew, each weight moves to where "
+        "its pixel is.",
+        lambda got, wanted, weight, order: _alike(got, wanted) and not torch.isin(got, weight).all(),
     ),
 )
 CRASHES = (
@@ -146,6 +174,8 @@ def check(subject: Subject, seed: int | None) -> str:
     right_for(weight, torch.tensor([2, 0, 3, 1, 4]))
     # As many units as pixels: a wrong axis raises no error.
     right_for(torch.tensor([[1.0, 2.0, 3.0], [-4.0, 5.0, 6.0], [7.0, 8.0, -9.0]]), torch.tensor([1, 2, 0]))
+    # Two pixels, that change places.
+    right_for(torch.tensor([[1.0, 2.0], [3.0, -4.0], [5.0, 6.0]]), torch.tensor([1, 0]))
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for round_ in range(10):
         out = int(torch.randint(1, 10, (), generator=generator))
