@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from dlcourse.checks import CheckFailed
 from dlcourse.checks.ch05 import conv2d, debug, equivariance, max_pool, size
+from dlcourse.checks.examiner import matches
 from dlcourse.checks.registry import find
 from dlcourse.checks.subject import LocalSubject
 
@@ -68,7 +69,9 @@ def test_oracle_of_conv2d_is_the_definition(seed):
     generator = torch.Generator().manual_seed(seed)
     for round_ in range(12):
         args = conv2d.draw(generator, round_)
-        torch.testing.assert_close(conv2d.oracle(*args), by_definition(*args), rtol=0, atol=0)
+        # float32 has whole numbers, whose sums are exact; float64 has tenths
+        slack = 0 if args[0].dtype == torch.float32 else 1e-13
+        torch.testing.assert_close(conv2d.oracle(*args), by_definition(*args), rtol=0, atol=slack)
 
 
 def test_the_first_cases_lie_in_the_ranges_that_the_exercises_state():
@@ -78,18 +81,75 @@ def test_the_first_cases_lie_in_the_ranges_that_the_exercises_state():
         assert max(weight.shape) <= 3
         assert max(stride) <= 3
         assert max(padding) <= 2
-        assert max(dilation) <= 2
+        assert max(dilation) <= 3
     for x, kernel, stride, padding in max_pool.cases():
         assert max(x.shape[:2]) <= 3
         assert max(x.shape[2:]) <= 8
         assert max(kernel + stride) <= 4
         assert all(p <= k // 2 for p, k in zip(padding, kernel, strict=True))
         assert x.unique().numel() == x.numel()
+        assert x.min() >= -11_000
+        assert x.max() <= 1_000
     for height, width, kernel, down, right in equivariance.CASES:
         assert max(height, width) <= 12
         assert kernel in (1, 3, 5, 7)
         assert down < height
         assert right < width
+
+
+def test_float64_asks_for_numbers_that_float32_cannot_hold():
+    """Else an answer that computes in float32 would pass."""
+    generator = torch.Generator().manual_seed(0)
+    seen = 0
+    for module in (conv2d, max_pool):
+        for round_ in range(12):
+            x = module.draw(generator, round_)[0]
+            if x.dtype == torch.float64 and x.numel() > 4:
+                seen += 1
+                assert (x.float().double() != x).any()
+    assert seen > 6
+
+
+def diagnoses_of_size():
+    for reason, way in size.WAYS:
+        yield reason, [tuple(way(case)) for case in size.CASES]
+    for reason, count in size.PARAMETERS:
+        yield reason, [size.counted(count, case) for case in size.CASES]
+
+
+def test_no_two_diagnoses_of_size_explain_the_same_numbers():
+    right = [size.conv_shape(*case) for case in size.CASES]
+    seen = {}
+    for reason, numbers in diagnoses_of_size():
+        assert numbers not in ([shape[1:] for shape, _ in right], [count for _, count in right]), reason
+        assert seen.setdefault(str(numbers), reason) == reason
+
+
+def test_no_two_diagnoses_of_equivariance_explain_the_same_cells():
+    right = [equivariance.truth(case).tolist() for case in equivariance.CASES]
+    seen = {}
+    for reason, mask in equivariance.SUSPECTS:
+        cells = [mask(case).tolist() for case in equivariance.CASES]
+        assert cells != right, reason
+        assert seen.setdefault(str(cells), reason) == reason
+
+
+def test_no_two_diagnoses_of_the_network_explain_the_same_logits():
+    """On the first case that shows a mistake, where it is named; each of the two has mistakes that it cannot show."""
+    hidden = [(reason, faults) for reason, several in debug.MISTAKES for faults in several]
+    for case in debug.cases():
+        shown, right = [], debug._network(*case)
+        for reason, faults in hidden:
+            try:
+                logits = debug._network(*case, **faults)
+            except RuntimeError:  # the faulty network cannot be run on this case, nor can the learner's
+                continue
+            if not matches(logits, right):
+                shown.append((reason, faults, logits))
+        for n, (reason, _, logits) in enumerate(shown):
+            assert not [other for other, _, twin in shown[:n] if other != reason and matches(logits, twin)], reason
+        hidden = [(reason, faults) for reason, faults in hidden if not any(faults is was for _, was, _ in shown)]
+    assert not hidden
 
 
 def test_a_slope_that_no_window_carries_may_be_none_or_zero():

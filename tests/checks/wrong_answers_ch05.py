@@ -62,6 +62,12 @@ def by_rounding_down(image, out_channels, kernel, stride, padding, dilation):
     return (out_channels, *sides), (image[0] * kernel[0] * kernel[1] + 1) * out_channels
 
 
+@right("05.size")
+def in_lists(image, out_channels, kernel, stride, padding, dilation):
+    sides = np.array(image[1:]) + 2 * np.array(padding) - np.array(dilation) * (np.array(kernel) - 1) - 1
+    return [[out_channels, *(sides // stride + 1).tolist()], out_channels * (image[0] * math.prod(kernel) + 1)]
+
+
 sizes("first_place_forgotten", "The + 1 is missing", side=lambda n, k, s, p, d: place_count(n, k, s, p, d) - 1)
 sizes("last_number_forgotten", "The - 1 is missing", side=lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1)
 sizes("rounded_up", "rounded up", side=lambda n, k, s, p, d: math.ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1)
@@ -87,7 +93,20 @@ sizes("bracket_misplaced", "bracket is misplaced", side=lambda n, k, s, p, d: (n
 sizes(
     "no_brackets",
     "brackets are missing",
-    side=lambda n, k, s, p, d: n + 2 * p - (d * (k - 1) + 1) // s + 1,
+    side=lambda n, k, s, p, d: n + 2 * p - d * (k - 1) - 1 // s + 1,
+)
+# Two mistakes at once, or an odd one: a third must not be named.
+BY_HAND = "with padding it is"
+sizes("no_dilation_and_padding_once", BY_HAND, side=lambda n, k, s, p, d: (n + p - k) // s + 1)
+sizes("kernel_plus_dilation", BY_HAND, side=lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1)
+sizes("one_too_many", BY_HAND, side=lambda n, k, s, p, d: place_count(n, k, s, p, d) + 1)
+sizes("plus_for_minus", BY_HAND, side=lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) + 1) // s)
+sizes("two_at_least", BY_HAND, side=lambda *numbers: max(2, place_count(*numbers)))
+sizes("stride_plus_one", BY_HAND, side=lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // (s + 1) + 1)
+sizes(
+    "no_bias_for_single_pixels",
+    "each with 2 * 1 * 1 weights and one bias",
+    parameters=lambda i, o, r, c, *rest: o * (i * r * c + (r * c > 1)),
 )
 sizes("picture_by_stride", "picture alone was divided", side=lambda n, k, s, p, d: n // s)
 sizes("kernel_forgotten", "kernel was not taken away", side=lambda n, k, s, p, d: (n + 2 * p - 1) // s + 1)
@@ -147,7 +166,9 @@ sizes(
 )
 sizes("in_one_row", "in one row", back=lambda shape, count: (*shape, count))
 sizes("shape_alone", "Two things come back", back=lambda shape, count: shape)
-sizes("as_lists", "A tuple was wanted", back=lambda shape, count: [list(shape), count])
+sizes("channels_last", "The channels come first", back=lambda shape, count: ((*shape[1:], shape[0]), count))
+sizes("as_torch_size", "tuple(...) makes one", back=lambda shape, count: (torch.Size(shape), count))
+sizes("as_numbers_of_numpy", "int(...) makes one", back=lambda shape, count: (shape, np.int64(count)))
 sizes("as_floats", "All four are plain whole numbers", back=lambda shape, count: (tuple(map(float, shape)), count))
 sizes(
     "as_tensors", "All four are plain whole numbers", back=lambda shape, count: (tuple(map(torch.tensor, shape)), count)
@@ -164,6 +185,16 @@ def channels_of_the_input(image, out_channels, *pairs):
 @wrong("05.size", "take [0] and [1] of each")
 def pairs_as_numbers(image, out_channels, kernel, stride, padding, dilation):
     return (out_channels, (image[1] - kernel + 2 * padding) // stride + 1, 1), 0
+
+
+@wrong("05.size", "kernel[0] * kernel[1] numbers")
+def kernel_times_kernel(image, out_channels, kernel, stride, padding, dilation):
+    return (out_channels, 1, 1), out_channels * (image[0] * kernel * kernel + 1)
+
+
+@wrong("05.size", "(height, width, channels): it is")
+def channels_of_the_picture_last(image, *rest):
+    return shapes()((image[2], image[0], image[1]), *rest)
 
 
 @wrong("05.size", "image has three numbers")
@@ -284,6 +315,23 @@ def each_channel(x, w, *settings):
     return torch.stack([bare_convolution(x[:, [c]], w[:, [c]], *settings) for c in range(x.shape[1])])
 
 
+def into_zeros(x, w, *rest):
+    y = convolution(x, w, *rest)
+    canvas = torch.zeros(y.shape)
+    canvas[:] = y
+    return canvas.to(x.dtype)
+
+
+def always_same(x, w, b, s, p, d):
+    return convolution(x, w, b, s, (w.shape[2] // 2, w.shape[3] // 2), d)
+
+
+def into_the_first(x, *rest):
+    y = torch.zeros_like(convolution(x, *rest))
+    y[0] = convolution(x[:1], *rest)[0]
+    return y
+
+
 for case in (
     ("flipped_kernel", "turned round", lambda x, w, *rest: convolution(x, w.flip(2, 3), *rest)),
     ("flipped_rows", "turned round", lambda x, w, *rest: convolution(x, w.flip(2), *rest)),
@@ -344,11 +392,39 @@ for case in (
         lambda x, w, b, s, p, d: convolution(x, w, b, (2, 2) if max(s) > 1 else s, p, d),
     ),
     ("stride_swapped", "of the stride are swapped", lambda x, w, b, s, p, d: convolution(x, w, b, s[::-1], p, d)),
-    ("square_stride", "One number of the stride", lambda x, w, b, s, p, d: convolution(x, w, b, (s[0], s[0]), p, d)),
+    (
+        "square_stride",
+        "Only one number of the stride",
+        lambda x, w, b, s, p, d: convolution(x, w, b, (s[0], s[0]), p, d),
+    ),
     ("windows_move_by_one", "move by single pixels", tight),
     ("no_padding", "padding was left out", lambda x, w, b, s, p, d: convolution(x, w, b, s, (0, 0), d)),
     ("padding_swapped", "of the padding are swapped", lambda x, w, b, s, p, d: convolution(x, w, b, s, p[::-1], d)),
-    ("square_padding", "One number of the padding", lambda x, w, b, s, p, d: convolution(x, w, b, s, (p[1], p[1]), d)),
+    (
+        "square_padding",
+        "Only one number of the padding",
+        lambda x, w, b, s, p, d: convolution(x, w, b, s, (p[1], p[1]), d),
+    ),
+    (
+        "columns_alone_padded",
+        "Only one number of the padding",
+        lambda x, w, b, s, p, d: convolution(x, w, b, s, (0, p[1]), d),
+    ),
+    (
+        "padding_as_it_came",
+        "padding reached the wrong sides",
+        lambda x, w, b, s, p, d: convolution(functional.pad(x, p), w, b, s, (0, 0), d),
+    ),
+    (
+        "padding_in_turns",
+        "padding reached the wrong sides",
+        lambda x, w, b, s, p, d: convolution(functional.pad(x, (*p, *p)), w, b, s, (0, 0), d),
+    ),
+    (
+        "padding_twice",
+        "padding was added twice",
+        lambda x, w, b, s, p, d: convolution(framed(x, p), w, b, s, p, d),
+    ),
     ("padding_in_front", "one side only", lambda x, w, b, s, p, d: convolution(one_sided(x, p), w, b, s, (0, 0), d)),
     (
         "padding_of_the_result",
@@ -366,8 +442,18 @@ for case in (
     ("dilation_swapped", "of the dilation are swapped", lambda x, w, b, s, p, d: convolution(x, w, b, s, p, d[::-1])),
     (
         "square_dilation",
-        "One number of the dilation",
+        "Only one number of the dilation",
         lambda x, w, b, s, p, d: convolution(x, w, b, s, p, (d[0], d[0])),
+    ),
+    (
+        "square_dilation_of_columns",
+        "Only one number of the dilation",
+        lambda x, w, b, s, p, d: convolution(x, w, b, s, p, (d[1], d[1])),
+    ),
+    (
+        "dilation_of_columns_alone",
+        "Only one number of the dilation",
+        lambda x, w, b, s, p, d: convolution(x, w, b, s, p, (1, d[1])),
     ),
     (
         "dilation_as_gaps",
@@ -387,9 +473,16 @@ for case in (
     ("one_picture_for_all", "first picture of the batch", lambda x, *rest: convolution(x[:1].expand_as(x), *rest)),
     ("batch_summed", "batch were added up", lambda x, *rest: convolution(x, *rest).sum(0, keepdim=True)),
     ("always_float32", "The dtype should be torch.float64", lambda *args: convolution(*args).float()),
-    ("through_float32", "about seven digits", lambda *args: (convolution(*args) / 3).float().to(args[0].dtype) * 3),
+    (
+        "through_float32",
+        "about seven digits",
+        lambda x, w, b, *rest: convolution(x.float(), w.float(), b.float(), *rest).to(x.dtype),
+    ),
+    ("zeros_without_a_dtype", "about seven digits", into_zeros),
+    ("by_the_padding_of_the_kernel", "number of places is another one", always_same),
+    ("only_one_picture_written", "first picture of the batch", into_the_first),
     ("unknown_fault", "Do the first place that differs by hand", lambda *args: convolution(*args) * 1.01),
-    ("numpy_array", "Return plain torch tensors", lambda *args: np.asarray(convolution(*args).tolist())),
+    ("numpy_array", "torch.tensor(...) makes one", lambda *args: np.asarray(convolution(*args).tolist())),
 ):
     convolutions(*case)
 
@@ -415,6 +508,58 @@ def cells_in_another_order(x, weight, bias, stride, padding, dilation):
     return (table @ weight.reshape(len(weight), -1).T).permute(0, 3, 1, 2) + bias[:, None, None]
 
 
+def by_places(x, weight, bias, stride, padding, dilation, framed=framed, span=lambda k, d: d * (k - 1) + 1):
+    """Windows cut out at places that the formula counts."""
+    rows, columns = weight.shape[2:]
+    high, wide = (place_count(x.shape[2 + n], weight.shape[2 + n], stride[n], padding[n], dilation[n]) for n in (0, 1))
+    x = framed(x, padding)
+    tall, broad = span(rows, dilation[0]), span(columns, dilation[1])
+    y = torch.zeros(len(x), len(weight), high, wide, dtype=x.dtype)
+    for i in range(high):
+        for j in range(wide):
+            top, left = i * stride[0], j * stride[1]
+            window = x[:, None, :, top : top + tall : dilation[0], left : left + broad : dilation[1]]
+            y[:, :, i, j] = (window * weight).sum(dim=(2, 3, 4)) + bias
+    return y
+
+
+@wrong("05.conv2d", "without padding all was right")
+def places_without_a_frame(*args):
+    return by_places(*args, framed=lambda x, padding: x)
+
+
+@wrong("05.conv2d", "functional.pad counts from the last axis")
+def places_and_another_frame(*args):
+    return by_places(*args, framed=lambda x, p: functional.pad(x, (p[0], p[0], p[1], p[1])))
+
+
+@wrong("05.conv2d", "window ends too early")
+def slice_ends_with_the_kernel(*args):
+    return by_places(*args, span=lambda kernel, dilation: kernel)
+
+
+@wrong("05.conv2d", "where their axes should be moved first")
+def table_without_permute(x, weight, bias, stride, padding, dilation):
+    windows = windows_of(framed(x, padding), weight.shape[2:], stride, dilation)
+    batch, _, down, right = windows.shape[:4]
+    table = windows.reshape(batch * down * right, -1)
+    return (table @ weight.reshape(len(weight), -1).T + bias).reshape(batch, down, right, -1).permute(0, 3, 1, 2)
+
+
+@wrong("05.conv2d", "A slice that ends at -padding is empty")
+def frame_by_a_slice(x, weight, bias, stride, padding, dilation):
+    rows, columns = padding
+    canvas = x.new_zeros(*x.shape[:2], x.shape[2] + 2 * rows, x.shape[3] + 2 * columns)
+    canvas[:, :, rows:-rows, columns:-columns] = x
+    return convolution(canvas, weight, bias, stride, (0, 0), dilation)
+
+
+@wrong("05.conv2d", "was written to")
+def writes_the_same_into_x(x, *rest):
+    x[...] = x.clone()
+    return convolution(x, *rest)
+
+
 @wrong("05.conv2d", "reshape keeps the order of the numbers")
 def reshaped_where_axes_should_move(x, weight, bias, stride, padding, dilation):
     windows = windows_of(framed(x, padding), weight.shape[2:], stride, dilation)
@@ -437,7 +582,7 @@ def view_of_a_view(x, weight, bias, stride, padding, dilation):
     return convolution(x, weight, bias, stride, padding, dilation)
 
 
-@wrong("05.conv2d", "Two shapes do not fit")
+@wrong("05.conv2d", "without dilation all was right")
 def window_without_dilation(x, weight, bias, stride, padding, dilation):
     x = framed(x, padding)
     rows, columns = ((k - 1) * d + 1 for k, d in zip(weight.shape[2:], dilation, strict=True))
@@ -605,9 +750,41 @@ for case in (
     ("stride_swapped", "of the stride are swapped", lambda x, k, s, p: pooled(x, k, s[::-1], p)),
     ("kernel_swapped", "of the kernel are swapped", lambda x, k, s, p: pooled(x, k[::-1], s, p)),
     ("padding_swapped", "of the padding are swapped", lambda x, k, s, p: pooled(x, k, s, p[::-1])),
-    ("square_kernel", "One number of the kernel", lambda x, k, s, p: pooled(x, (k[0], k[0]), s, p)),
-    ("square_stride", "One number of the stride", lambda x, k, s, p: pooled(x, k, (s[1], s[1]), p)),
-    ("square_padding", "One number of the padding", lambda x, k, s, p: pooled(x, k, s, (p[0], p[0]))),
+    ("square_kernel", "Only one number of the kernel", lambda x, k, s, p: pooled(x, (k[0], k[0]), s, p)),
+    ("square_stride", "Only one number of the stride", lambda x, k, s, p: pooled(x, k, (s[1], s[1]), p)),
+    ("square_padding", "Only one number of the padding", lambda x, k, s, p: pooled(x, k, s, (p[0], p[0]))),
+    ("columns_alone_padded", "Only one number of the padding", lambda x, k, s, p: pooled(x, k, s, (0, p[1]))),
+    ("all_pairs_swapped", "in all the pairs", lambda x, k, s, p: pooled(x, k[::-1], s[::-1], p[::-1])),
+    (
+        "windows_move_by_one",
+        "move by single pixels",
+        lambda x, k, s, p: (y := pooled(x, k, s, p), pooled(x, k, (1, 1), p))[1][:, :, : y.shape[2], : y.shape[3]],
+    ),
+    ("padding_with_minus_one", "it is no pixel: the padding", lambda *args: pooled(*args, -1.5)),
+    ("padding_with_minus_hundred", "it is no pixel: the padding", lambda *args: pooled(*args, -100.0)),
+    ("padding_with_minus_9999", "it is no pixel: the padding", lambda *args: pooled(*args, -9999.0)),
+    ("padding_with_the_smallest", "lost slope to the padding", lambda x, *rest: pooled(x, *rest, x.min().item())),
+    (
+        "padding_wraps",
+        "wraps or mirrors",
+        lambda x, k, s, p: pooled(functional.pad(x, (p[1], p[1], p[0], p[0]), mode="circular"), k, s, (0, 0)),
+    ),
+    ("whole_numbers", "The dtype should be", lambda *args: pooled(*args).long()),
+    (
+        "along_one_axis",
+        "along one axis of the window",
+        lambda x, k, s, p: windows_of(framed(x, p, -math.inf), k, s).amax(-1),
+    ),
+    (
+        "max_of_two_axes",
+        "amax takes several",
+        lambda x, k, s, p: windows_of(framed(x, p, -math.inf), k, s).max(dim=(4, 5)),
+    ),
+    (
+        "max_of_a_pair",
+        "take .values",
+        lambda x, k, s, p: windows_of(framed(x, p, -math.inf), k, s).max(-1).max(-1),
+    ),
     ("kernel_and_stride_swapped", "Kernel and stride are swapped", lambda x, k, s, p: pooled(x, s, k, p)),
     ("no_padding", "padding was left out", lambda x, k, s, p: pooled(x, k, s, (0, 0))),
     (
@@ -654,7 +831,7 @@ for case in (
         lambda x, k, s, p: tuple(windows_of(framed(x, p, -math.inf), k, s).flatten(4).max(-1)),
     ),
     ("always_float32", "The dtype should be torch.float64", lambda *args: pooled(*args).float()),
-    ("through_float32", "about seven digits", lambda x, *rest: pooled((x / 3).float(), *rest).to(x.dtype) * 3),
+    ("through_float32", "about seven digits", lambda x, *rest: pooled(x.float(), *rest).to(x.dtype)),
     ("unknown_fault", "which pixels lie in its window", lambda *args: pooled(*args) * 1.01),
 ):
     pools(*case)
@@ -803,6 +980,11 @@ def nothing_lost(i, j, p, h, w, d, r):
     return ((i + p < h) | (d == 0)) & ((j + p < w) | (r == 0))
 
 
+def looks_over(place, p, size, shift):
+    """The bands at the two edges, where something moved at all."""
+    return torch.tensor(shift > 0) & ((place < shift) & (place + p >= shift) | (place + p >= size))
+
+
 def true_cells(i, j, p, h, w, d, r):
     return torch.where(zeros_in(i, j, d, r), blind(i, j, p, d, r), nothing_lost(i, j, p, h, w, d, r))
 
@@ -896,12 +1078,40 @@ for case in (
         lambda i, j, p, h, w, d, r: true_cells(i, j, p, h, w, d, r) | ((i == h - 1) & (j == w - 1)),
     ),
     (
+        "two_bands_for_each_axis",
+        "drawn right across the picture",
+        lambda i, j, p, h, w, d, r: ~(looks_over(i, p, h, d) | looks_over(j, p, w, r)),
+    ),
+    (
+        "near_strip_at_the_wrong_end",
+        "lies at the wrong end",
+        lambda i, j, p, h, w, d, r: (i >= min(d, p)) & (j >= min(r, p)) & nothing_lost(i, j, p, h, w, d, r),
+    ),
+    ("far_side_alone", "Only the far side was looked at", nothing_lost),
+    (
+        "near_strip_swapped_too",  # two mistakes: neither is named
+        "which of the pixels does the window see",
+        lambda i, j, p, h, w, d, r: (i >= min(r, p)) & (j >= min(d, p)) & nothing_lost(i, j, p, h, w, r, d),
+    ),
+    (
+        "one_column_a_side",
+        "which of the pixels does the window see",
+        lambda i, j, p, h, w, d, r: (
+            ((i > 0) & (i < h - 1) | torch.tensor(d == 0)) & ((j > 0) & (j < w - 1) | torch.tensor(r == 0))
+        ),
+    ),
+    (
         "one_cell_too_few",
-        "rounding makes equal sums differ",
+        "same for every picture and kernel",
         lambda i, j, p, h, w, d, r: true_cells(i, j, p, h, w, d, r) & ~((i == d) & (j == r)),
     ),
 ):
     masks(*case)
+
+
+@wrong("05.equivariance", "torch.tensor(...) makes one")
+def as_an_array_of_numpy(*case):
+    return by_a_random_picture(*case).numpy()
 
 
 @wrong("05.equivariance", "as with torch.roll")
@@ -911,7 +1121,7 @@ def by_torch_roll(height, width, kernel, down, right):
     return torch.isclose(one, same_convolution(picture, weights).roll((down, right), (0, 1)))
 
 
-@wrong("05.equivariance", "No cell was said to be kept")
+@wrong("05.equivariance", "The map has to move as well")
 def compared_with_the_unmoved_map(height, width, kernel, down, right):
     picture, weights = drawn(height, width, kernel)
     return torch.isclose(same_convolution(shifted(picture, down, right), weights), same_convolution(picture, weights))
@@ -985,11 +1195,26 @@ for name, phrase, function in (
     ("first_row_for_all", "All units have the same weights", lambda w, o: w[:1, o].expand_as(w)),
     ("transposed", "The weight lies the wrong way round", lambda w, o: w[:, o].T),
     ("random_weights", "nothing is learned anew", lambda w, o: torch.randn_like(w)),
+    ("units_turned_round", "units have changed places", lambda w, o: w[:, o].flip(0)),
+    ("one_less", "off by one", lambda w, o: w[:, o - 1]),
+    ("one_more", "off by one", lambda w, o: w[:, (o + 1) % len(o)]),
+    ("order_sorted", "An order that was sorted", lambda w, o: w[:, o.sort().values]),
+    ("nearly", "not exactly the old one", lambda w, o: w[:, o] + 1e-5),
+    ("through_float32", "not exactly the old one", lambda w, o: w[:, o].float().to(w.dtype)),
+    ("two_pixels_stay", "came back as it was", lambda w, o: w[:, o] if len(o) > 2 else w.clone()),
     ("float32", "The dtype should be torch.float64", lambda w, o: w[:, o].float()),
     ("as_a_list", "a float32 tensor of shape", lambda w, o: w[:, o].tolist()),
 ):
     function.__name__ = name
     wrong("05.shuffle", phrase)(function)
+
+
+@wrong("05.shuffle", "The loop reads from what it has already written over")
+def over_itself(weight, order):
+    new = weight.clone()
+    for place, pixel in enumerate(order):
+        new[:, place] = new[:, pixel]
+    return new
 
 
 @wrong("05.shuffle", "was changed")
@@ -1119,7 +1344,11 @@ for name, phrase, parts in (
     ),
     ("probabilities", "These are probabilities", {"back": lambda y, batch: y.softmax(1)}),
     ("logits_transposed", "the wrong way round", {"back": lambda y, batch: y.T}),
-    ("first_picture_alone", "Only the first picture", {"back": lambda y, batch: y[0]}),
+    ("first_picture_alone", "[0] takes the first picture alone", {"back": lambda y, batch: y[0]}),
+    ("first_row_alone", "Only the first picture", {"back": lambda y, batch: y[:1]}),
+    ("squeezed", "the shape is not", {"back": lambda y, batch: y.squeeze()}),
+    ("all_in_one_row", "the shape is not", {"back": lambda y, batch: y.flatten()}),
+    ("no_flatten", ".flatten(1) first", {"flat": lambda x, features: x}),
     ("flattened_without_the_pooling", "longer or shorter", {"pool2": nothing}),
     ("view_after_permute", "view works only where", {"flat": lambda x, features: x.mT.view(len(x), -1)}),
     ("channels_not_moved", "another number of channels", {"front": nothing}),
@@ -1131,7 +1360,24 @@ for name, phrase, parts in (
     wrong("05.debug", phrase)(answer)
 
 
-@wrong("05.debug", "last bias is missing")
+@wrong("05.debug", "padding=1 keeps the size")
+def no_padding(pictures, weight1, bias1, weight2, bias2, weight3, bias3):
+    x = functional.max_pool2d(functional.conv2d(pictures.permute(0, 3, 1, 2), weight1, bias1).relu(), 2)
+    x = functional.max_pool2d(functional.conv2d(x, weight2, bias2).relu(), 2)
+    return x.flatten(1) @ weight3.T + bias3
+
+
+@wrong("05.debug", "about seven digits")
+def in_float32(pictures, *parameters):
+    return networks()(pictures.float(), *(part.float() for part in parameters)).to(pictures.dtype)
+
+
+@wrong("05.debug", "bias1 is missing")
+def no_first_bias(pictures, weight1, bias1, *rest):
+    return networks()(pictures, weight1, torch.zeros_like(bias1), *rest)
+
+
+@wrong("05.debug", "bias3 is missing")
 def no_last_bias(pictures, weight1, bias1, weight2, bias2, weight3, bias3):
     return networks()(pictures, weight1, bias1, weight2, bias2, weight3, torch.zeros_like(bias3))
 
