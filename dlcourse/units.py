@@ -10,10 +10,11 @@ respect. A channel that also answers to quite another thing, only less, looks pu
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from dlcourse.hooks import capture
+from dlcourse.hooks import replace
 from dlcourse.nn import ReceptiveField, receptive_fields
 from dlcourse.training import evaluating
 from dlcourse.types import Float, Int, Tensor
@@ -47,8 +48,9 @@ def top_patches(
     layer: a name of `model.named_modules()` that `nn.receptive_fields(model)` knows. The model answers in eval mode and
     is left as it was. Of equal values the earlier picture comes first, and in a picture the upper, then the left place.
 
-    Raises ValueError for a layer without a receptive field, a channel that it does not have, no pictures, or a k below
-    1. A value that is nan comes first, as torch sorts it: something is wrong with the model then.
+    Raises ValueError for a layer without a receptive field or one that runs more than once, a channel that it does not
+    have, no pictures, or a k below 1. A value that is nan comes first, as torch sorts it: something is wrong with the
+    model then.
 
     >>> model = torch.nn.Sequential(torch.nn.Identity())
     >>> x = torch.zeros(3, 1, 2, 2)
@@ -66,22 +68,27 @@ def top_patches(
 def peaks(model: torch.nn.Module, layer: str, x: Float[Tensor, "batch channel height width"]) -> Peaks:
     """The largest value of each channel of a layer in each picture, and where: the first place, if there are several.
 
-    Raises ValueError when there are no pictures, and for a layer that the model does not have, that did not run, or
-    whose output is no maps.
+    Raises ValueError when there are no pictures, and for a layer that the model does not have, that did not run or ran
+    more than once, or whose output is no maps.
     """
     if not len(x):
         raise ValueError("peaks got no pictures; wanted at least one.")
     values, places = [], []
-    for part in x.split(SIZE):
-        with evaluating(model), capture(model, [layer]) as seen:
-            model(part)
-        maps = seen.get(layer)
+
+    def look(maps: Any) -> Any:  # at once, while the model runs: a ReLU behind may work in place
         if not isinstance(maps, Tensor) or maps.ndim != 4:
-            came = "nothing: it did not run" if maps is None else f"{tuple(getattr(maps, 'shape', ()))}"
+            came = tuple(getattr(maps, "shape", ()))
             raise ValueError(f"layer {layer!r} gave {came}; wanted maps (batch, channel, height, width).")
         most, index = maps.flatten(2).max(2)
         values.append(most)
         places.append(torch.stack([index // maps.shape[3], index % maps.shape[3]], dim=2))
+        return maps
+
+    for count, part in enumerate(x.split(SIZE), start=1):
+        with evaluating(model), replace(model, {layer: look}):
+            model(part)
+        if len(values) != count:
+            raise ValueError(f"layer {layer!r} ran {len(values) - count + 1} times for one picture; wanted once.")
     return Peaks(torch.cat(values), torch.cat(places))
 
 
@@ -89,14 +96,16 @@ def strongest(
     found: Peaks, field: ReceptiveField, x: Float[Tensor, "batch channel height width"], channel: int, *, k: int = 9
 ) -> TopPatches:
     """The second half of `top_patches`: from the peaks of all pictures to the k strongest patches of one channel."""
-    if k < 1 or not 0 <= channel < found.values.shape[1]:
+    whole = isinstance(k, int) and isinstance(channel, int)
+    if not whole or k < 1 or not 0 <= channel < found.values.shape[1]:
         raise ValueError(
             f"channel={channel}, k={k}: wanted a channel from 0 to {found.values.shape[1] - 1}, and a k of 1 or more."
         )
     values, images = found.values[:, channel].sort(descending=True, stable=True)
     values, images = values[:k], images[:k]
     places = found.places[images, channel]
-    patches = [patch(x[image], field, *place) for image, place in zip(images.tolist(), places.tolist(), strict=True)]
+    cuts = zip(x.detach()[images], places.tolist(), strict=True)
+    patches = [patch(picture, field, *place) for picture, place in cuts]
     return TopPatches(torch.stack(patches), values, images, places)
 
 
@@ -112,7 +121,10 @@ def patch(
     """
     top, left, bottom, right = field.window(row, column)
     height, width = picture.shape[1:]
-    return torch.nn.functional.pad(picture, (-left, right - width, -top, bottom - height))
+    over = max(-left, 0), max(right - width, 0), max(-top, 0), max(bottom - height, 0)  # 0s that are needed
+    row, column = top + over[2], left + over[0]
+    padded = torch.nn.functional.pad(picture, over)
+    return padded[:, row : row + bottom - top, column : column + right - left]
 
 
 def field_of(model: torch.nn.Module, layer: str) -> ReceptiveField:
@@ -120,7 +132,8 @@ def field_of(model: torch.nn.Module, layer: str) -> ReceptiveField:
     fields = receptive_fields(model)
     if layer not in fields:
         raise ValueError(
-            f"layer {layer!r} has no receptive field: it sees the whole picture, or the model has none of this name. "
-            f"Those that have one: {', '.join(fields)}."
+            f"layer {layer!r} has no receptive field that could be computed: the model has none of this name, or it is "
+            "or follows one that sees the whole picture, or an adaptive pool. Those that have one: "
+            f"{', '.join(fields) or 'none'}."
         )
     return fields[layer]

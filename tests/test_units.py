@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 import torch
-from dlcourse_oracles import hooks_left
+from dlcourse_oracles import hooks_left, own_messages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -53,7 +53,7 @@ def networks(draw):
         if kind == "conv":
             out = draw(st.integers(1, 4))
             kernel, stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3))), draw(st.integers(1, 2))
-            padding = draw(st.integers(0, 1))
+            padding = draw(st.integers(0, 2))
             layer = torch.nn.utils.skip_init(
                 torch.nn.Conv2d, channels, out, kernel, stride=stride, padding=padding, device="cpu"
             )
@@ -70,6 +70,7 @@ def networks(draw):
     layer = draw(st.integers(0, len(layers) - 1))
     model.eval()
     with contextlib.suppress(RuntimeError):
+        model(x)
         return model, str(layer), x, draw(st.integers(0, model[: layer + 1](x).shape[1] - 1)), draw(st.integers(1, 9))
     return model[:1], "0", x, 0, 1  # the pools had used the picture up
 
@@ -165,6 +166,55 @@ def test_what_cannot_be_is_said(change, says):
         units.top_patches(small(), given["layer"], given["x"], given["channel"], k=given["k"])
 
 
+@pytest.mark.parametrize(("channel", "k"), [(1.0, 3), (1, 1.5)])
+def test_numbers_that_are_not_whole(channel, k):
+    with own_messages(), pytest.raises(ValueError, match="a channel from 0 to 2"):
+        units.top_patches(small(), "2", torch.rand(2, 1, 6, 6), channel, k=k)
+
+
 def test_peaks_want_maps():
     with pytest.raises(ValueError, match=r"gave \(2, 108\); wanted maps"):
         units.peaks(small(), "4", torch.rand(2, 1, 6, 6))
+
+
+def test_a_window_that_lies_in_the_padding_altogether_is_zeros():
+    conv = torch.nn.Conv2d(1, 1, 1, padding=2, device="cpu")
+    with torch.no_grad():
+        conv.weight.fill_(-1)
+        conv.bias.fill_(1)
+    x = torch.rand(2, 1, 3, 4) + 0.1
+    top = units.top_patches(nn.Sequential(conv), "0", x, 0)
+    assert top.places.tolist() == [[0, 0], [0, 0]]
+    assert torch.equal(top.patches, torch.zeros(2, 1, 1, 1))
+    field = nn.ReceptiveField((2, 3), (5, 5), (0, 0))
+    for row, column in ((3, 3), (0, 1), (1, 0), (-1, 0), (0, -1), (-2, 4)):
+        assert torch.equal(units.patch(torch.ones(1, 3, 4), field, row, column), torch.zeros(1, 2, 3))
+
+
+def test_a_layer_that_works_in_place_behind_changes_nothing():
+    conv = nn.Conv2d(1, 2, 3, generator=torch.Generator().manual_seed(0))
+    x = torch.rand(3, 1, 3, 3, generator=torch.Generator().manual_seed(1))
+    model = nn.Sequential(conv, torch.nn.ReLU(inplace=True))
+    assert torch.equal(units.peaks(model, "0", x).values, conv(x).detach().amax((2, 3)))
+    assert (units.peaks(model, "0", x).values < 0).any()
+
+
+def test_a_layer_in_two_places_is_refused():
+    conv = nn.Conv2d(1, 1, 3, padding=1, generator=torch.Generator().manual_seed(0))
+    for name in ("0", "1"):
+        with pytest.raises(ValueError, match=rf"'{name}' ran 2 times for one picture"):
+            units.peaks(nn.Sequential(conv, conv), name, torch.rand(2, 1, 4, 4))
+    model = nn.Sequential(conv)
+    model.spare = nn.Identity()
+    model.forward = lambda x: conv(x)
+    with pytest.raises(ValueError, match="'spare' ran 0 times"):
+        units.peaks(model, "spare", torch.rand(2, 1, 4, 4))
+
+
+def test_patches_carry_no_gradient():
+    assert not units.top_patches(small(), "0", torch.rand(2, 1, 6, 6).requires_grad_(), 0).patches.requires_grad
+
+
+def test_a_model_that_begins_with_the_whole_picture():
+    with pytest.raises(ValueError, match=r"an adaptive pool\. Those that have one: none\."):
+        units.top_patches(nn.Sequential(nn.AdaptiveAvgPool2d(4)), "0", torch.rand(2, 1, 6, 6), 0)

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import torch
 
 from dlcourse import nn
+from dlcourse.nn.sizes import whole
 
 
 def lenet(
@@ -33,7 +34,8 @@ def lenet(
     odd number, padded so that only the pools shrink the picture, each by half (28 to 14 to 7; 8 to 4 to 2). The layers
     are named: conv1, pool1, norm1, relu1, conv2, ..., flatten, linear. The pool comes before the norm and the ReLU,
     which then have a quarter of the numbers to work on. He's weights from `generator`, on whose device the model is
-    made. Raises ValueError for a picture that the pools would use up, for no widths, and for an even kernel.
+    made. Raises ValueError for a picture that the pools would use up, for no widths, for an even kernel, and for
+    numbers that are not whole or below 1.
 
     >>> lenet(image=(1, 8, 8), widths=(16,), generator=torch.Generator().manual_seed(0))
     Sequential(
@@ -45,10 +47,11 @@ def lenet(
       (linear): Linear(in_features=256, out_features=10, bias=True)
     )
     """
-    channels, height, width = image
-    if not widths or kernel < 1 or kernel % 2 == 0:
+    channels, height, width = _sizes("lenet", image)
+    (kernel,) = whole("lenet", 1, kernel=kernel)
+    if not isinstance(widths, Sequence) or not widths or kernel % 2 == 0:
         raise ValueError(
-            f"lenet(widths={tuple(widths)}, kernel={kernel}): wanted at least one width, and an odd kernel, "
+            f"lenet(widths={widths!r}, kernel={kernel}): wanted a list of at least one width, and an odd kernel, "
             "which has a pixel in its middle."
         )
     if min(height, width) < 2 ** len(widths):
@@ -78,13 +81,14 @@ def lenet_classic(
 
     image: (channels, height, width), of 12 x 12 or more. 6 and 16 channels, kernels of 5, the first padded by 2;
     sigmoids, the mean of 2 x 2, and 120, 84 and `classes` linear units: 61,706 parameters for 28 x 28. Xavier's uniform
-    weights from `generator`, on whose device the model is made. Raises ValueError for smaller pictures.
+    weights from `generator`, on whose device the model is made. Raises ValueError for smaller pictures, and for
+    numbers that are not whole or below 1.
 
     >>> model = lenet_classic(generator=torch.Generator().manual_seed(0))
     >>> sum(parameter.numel() for parameter in model.parameters())
     61706
     """
-    channels, height, width = image
+    channels, height, width = _sizes("lenet_classic", image)
     if min(height, width) < 12:
         raise ValueError(
             f"lenet_classic(image={tuple(image)}): its pools and its second kernel of 5 use up a picture smaller than "
@@ -107,3 +111,10 @@ def lenet_classic(
         "linear3": nn.Linear(84, classes, **options),
     }
     return nn.Sequential(OrderedDict(layers)).to(generator.device)
+
+
+def _sizes(caller: str, image: Sequence[int]) -> list[int]:
+    """Channels, height and width as ints. Raises ValueError unless there are three, each a whole number from 1 on."""
+    if not isinstance(image, Sequence) or len(image) != 3:
+        raise ValueError(f"{caller}(image={image!r}): wanted (channels, height, width); grey pictures have 1 channel.")
+    return whole(caller, 1, channels=image[0], height=image[1], width=image[2])

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import torch
 
 from dlcourse import nn
+from dlcourse.nn.sizes import whole
 from dlcourse.types import Float, Tensor
 
 
@@ -32,10 +33,9 @@ class ResidualBlock(torch.nn.Module):
 
     def __init__(self, channels: int, out: int, *, stride: int = 1, generator: torch.Generator):
         super().__init__()
+        # bias=False: the norms have a bias of their own
         first = nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False, generator=generator)
-        second = nn.Conv2d(
-            out, out, 3, padding=1, bias=False, generator=generator
-        )  # the norms have a bias of their own
+        second = nn.Conv2d(out, out, 3, padding=1, bias=False, generator=generator)
         layers = {"conv1": first, "norm1": nn.BatchNorm(out), "relu1": nn.ReLU(), "conv2": second}
         self.body = nn.Sequential(OrderedDict(layers, norm2=nn.BatchNorm(out)))
         torch.nn.init.zeros_(self.body.norm2.weight)
@@ -66,14 +66,15 @@ def resnet(
     A stem of one 3 x 3 convolution, then for each of `widths` as many residual blocks as `blocks`; from the second
     width on the first block has stride 2. The layers are named: conv, norm, relu, block1_1, block1_2, ..., block2_1,
     ..., pool, flatten, linear. He's weights from `generator`, on whose device the model is made. Raises ValueError for
-    no widths and for less than one block.
+    no widths, and for numbers that are not whole or below 1.
 
     >>> model = resnet(generator=torch.Generator().manual_seed(0))
     >>> list(dict(model.named_children()))
     ['conv', 'norm', 'relu', 'block1_1', 'block2_1', 'block3_1', 'pool', 'flatten', 'linear']
     """
-    if not widths or blocks < 1:
-        raise ValueError(f"resnet(widths={tuple(widths)}, blocks={blocks}): wanted at least one of each.")
+    if not isinstance(widths, Sequence) or not widths:
+        raise ValueError(f"resnet(widths={widths!r}): wanted a list of at least one number of channels.")
+    (blocks,) = whole("resnet", 1, blocks=blocks)
     layers: dict[str, torch.nn.Module] = {
         "conv": nn.Conv2d(channels, widths[0], 3, padding=1, bias=False, generator=generator),
         "norm": nn.BatchNorm(widths[0]),

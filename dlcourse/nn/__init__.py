@@ -1,6 +1,7 @@
 """Layers: pure functions named as in torch, and thin modules with torch's parameter names.
 
 Sequential, Flatten, Identity, ReLU, Tanh and the pools MaxPool2d, AvgPool2d and AdaptiveAvgPool2d are torch's own.
+What is listed here is for everybody; the other functions of the files (`windows`, `pair`) are tools that they share.
 """
 
 from torch.nn import AdaptiveAvgPool2d, AvgPool2d, Flatten, Identity, MaxPool2d, ReLU, Sequential, Tanh

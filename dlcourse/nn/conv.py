@@ -20,7 +20,7 @@ from einops import rearrange
 from torch import nn
 
 from dlcourse.nn.init import he_normal
-from dlcourse.nn.sizes import output_size, whole
+from dlcourse.nn.sizes import both_ways, output_size, whole
 from dlcourse.types import Float, Tensor
 
 
@@ -28,8 +28,8 @@ def conv2d(
     x: Float[Tensor, "batch channel height width"],
     weight: Float[Tensor, "out group_channel kernel_height kernel_width"],
     bias: Float[Tensor, " out"] | None = None,
-    *,
     stride: int | Sequence[int] = 1,
+    *,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
@@ -37,37 +37,38 @@ def conv2d(
     """torch's conv2d as one matrix product. Options are a number or (rows, columns); padding is with zeros.
 
     weight is (out, channel / groups, kernel height, kernel width). Raises ValueError when the channels do not fit, the
-    groups do not divide them, the window is larger than the padded picture, or an option is no whole number.
+    groups do not divide them, the window is larger than the padded picture, an option is no whole number, or the
+    tensors differ in dtype.
 
     A golden example, by hand: the right neighbour minus the left one.
 
     >>> conv2d(torch.tensor([[[[1.0, 2.0, 4.0, 8.0]]]]), torch.tensor([[[[-1.0, 0.0, 1.0]]]]))
     tensor([[[[3., 6.]]]])
     """
-    stride, padding, dilation = _checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
-    pixels = windows(x, weight.shape[2:], stride=stride, padding=padding, dilation=dilation)
+    stride, padding, dilation, sizes = _checked("conv2d", x, weight, bias, stride, padding, dilation, groups)
+    pixels = windows(x, weight.shape[2:], sizes, stride=stride, padding=padding, dilation=dilation)
     columns = rearrange(pixels, "(g c) u v b h w -> g (c u v) (b h w)", g=groups)
     rows = rearrange(weight, "(g o) c u v -> g o (c u v)", g=groups)
     # baddbmm(b, rows, columns) is b + rows @ columns in one go, for every group
     out = rows @ columns if bias is None else torch.baddbmm(bias.reshape(groups, -1, 1), rows, columns)
-    batch, height, width = pixels.shape[3:]
-    return rearrange(out, "g o (b h w) -> b (g o) h w", b=batch, h=height, w=width)
+    height, width = sizes
+    return rearrange(out, "g o (b h w) -> b (g o) h w", h=height, w=width, b=len(x)).contiguous()
 
 
 def conv2d_loops(
     x: Float[Tensor, "batch channel height width"],
     weight: Float[Tensor, "out group_channel kernel_height kernel_width"],
     bias: Float[Tensor, " out"] | None = None,
-    *,
     stride: int | Sequence[int] = 1,
+    *,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Float[Tensor, "batch out out_height out_width"]:
     """The same number by number: the definition. Example n, output o, row r, column c: a sum over i, u and v."""
-    stride, padding, dilation = _checked("conv2d_loops", x, weight, bias, stride, padding, dilation, groups)
+    stride, padding, dilation, sizes = _checked("conv2d_loops", x, weight, bias, stride, padding, dilation, groups)
     outs, channels, *kernel = weight.shape
-    height, width = output_sizes(x, kernel, stride, padding, dilation)
+    height, width = sizes
     padded = pad(x, padding)
     out = x.new_zeros(len(x), outs, height, width)
     for n, o, r, c in product(range(len(x)), range(outs), range(height), range(width)):
@@ -86,8 +87,8 @@ class Conv2d(nn.Conv2d):
     Its forward pass is torch's, because training should not wait: the tests hold `conv2d` equal to it, and
     benchmarks/conv.py measures by how much it is slower. `init` is called as init((out, in / groups, kernel height,
     kernel width), generator=generator). Padding is with zeros, a number or (rows, columns). The layer is made in
-    float32 on the generator's device. Raises ValueError for numbers that are not whole or too small, and for groups
-    that do not divide the channels.
+    float32 on the generator's device. Raises ValueError for numbers that are not whole or too small, for groups that do
+    not divide the channels, and for an `init` that returns another shape.
 
     >>> Conv2d(1, 6, 5, padding=2, generator=torch.Generator().manual_seed(0))
     Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
@@ -98,8 +99,8 @@ class Conv2d(nn.Conv2d):
         in_channels: int,
         out_channels: int,
         kernel_size: int | Sequence[int],
-        *,
         stride: int | Sequence[int] = 1,
+        *,
         padding: int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
         groups: int = 1,
@@ -107,7 +108,7 @@ class Conv2d(nn.Conv2d):
         init: Callable[..., Tensor] = he_normal,
         generator: torch.Generator,
     ):
-        check_channels("Conv2d", in_channels, out_channels, groups)
+        in_channels, out_channels, groups = check_channels("Conv2d", in_channels, out_channels, groups)
         kernel = pair("Conv2d", "kernel_size", kernel_size, 1)
         super().__init__(
             in_channels,
@@ -120,7 +121,7 @@ class Conv2d(nn.Conv2d):
             bias=bias,
             device=generator.device,
         )
-        self.weight = nn.Parameter(init((out_channels, in_channels // groups, *kernel), generator=generator))
+        self.weight = nn.Parameter(start("Conv2d", init, (out_channels, in_channels // groups, *kernel), generator))
         if bias:
             nn.init.zeros_(self.bias)
 
@@ -133,46 +134,42 @@ def pair(caller: str, name: str, value: int | Sequence[int], least: int) -> tupl
     both = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
     if len(both) != 2:
         raise ValueError(f"{caller} got {name}={value!r}; wanted one number, or two: (rows, columns).")
-    for number in both:
-        whole(caller, least, **{name: number})
-    return both
+    rows, columns = (whole(caller, least, **{name: number})[0] for number in both)
+    return rows, columns
+
+
+def start(caller: str, init: Callable[..., Tensor], shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """The weights that `init` draws. Raises ValueError unless they have the shape that was asked for."""
+    weight = init(shape, generator=generator)
+    if weight.shape != shape:
+        raise ValueError(f"{caller} asked its init for {shape} and got {tuple(weight.shape)}; wanted all of `shape`.")
+    return weight
 
 
 def pad(x: Float[Tensor, "batch channel height width"], padding: tuple[int, int], value: float = 0.0) -> Tensor:
     """x with so many rows of `value` above and below it, and so many columns on its left and right."""
     rows, columns = padding
-    return F.pad(x, (columns, columns, rows, rows), value=value) if rows or columns else x
+    return F.pad(x, (columns, columns, rows, rows), value=value) if rows or columns else x  # F.pad by 0 would copy x
 
 
 def windows(
     x: Float[Tensor, "batch channel height width"],
     kernel: Sequence[int],
+    sizes: tuple[int, int],
     *,
     stride: tuple[int, int],
     padding: tuple[int, int],
     dilation: tuple[int, int],
-    value: float = 0.0,
 ) -> Float[Tensor, "channel kernel_height kernel_width batch out_height out_width"]:
-    """For each cell of the kernel, all that comes to lie under it while the window moves over x, padded by `value`.
+    """For each cell of the kernel, all that comes to lie under it while the window moves over x, padded with zeros.
 
+    sizes: how many places the window has, (rows, columns).
     Whole rows are laid out first and columns then: that takes kernel height + kernel width copies, not their product.
     """
-    sizes = output_sizes(x, kernel, stride, padding, dilation)
     rows, columns = map(under, kernel, sizes, stride, dilation)
-    padded = pad(x, padding, value).transpose(0, 1)
+    padded = pad(x, padding).transpose(0, 1)
     bands = torch.stack([padded[:, :, row] for row in rows], 1)
     return torch.stack([bands[..., column] for column in columns], 2)
-
-
-def output_sizes(
-    x: Tensor, kernel: Sequence[int], stride: tuple[int, int], padding: tuple[int, int], dilation: tuple[int, int]
-) -> tuple[int, int]:
-    """Height and width of what comes out. Raises ValueError when the window does not fit."""
-    height, width = (
-        output_size(x.shape[2 + d], kernel[d], stride=stride[d], padding=padding[d], dilation=dilation[d])
-        for d in (0, 1)
-    )
-    return height, width
 
 
 def under(kernel: int, count: int, stride: int, dilation: int) -> list[slice]:
@@ -185,13 +182,23 @@ def under(kernel: int, count: int, stride: int, dilation: int) -> list[slice]:
     return [slice(start, start + (count - 1) * stride + 1, stride) for start in starts]
 
 
-def check_channels(caller: str, in_channels: int, out_channels: int, groups: int) -> None:
-    """Raise ValueError unless the groups divide both."""
-    whole(caller, 1, in_channels=in_channels, out_channels=out_channels, groups=groups)
+def check_channels(caller: str, in_channels: int, out_channels: int, groups: int) -> list[int]:
+    """The three as ints. Raises ValueError unless the groups divide both."""
+    numbers = whole(caller, 1, in_channels=in_channels, out_channels=out_channels, groups=groups)
     if in_channels % groups or out_channels % groups:
         raise ValueError(
             f"{caller} got {in_channels} input channels, {out_channels} output channels and groups={groups}; the "
             "groups must divide both. groups=1 lets every output see every input."
+        )
+    return numbers
+
+
+def check_dtypes(caller: str, x: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    """Raise ValueError unless all have one."""
+    if not x.dtype == weight.dtype == (x if bias is None else bias).dtype:
+        rest = "" if bias is None else f", bias {bias.dtype}"
+        raise ValueError(
+            f"{caller} got x {x.dtype}, weight {weight.dtype}{rest}; wanted one dtype. x.to(weight.dtype) converts x."
         )
 
 
@@ -204,8 +211,8 @@ def _checked(
     padding: int | Sequence[int],
     dilation: int | Sequence[int],
     groups: int,
-) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """Stride, padding and dilation as pairs. Raises ValueError unless everything fits together."""
+) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Stride, padding and dilation as pairs, and the output's size. Raises ValueError unless all fits together."""
     if x.ndim != 4 or weight.ndim != 4:
         raise ValueError(
             f"{caller} got x {tuple(x.shape)} and weight {tuple(weight.shape)}; wanted x (batch, channel, height, "
@@ -220,8 +227,8 @@ def _checked(
         )
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"{caller} got bias {tuple(bias.shape)}; wanted ({len(weight)},), one for each output.")
-    return (
-        pair(caller, "stride", stride, 1),
-        pair(caller, "padding", padding, 0),
-        pair(caller, "dilation", dilation, 1),
-    )
+    check_dtypes(caller, x, weight, bias)
+    stride, padding = pair(caller, "stride", stride, 1), pair(caller, "padding", padding, 0)
+    dilation = pair(caller, "dilation", dilation, 1)
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    return stride, padding, dilation, both_ways(caller, output_size, x.shape[2:], weight.shape[2:], **options)

@@ -18,9 +18,9 @@ import torch
 from einops import rearrange
 from torch import nn
 
-from dlcourse.nn.conv import check_channels, pair, under
+from dlcourse.nn.conv import check_channels, check_dtypes, pair, start, under
 from dlcourse.nn.init import he_normal
-from dlcourse.nn.sizes import transposed_output_size, whole
+from dlcourse.nn.sizes import both_ways, transposed_output_size, whole
 from dlcourse.types import Float, Tensor
 
 
@@ -28,8 +28,8 @@ def conv_transpose2d(
     x: Float[Tensor, "batch channel height width"],
     weight: Float[Tensor, "channel group_out kernel_height kernel_width"],
     bias: Float[Tensor, " out"] | None = None,
-    *,
     stride: int | Sequence[int] = 1,
+    *,
     padding: int | Sequence[int] = 0,
     output_padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
@@ -39,7 +39,7 @@ def conv_transpose2d(
 
     weight is (channel, out / groups, kernel height, kernel width): in first, as in torch. `padding` takes so many rows
     and columns away on each side, `output_padding` adds some below and on the right. Raises ValueError when channels,
-    groups or sizes do not fit, and when an option is no whole number.
+    groups, sizes or dtypes do not fit, and when an option is no whole number.
 
     A golden example, by hand: two stamps two pixels apart, 1 2 3 and 10 20 30, which meet in the middle.
 
@@ -65,8 +65,8 @@ def conv_transpose2d_loops(
     x: Float[Tensor, "batch channel height width"],
     weight: Float[Tensor, "channel group_out kernel_height kernel_width"],
     bias: Float[Tensor, " out"] | None = None,
-    *,
     stride: int | Sequence[int] = 1,
+    *,
     padding: int | Sequence[int] = 0,
     output_padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
@@ -92,7 +92,8 @@ class ConvTranspose2d(nn.ConvTranspose2d):
     with the shape of a convolution with as many inputs and outputs, (out, in / groups, kernel height, kernel width), so
     that its fan_in counts inputs. With a stride each output meets only one in stride rows * stride columns of those:
     for signals of the same size, give an `init` with a gain larger by the root of that. Made in float32 on the
-    generator's device. Raises ValueError as `nn.Conv2d` does.
+    generator's device. Raises ValueError as `nn.Conv2d` does, and for an output_padding
+    that is not below the stride or the dilation.
 
     >>> ConvTranspose2d(6, 1, 2, stride=2, generator=torch.Generator().manual_seed(0))
     ConvTranspose2d(6, 1, kernel_size=(2, 2), stride=(2, 2))
@@ -103,8 +104,8 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         in_channels: int,
         out_channels: int,
         kernel_size: int | Sequence[int],
-        *,
         stride: int | Sequence[int] = 1,
+        *,
         padding: int | Sequence[int] = 0,
         output_padding: int | Sequence[int] = 0,
         dilation: int | Sequence[int] = 1,
@@ -113,21 +114,26 @@ class ConvTranspose2d(nn.ConvTranspose2d):
         init: Callable[..., Tensor] = he_normal,
         generator: torch.Generator,
     ):
-        check_channels("ConvTranspose2d", in_channels, out_channels, groups)
-        kernel = pair("ConvTranspose2d", "kernel_size", kernel_size, 1)
+        caller = "ConvTranspose2d"
+        in_channels, out_channels, groups = check_channels(caller, in_channels, out_channels, groups)
+        kernel = pair(caller, "kernel_size", kernel_size, 1)
+        options = {
+            "stride": pair(caller, "stride", stride, 1),
+            "output_padding": pair(caller, "output_padding", output_padding, 0),
+            "dilation": pair(caller, "dilation", dilation, 1),
+        }
+        both_ways(caller, transposed_output_size, kernel, kernel, **options)  # refuses too large an output_padding
         super().__init__(
             in_channels,
             out_channels,
             kernel,
-            stride=pair("ConvTranspose2d", "stride", stride, 1),
-            padding=pair("ConvTranspose2d", "padding", padding, 0),
-            output_padding=pair("ConvTranspose2d", "output_padding", output_padding, 0),
-            dilation=pair("ConvTranspose2d", "dilation", dilation, 1),
+            padding=pair(caller, "padding", padding, 0),
             groups=groups,
             bias=bias,
             device=generator.device,
+            **options,
         )
-        weight = init((out_channels, in_channels // groups, *kernel), generator=generator)
+        weight = start(caller, init, (out_channels, in_channels // groups, *kernel), generator)
         self.weight = nn.Parameter(rearrange(weight, "(g o) c u v -> (g c) o u v", g=groups).contiguous())
         if bias:
             nn.init.zeros_(self.bias)
@@ -140,7 +146,7 @@ def _finish(canvas: Tensor, padding: tuple[int, int], bias: Tensor | None) -> Te
     """The canvas without its margins, plus the bias."""
     (rows, columns), (height, width) = padding, canvas.shape[2:]
     out = canvas[:, :, rows : height - rows, columns : width - columns]
-    return out if bias is None else out + bias[:, None, None]
+    return out.contiguous() if bias is None else out + bias[:, None, None]
 
 
 def _checked(
@@ -168,19 +174,11 @@ def _checked(
     check_channels(caller, len(weight), outs, groups)
     if bias is not None and bias.shape != (outs,):
         raise ValueError(f"{caller} got bias {tuple(bias.shape)}; wanted ({outs},), one for each output channel.")
+    check_dtypes(caller, x, weight, bias)
     stride, padding = pair(caller, "stride", stride, 1), pair(caller, "padding", padding, 0)
     output_padding = pair(caller, "output_padding", output_padding, 0)
     dilation = pair(caller, "dilation", dilation, 1)
-    sizes = (
-        transposed_output_size(
-            x.shape[2 + d],
-            weight.shape[2 + d],
-            stride=stride[d],
-            padding=padding[d],
-            output_padding=output_padding[d],
-            dilation=dilation[d],
-        )
-        + 2 * padding[d]
-        for d in (0, 1)
-    )
-    return stride, padding, dilation, x.new_zeros(len(x), outs, *sizes)
+    options = {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation}
+    height, width = both_ways(caller, transposed_output_size, x.shape[2:], weight.shape[2:], **options)
+    canvas = x.new_zeros(len(x), outs, height + 2 * padding[0], width + 2 * padding[1])
+    return stride, padding, dilation, canvas

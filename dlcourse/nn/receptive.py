@@ -31,8 +31,8 @@ PIXELWISE = (
     *(nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, Dropout, BatchNorm, Normalize),
 )
 WINDOWS = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
-# What sees the whole picture, whatever came before it: the table ends here.
-EVERYTHING = (nn.Flatten, nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+# What sees the whole picture, or, of an adaptive pool, parts that depend on the picture's size: the table ends here.
+ENDS = (nn.Flatten, nn.Linear, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
 @dataclass(frozen=True)
@@ -56,17 +56,21 @@ class ReceptiveField:
 
 
 def receptive_fields(model: nn.Module) -> dict[str, ReceptiveField]:
-    """The receptive field of every named module, in the model's order, up to the first that sees everything.
+    """The receptive field of every named module, in the model's order, up to the first that ends the table.
 
     Known are Sequentials (nested too) of convolutions, torch's max and average pools, and what works pixel by pixel
     (activations, batch norm, dropout, Normalize, Identity); and any module with a method `paths()` that returns the
-    Sequentials whose outputs it adds up, an empty one for the identity. Flatten, Linear and adaptive pools end the
-    table. Raises ValueError for anything else, and for paths that do not end at one step.
+    Sequentials whose outputs it adds up, an empty one for the identity. Flatten and Linear, which see
+    everything, and adaptive pools, whose windows depend on the picture's size, end the table. Raises ValueError for
+    anything else, for a bare layer, which has no name, and for paths that do not end at one step.
 
     >>> fields = receptive_fields(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3)))
     >>> fields["2"]
     ReceptiveField(size=(8, 8), step=(2, 2), start=(-1, -1))
     """
+    if isinstance(model, (*PIXELWISE, *WINDOWS, *ENDS)):
+        kind = type(model).__name__
+        raise ValueError(f"receptive_fields got a bare {kind}, which has no name; wanted nn.Sequential(that {kind}).")
     fields: dict[str, ReceptiveField] = {}
     _through(model, "", ReceptiveField((1, 1), (1, 1), (0, 0)), fields)
     return fields
@@ -75,14 +79,14 @@ def receptive_fields(model: nn.Module) -> dict[str, ReceptiveField]:
 def _through(
     module: nn.Module, name: str, field: ReceptiveField, fields: dict[str, ReceptiveField]
 ) -> ReceptiveField | None:
-    """What a unit behind the module sees, None where it sees everything; noted in `fields` by the module's name."""
+    """What a unit behind the module sees, None where the table ends; noted in `fields` by the module's name."""
     if hasattr(module, "paths"):
         after = _sum_of_paths(module, name, field, fields)
     elif type(module).forward is nn.Sequential.forward:
         after = field
         for key, child in module._modules.items():  # named_children would leave out what comes twice
             after = after and _through(child, _join(name, key), after, fields)
-    elif isinstance(module, EVERYTHING):
+    elif isinstance(module, ENDS):
         after = None
     elif isinstance(module, WINDOWS):
         after = _behind_window(module, name, field)
@@ -128,7 +132,7 @@ def _sum_of_paths(
     if None in ends or len({end.step for end in ends}) != 1:
         raise ValueError(
             f"receptive_fields: the paths of {type(module).__name__} ({name!r}) do not meet: wanted paths of one "
-            f"stride, none of which sees everything, and got {ends}."
+            f"stride, none of which ends the table, and got {ends}."
         )
     start = tuple(min(end.start[d] for end in ends) for d in (0, 1))
     last = tuple(max(end.start[d] + end.size[d] for end in ends) for d in (0, 1))

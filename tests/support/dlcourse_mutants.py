@@ -392,32 +392,32 @@ def rounded_up(size, kernel, *, stride=1, padding=0, dilation=1):
 def pooled(base, change=lambda x: x, **fixed):
     """A pool of ours with the picture or an option changed."""
 
-    def function(x, kernel, **options):
-        base(x, kernel, **options)  # refuses
-        return base(change(x), kernel, **{**options, **fixed})
+    def function(x, kernel_size, stride=None, **options):
+        base(x, kernel_size, stride, **options)  # refuses
+        return base(change(x), kernel_size, stride, **{**options, **fixed})
 
     return function
 
 
-def zero_padded_max(x, kernel, *, stride=None, padding=0, dilation=1):
-    nn.max_pool2d(x, kernel, stride=stride, padding=padding, dilation=dilation)  # refuses
+def zero_padded_max(x, kernel_size, stride=None, *, padding=0, dilation=1):
+    nn.max_pool2d(x, kernel_size, stride, padding=padding, dilation=dilation)  # refuses
     rows, columns = (padding, padding) if isinstance(padding, int) else padding
     x = torch.nn.functional.pad(x, (columns, columns, rows, rows))
-    return nn.max_pool2d(x, kernel, stride=kernel if stride is None else stride, dilation=dilation)
+    return nn.max_pool2d(x, kernel_size, kernel_size if stride is None else stride, dilation=dilation)
 
 
-def shared_max(x, kernel, *, stride=None, padding=0, dilation=1):
+def shared_max(x, kernel_size, stride=None, *, padding=0, dilation=1):
     """The largest, whose slope is shared among all that are as large."""
-    out = nn.max_pool2d(x, kernel, stride=stride, padding=padding, dilation=dilation)
+    out = nn.max_pool2d(x, kernel_size, stride, padding=padding, dilation=dilation)
     if padding or dilation != 1 or stride is not None or not len(x):
         return out
-    k = (kernel, kernel) if isinstance(kernel, int) else kernel
+    k = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
     return x.unfold(2, k[0], k[0]).unfold(3, k[1], k[1]).amax((-2, -1))
 
 
-def equal_parts(x, size):
+def equal_parts(x, output_size):
     """Adaptive pooling as if the sizes divided: whole windows side by side, the rest left out."""
-    if (wanted := nn.adaptive_avg_pool2d(x, size)) is None or min(wanted.shape) == 0:
+    if (wanted := nn.adaptive_avg_pool2d(x, output_size)) is None or min(wanted.shape) == 0:
         return wanted
     kernel = tuple(max(n // m, 1) for n, m in zip(x.shape[2:], wanted.shape[2:], strict=True))
     return nn.avg_pool2d(x, kernel)[:, :, : wanted.shape[2], : wanted.shape[3]]
@@ -442,10 +442,10 @@ def plus_bias(out, bias):
     return out + bias[:, None, None]
 
 
-def last_of_equals(x, kernel, **options):
+def last_of_equals(x, kernel_size, stride=None, **options):
     """Right, but the slope goes to the last of the largest: everything turned round."""
-    out = nn.max_pool2d(x, kernel, **options)
-    turned = nn.max_pool2d(x.flip(2, 3), kernel, **options).flip(2, 3)
+    out = nn.max_pool2d(x, kernel_size, stride, **options)
+    turned = nn.max_pool2d(x.flip(2, 3), kernel_size, stride, **options).flip(2, 3)
     return turned if torch.equal(turned, out) else out
 
 
@@ -672,13 +672,13 @@ NAMED = [
     ("nn.ConvTranspose2d", "a bias drawn", broken(nn.ConvTranspose2d, __init__=torch_like_bias)),
     ("nn.max_pool2d", "zero padding", zero_padded_max),
     ("nn.max_pool2d", "the slope shared among equals", shared_max),
-    ("nn.max_pool2d", "the last of equals", lambda x, k, **o: last_of_equals(x, k, **o)),
+    ("nn.max_pool2d", "the last of equals", last_of_equals),
     (
         "nn.max_pool2d",
         "stride 1 unless told otherwise",
-        lambda x, k, *, stride=1, **o: nn.max_pool2d(x, k, stride=stride, **o),
+        lambda x, kernel_size, stride=1, **o: nn.max_pool2d(x, kernel_size, stride, **o),
     ),
-    ("nn.max_pool2d", "the least", lambda x, k, **o: -nn.max_pool2d(-x, k, **o)),
+    ("nn.max_pool2d", "the least", lambda x, *a, **o: -nn.max_pool2d(-x, *a, **o)),
     ("nn.max_pool2d", "dilation ignored", pooled(nn.max_pool2d, dilation=1)),
     (
         "nn.max_pool2d",
@@ -695,7 +695,7 @@ NAMED = [
     (
         "nn.avg_pool2d",
         "stride 1 unless told otherwise",
-        lambda x, k, *, stride=1, **o: nn.avg_pool2d(x, k, stride=stride, **o),
+        lambda x, kernel_size, stride=1, **o: nn.avg_pool2d(x, kernel_size, stride, **o),
     ),
     ("nn.adaptive_avg_pool2d", "windows of equal size", equal_parts),
     ("nn.adaptive_avg_pool2d", "rows and columns swapped", lambda x, size: nn.adaptive_avg_pool2d(x.mT, size).mT),

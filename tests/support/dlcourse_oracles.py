@@ -61,7 +61,8 @@ def agree(function, reference, *inputs):
         cotangent = random(*value.shape, seed=1, dtype=value.dtype, device=value.device) + 0.5
         slopes.append(torch.autograd.grad(value, leaves, cotangent))
         values.append(value.detach())
-        assert all(torch.equal(x, b) for x, b in zip(leaves, before, strict=True)), "it changed its argument"
+        same = partial(torch.allclose, rtol=0, atol=0, equal_nan=True)
+        assert all(map(same, leaves, before)), "it changed its argument"
     assert_close(*values)
     for ours, theirs in zip(*slopes, strict=True):
         assert_close(ours, theirs)
@@ -853,6 +854,12 @@ def turned(x):
     return x.transpose(0, -1).contiguous().transpose(0, -1)
 
 
+def laid_out(reference):
+    """torch's convolution, given plain copies: version 2.13 on the CPU ends the process (a segmentation fault) for some
+    float32 views whose channels come last in memory."""
+    return lambda *inputs, **options: reference(*(t.contiguous() for t in inputs), **options)
+
+
 # (x, weight, options): square and not, one number and two, size 1, a kernel as large as the padded picture, no
 # examples, groups (each channel for itself too), windows that leave a rest at the end.
 CONVOLUTIONS = [
@@ -888,9 +895,19 @@ def convolution(reference, cases, outs):
             x, weight, bias = (t.to(device) for t in (x, turned(weight), bias))
             with full_precision():
                 for inputs in ((x, weight, bias), (turned(x), weight.contiguous())):
-                    agree_on_pictures(
-                        lambda *a, o=options: function(*a, **o), lambda *a, o=options: reference(*a, **o), *inputs
-                    )
+                    agree_on_pictures(partial(function, **options), partial(laid_out(reference), **options), *inputs)
+            assert function(x, weight, **options).is_contiguous(), "view works on it, as on torch's"
+            if "stride" in options:
+                ours = function(x, weight, bias, options["stride"], **{o: options[o] for o in options if o != "stride"})
+                assert torch.equal(ours, function(x, weight, bias, **options)), "as in torch, by position"
+        for mixed in ((x.float(), weight, None), (x, weight.float(), None), (x, weight, bias.float())):
+            refuses(lambda m=mixed: function(*m), ValueError, "x torch.float", "weight torch.float", "one dtype")
+        refuses(lambda: function(x, weight, bias.float()), ValueError, "bias torch.float32")
+        for one in (np.int64(1), torch.tensor(1)):
+            same = {"stride": one, "padding": (one, 1), "dilation": one, "groups": one}
+            plain = function(x, weight, bias, stride=1, padding=1)
+            with own_messages():
+                assert torch.equal(function(x, weight, bias, **same), plain), "whole numbers of other libraries"
         for name in ("stride", "padding", "dilation", "groups"):
             for number in (-1, 1.0, True):
                 refuses_option(lambda o: function(x, weight, **o), {name: number}, least=int(name != "padding"))
@@ -923,9 +940,9 @@ def conv2d(function, device):
     refuses(lambda: function(x, weight, x[0, 0, 0], groups=3), ValueError, "4 input", "6 output", "groups=3")
     refuses(lambda: function(x, weight, x.new_zeros(4), groups=2), ValueError, "bias (4,)", "wanted (6,)")
     refuses(lambda: function(x, weight, x.new_zeros(6, 1), groups=2), ValueError, "bias (6, 1)")
-    refuses(lambda: function(x[:, :, :2], weight, groups=2), ValueError, "spans 3", "only 2", "padding of 1")
-    refuses(lambda: function(x, weight, groups=2, dilation=(1, 3)), ValueError, "spans 7", "only 6", "dilation 3")
-    refuses(lambda: function(x[..., :0], weight, groups=2), ValueError, "size=0")
+    refuses(lambda: function(x[:, :, :2], weight, groups=2), ValueError, "2d", "rows: ", "spans 3", "padding of 1")
+    refuses(lambda: function(x, weight, groups=2, dilation=(1, 3)), ValueError, "columns: ", "only 6", "dilation 3")
+    refuses(lambda: function(x[..., :0], weight, groups=2), ValueError, "conv2d", "columns: ", "size=0")
 
 
 def conv_transpose2d(function, device):
@@ -939,6 +956,7 @@ def conv_transpose2d(function, device):
     refuses(lambda: function(x, weight, x.new_zeros(3), groups=2), ValueError, "bias (3,)", "wanted (6,)")
     refuses(lambda: function(x, weight, padding=(2, 0)), ValueError, "nothing is left", "padding=2")
     refuses(lambda: function(x, weight, output_padding=(0, 1)), ValueError, "output_padding=1", "below the stride (1)")
+    refuses(lambda: function(x, weight, output_padding=(1, 0)), ValueError, "transpose2d", "rows: ")
     refuses_option(lambda o: function(x, weight, **o), {"output_padding": -1}, least=0)
     refuses_option(lambda o: function(x, weight, **o), {"output_padding": True}, least=0)
 
@@ -980,6 +998,26 @@ def layer2d(theirs, function, transposed):
                 x = random(2, 4, 5, 6, device=device)
                 used = {name: value for name, value in options.items() if name != "bias"}
                 assert_close(ours.double()(x), function(x, ours.weight, ours.bias, **used))
+        assert make(2, 2, 3, 2, generator=source(0, device)).stride == (2, 2), "as in torch, by position"
+        with own_messages():
+            one = make(*[np.int64(1)] * 4, groups=np.int64(1), generator=source(0, device))
+        assert repr(one) == repr(theirs(1, 1, 1))
+        for wrong in ((1, 1, 1, 1), (2, 2, 3)):
+            flat = {"init": lambda shape, *, generator, w=wrong: torch.zeros(w, device=device), "groups": 2}
+            refuses(
+                lambda f=flat: make(4, 2, 3, generator=source(0, device), **f), ValueError, str(wrong), "(2, 2, 3, 3)"
+            )
+        if transposed:
+            words = ("ConvTranspose2d", "output_padding=2", "stride (1)", "dilation (2)")
+            for extra, d in (((2, 0), (2, 3)), ((0, 2), (3, 2))):
+                refuses(
+                    lambda e=extra, d=d: make(1, 1, 3, output_padding=e, dilation=d, generator=source(0, device)),
+                    ValueError,
+                    *words,
+                    "rows" if extra[0] else "columns",
+                )
+            for more in ({"stride": 3, "output_padding": 2}, {"padding": 9, "output_padding": 1, "dilation": 2}):
+                assert make(1, 1, 3, generator=source(0, device), **more).output_padding[0] == more["output_padding"]
         start = copy.deepcopy(ours.state_dict())
         with global_stream_untouched():
             ours.reset_parameters()
@@ -1036,18 +1074,29 @@ def pool(function, reference, cases, device):
                 lambda x, k=kernel, o=options: reference(x, k, **o),
                 numbers,
             )
+        assert function(x, kernel, **options).is_contiguous(), "view works on it, as on torch's"
     x = random(2, 3, 5, 4, device=device)
+    assert_close(function(x, 2, 1), reference(x, 2, 1))  # the stride by position, as in torch
     refuses(lambda: function(x[0], 2), ValueError, "x (3, 5, 4)", "wanted (batch", "x[None, None]")
+    for dtype in (torch.uint8, torch.int64):
+        refuses(lambda d=dtype: function(x.to(d), 2), ValueError, str(dtype), "x.float()")
     refuses(lambda: function(x[:, :, :0], 2), ValueError, "x (2, 3, 0, 4)", "with pixels")
-    refuses(lambda: function(x, 5), ValueError, "spans 5", "only 4", "padding of 1")
     refuses(
-        lambda: function(x, (2, 3), padding=(1, 2)), ValueError, "padding=(1, 2)", "kernel=(2, 3)", "half the kernel"
+        lambda: function(x, 5), ValueError, "2d", "columns: ", "spans 5", "only 4", "in a convolution a padding of 1"
+    )
+    refuses(lambda: function(x.mT, 5), ValueError, "rows: ", "spans 5", "only 4")
+    refuses(
+        lambda: function(x, (2, 3), padding=(1, 2)),
+        ValueError,
+        "padding=(1, 2)",
+        "kernel_size=(2, 3)",
+        "half the kernel",
     )
     refuses(lambda: function(x, (2, 4), padding=2), ValueError, "padding=(2, 2)", "half the kernel")
-    refuses(lambda: function(x, (2, 2, 2)), ValueError, "kernel=(2, 2, 2)", "(rows, columns)")
-    for name, least in (("kernel", 1), ("stride", 1), ("padding", 0)):
+    refuses(lambda: function(x, (2, 2, 2)), ValueError, "kernel_size=(2, 2, 2)", "(rows, columns)")
+    for name, least in (("kernel_size", 1), ("stride", 1), ("padding", 0)):
         for value in (least - 1, 2.0, True, (1, least - 1)):
-            refuses_option(lambda o: function(x, **{"kernel": 2, **o}), {name: value}, least=least)
+            refuses_option(lambda o: function(x, **{"kernel_size": 2, **o}), {name: value}, least=least)
 
 
 def max_pool2d(function, device):
@@ -1058,8 +1107,9 @@ def max_pool2d(function, device):
     some = least.clone()
     some[0, 0, 1, 2], some[0, 1, 3, 3] = -3, INF
     for x in (least, some):
-        for options in ({}, {"padding": 1}, {"padding": 1, "stride": 1}, {"padding": 1, "stride": 3}):
-            agree_on_pictures(lambda x, o=options: function(x, 2, **o), lambda x, o=options: F.max_pool2d(x, 2, **o), x)
+        agree_on_pictures(lambda x: function(x, 2), lambda x: F.max_pool2d(x, 2), x)
+        for options in ({"padding": 1}, {"padding": 1, "stride": 1}, {"padding": 1, "stride": 3}):
+            assert_close(function(x, 2, **options), F.max_pool2d(x, 2, **options))
     nothing = {"padding": 1, "dilation": 3}  # both cells of the one window lie outside
     assert_close(function(least[..., :2, :2], 2, **nothing), F.max_pool2d(least[..., :2, :2], 2, **nothing))
     for place in range(4):
@@ -1067,6 +1117,8 @@ def max_pool2d(function, device):
         x.view(-1)[place] = math.nan
         assert function(x, 2).isnan().all(), "a nan wins"
         assert function(x, 1).isnan().sum() == 1
+    x = torch.tensor([[[[math.nan, 2.0, math.nan], [1.0, math.nan, 9.0]]]], device=device)
+    agree(lambda x: function(x, (2, 3)), lambda x: F.max_pool2d(x, (2, 3)), x)  # of several nan the last has the slope
     refuses_option(lambda o: function(x, 2, **o), {"dilation": 0}, least=1)
     refuses(lambda: function(x, 2, dilation=2), ValueError, "spans 3", "only 2")
 
@@ -1090,9 +1142,11 @@ def adaptive_avg_pool2d(function, device):
     assert_close(function(x, (1, 3)), F.adaptive_avg_pool2d(x, (1, 3)))
     refuses(lambda: function(x[0], 1), ValueError, "x (1, 1, 6)", "wanted (batch", "x[None, None]")
     refuses(lambda: function(x[..., :0], 1), ValueError, "x (1, 1, 1, 0)", "with pixels")
+    refuses(lambda: function(x.nan_to_num().byte(), 1), ValueError, "torch.uint8", "x.float()")
+    assert function(x, 1).is_contiguous()
     for value in (0, -1, 2.0, True, (1, 0)):
-        refuses_option(lambda o: function(x, **o), {"size": value}, least=1)
-    refuses(lambda: function(x, (1, 1, 1)), ValueError, "size=(1, 1, 1)", "(rows, columns)")
+        refuses_option(lambda o: function(x, **o), {"output_size": value}, least=1)
+    refuses(lambda: function(x, (1, 1, 1)), ValueError, "output_size=(1, 1, 1)", "(rows, columns)")
 
 
 def refuses_sizes(function, *names, least):
@@ -1126,6 +1180,9 @@ def output_size(function, device):
                 *words,
                 *(f"dilation {dilation}", f"padding {padding} ", f"padding of {enough} or more"),
             )
+    for nine in (np.int64(9), torch.tensor(9)):
+        with own_messages():
+            assert type(function(nine, nine - 5, padding=nine - 9)) is int
     assert function(9, 4) == 6, "stride 1, no padding, no dilation unless told otherwise"
     refuses_sizes(function, "size", "kernel", "stride", "dilation", least=1)
     refuses_sizes(function, "padding", least=0)
@@ -1261,13 +1318,16 @@ def receptive_fields(function, device):
     assert function(kinds.Sequential()) == {}
     assert function(Sum(kinds.Sequential(conv(3, stride=2))))["after"].step == (2, 2), "one path"
 
+    for bare in (conv(3), kinds.MaxPool2d(2), kinds.ReLU(), kinds.Flatten(), nn.BatchNorm(1)):
+        refuses(lambda m=bare: function(m), ValueError, f"a bare {type(bare).__name__}", "no name", "nn.Sequential(")
+    mixing = (kinds.LayerNorm(4), kinds.GroupNorm(1, 1), kinds.Softmax(-1), kinds.Softmax2d(), kinds.Upsample(2))
     for layer, words in (
         (kinds.ConvTranspose2d(1, 1, 2), ("ConvTranspose2d ('1.0')", "paths()")),
-        (kinds.LayerNorm(4), ("LayerNorm",)),
+        *((layer, (type(layer).__name__,)) for layer in mixing),
         (Backwards(kinds.ReLU()), ("Backwards",)),
         (kinds.Conv2d(1, 1, 3, padding=1, padding_mode="circular"), ("'1.0'", "circular")),
         (Sum(kinds.Sequential(conv(3)), kinds.Sequential(conv(3, stride=2))), ("Sum ('1.0')", "one stride")),
-        (Sum(kinds.Sequential(conv(3)), kinds.Sequential(kinds.Flatten())), ("Sum ('1.0')", "sees everything")),
+        (Sum(kinds.Sequential(conv(3)), kinds.Sequential(kinds.Flatten())), ("Sum ('1.0')", "ends the table")),
     ):
         model = kinds.Sequential(kinds.ReLU(), kinds.Sequential(layer))
         refuses(lambda m=model: function(m), ValueError, "receptive_fields", *words)
@@ -1505,6 +1565,17 @@ def equals_network(function, theirs, options, shape, device):
     agree_as_modules(ours.eval(), reference.eval(), random(*shape, device=device))
 
 
+def wrong_images(caller):
+    """(options, words of the refusal): sizes that are not three, or not whole, or too small."""
+    for image in ((28, 28), 28, (2, 1, 28, 28)):
+        yield {"image": image}, (f"{caller}(image={image})", "(channels, height, width)")
+    for d, name in enumerate(("channels", "height", "width")):
+        for size in (0, 28.0):
+            image = [28, 28, 28]
+            image[d] = size
+            yield {"image": tuple(image)}, (f"{caller} got {name}={size}", "1 or more")
+
+
 def lenet(function, device):
     """[convolution, largest of 2 x 2, batch norm, ReLU] for each width and a linear layer, as torch's own."""
     t = torch.nn
@@ -1535,9 +1606,12 @@ def lenet(function, device):
         ({"image": (1, 1, 1), "widths": (2,)}, ("(1, 1, 1)", "2 x 2")),
         ({"image": (1, 7, 7), "widths": (2, 2, 2)}, ("(1, 7, 7)", "8 x 8")),
         ({"widths": ()}, ("widths=()", "at least one width")),
+        ({"widths": 16}, ("widths=16", "a list")),
+        ({"widths": (0,)}, ("out_channels=0",)),
         ({"kernel": 4}, ("kernel=4", "odd")),
-        ({"kernel": 0}, ("kernel=0", "odd")),
-        ({"kernel": -1}, ("kernel=-1", "odd")),
+        ({"kernel": 0}, ("lenet got kernel=0", "1 or more")),
+        ({"kernel": (3, 5)}, ("kernel=(3, 5)", "whole number")),
+        *wrong_images("lenet"),
     ):
         refuses(lambda o=options: function(generator=source(0, device), **o), ValueError, *words)
 
@@ -1568,8 +1642,9 @@ def lenet_classic(function, device):
             return t.Sequential(OrderedDict(layers))
 
         equals_network(function, theirs, options, (4, channels, height, width), device)
-    for image in ((1, 11, 28), (1, 28, 11), (1, 8, 8)):
-        refuses(lambda i=image: function(image=i, generator=source(0, device)), ValueError, str(image), "12 x 12")
+    wrong = [({"image": image}, (str(image), "12 x 12")) for image in ((1, 11, 28), (1, 28, 11), (1, 8, 8))]
+    for options, words in (*wrong, *wrong_images("lenet_classic")):
+        refuses(lambda o=options: function(generator=source(0, device), **o), ValueError, *words)
 
 
 class ResidualBlock(torch.nn.Module):
@@ -1637,8 +1712,12 @@ def resnet(function, device):
             return t.Sequential(OrderedDict(layers))
 
         equals_network(function, theirs, options, (4, channels, *size), device)
-    for options, words in (({"widths": ()}, "widths=()"), ({"blocks": 0}, "blocks=0"), ({"blocks": -1}, "blocks=-1")):
-        refuses(lambda o=options: function(generator=source(0, device), **o), ValueError, words, "at least one")
+    for options, words in (
+        ({"widths": ()}, "widths=()): wanted a list of at least one"),
+        ({"widths": 16}, "widths=16): wanted a list"),
+        *(({"blocks": b}, f"resnet got blocks={b}; wanted a whole number of 1 or more") for b in (0, -1, 1.5)),
+    ):
+        refuses(lambda o=options: function(generator=source(0, device), **o), ValueError, words)
 
 
 def trusted_steps(name, *examples):
