@@ -6,8 +6,8 @@ import torch
 import traitlets
 
 from dlcourse.widgets import ConvStepper
+from dlcourse.widgets.conv_stepper.numbers import short
 from dlcourse.widgets.conv_stepper.params import PARAMS
-from dlcourse.widgets.conv_stepper.picture import short
 
 
 def arrays(line):
@@ -40,7 +40,7 @@ def test_a_view_gets_everything_on_the_screen(recording_comm):
     assert said["maps"][0]["window"] == list(w.window) == [0, 1, 5, 6]
     assert said["taps"] == {"rows": [1, 2, 3], "columns": [1, 2, 3]}
     assert said["run"] == {"step": 7, "first": 0, "last": 20, "running": True}
-    assert said["say"] == "Output row 3 of 7, column 2 of 3: -9."
+    assert said["say"] == "Output row 2, column 1: -9."
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,12 @@ def test_what_a_cell_sets_reaches_the_view(recording_comm):
     w.kernel = [[1.0, -1.0]]
     assert (line.state()["preset"], line.state()["kernel_size"]) == ("own", [1, 2])
     assert torch.equal(w.kernel, torch.tensor([[1.0, -1.0]]))
+    for nothing in (None, "abc"):
+        with pytest.raises(ValueError, match="image: wanted rows of numbers"):
+            w.image = nothing
+        with pytest.raises(ValueError, match="kernel: wanted rows of numbers"):
+            w.kernel = nothing
+    assert torch.equal(w.image, torch.eye(5))
     with pytest.raises(traitlets.TraitError, match="stride=5 is out of range: wanted a whole number from 1 to 4"):
         w.stride = 5
     assert w.stride == (1, 2)
@@ -127,6 +133,7 @@ def test_a_hand_paints_types_and_takes_back(recording_comm):
     assert line.state()["example"] == "own"
     line.act("weigh", row=0, column=2, value=-0.5)
     assert (w.kernel[0, 2].item(), line.state()["preset"]) == (-0.5, "own")
+    assert line.act("weigh", row=0, column=2, value=500)[-1]["message"].startswith("kernel[0, 2]=500 is out of range")
     line.act("undo")
     line.act("undo")
     assert (w.example, w.preset, w.image.any().item()) == ("blank", "left_right", False)
@@ -179,7 +186,8 @@ def test_a_question_over_the_line(recording_comm):
     answer = next(each for each in line.act("guess", answer=-w.engine.value) if each["kind"] == "answer")
     assert answer["result"] == {
         "right": False,
-        "text": "That is the answer with the kernel turned by 180 degrees. Here the kernel is laid on as it is.",
+        "text": "Two mistakes come to this number: it is the answer with the kernel turned by 180 degrees; or the "
+        "right amount with the wrong sign.",
     }
     assert header(line)["hidden"] == "value"
     assert line.act("guess", answer="three")[-1]["kind"] == "error"
@@ -243,7 +251,7 @@ def test_where_there_is_no_kernel_there_is_a_picture(settings):
     assert "data:image/png" in data["text/html"]
     still = ConvStepper.picture(w.engine)
     assert still.caption == w.describe()
-    assert "Output row 1" in still.alt
+    assert "Output row 0, column 0" in still.alt
 
 
 @pytest.mark.parametrize("of", ["value", "size"])
@@ -262,14 +270,27 @@ def test_no_picture_tells_an_answer(of):
 
 
 def test_numbers_in_the_picture_are_short():
-    assert [short(value) for value in (0.0, -0.04, -1.0, 33.333, 250.4, -99999.0)] == [
+    written = [short(value) for value in (0.0, -0.04, -1.0, 33.333, 250.4, -99999.0, -0.001)]
+    assert [text.replace("\N{MINUS SIGN}", "-") for text in written] == [
         "0",
         "-0.04",
         "-1",
         "33.3",
         "250",
         "-99999",
+        "≈0",
     ]
+    assert "-" not in "".join(written)
+
+
+def test_the_picture_shows_paths_if_the_screen_does():
+    values, paths = (ConvStepper(size=8, padding=1, layers=2, show=show) for show in ("values", "paths"))
+    for w in (values, paths):
+        w.go(3, 3)
+    assert ConvStepper.picture(values.engine).png != ConvStepper.picture(paths.engine).png
+    assert "on how many paths" in ConvStepper.picture(paths.engine).alt
+    paths.ask()
+    assert "on how many paths" not in ConvStepper.picture(paths.engine).alt
 
 
 def test_its_name_says_what_was_changed():

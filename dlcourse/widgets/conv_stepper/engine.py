@@ -15,6 +15,7 @@ from dlcourse.widgets.conv_stepper import kernels, pictures, words
 from dlcourse.widgets.conv_stepper.code import program
 from dlcourse.widgets.conv_stepper.field import Seen, seen
 from dlcourse.widgets.conv_stepper.layer import Layer, Place, chain, check, contiguous
+from dlcourse.widgets.conv_stepper.numbers import number
 from dlcourse.widgets.conv_stepper.params import PARAMS, Pair
 from dlcourse.widgets.conv_stepper.question import Question, judge_size, judge_value, telling
 from dlcourse.widgets.engine import Engine
@@ -152,11 +153,11 @@ class ConvStepperEngine(Engine):
     def paint(self, cells: Iterable[Iterable[int]], value: float | None = None, stroke: Any = None) -> None:
         """Put a number (the brush's) into these cells, (row, column) from 0. stroke: what is painted under one name is
         taken back at once."""
-        number = self.values["brush"] if value is None else _number("value", value, LARGEST_PIXEL)
+        ink = self.values["brush"] if value is None else _number("value", value, LARGEST_PIXEL)
         rows, columns = self.sizes[0]
         image = self.image.clone()
         for cell in _cells(cells, image.numel()):
-            image[_whole("row", cell[0], 0, rows - 1), _whole("column", cell[1], 0, columns - 1)] = number
+            image[_whole("row", cell[0], 0, rows - 1), _whole("column", cell[1], 0, columns - 1)] = ink
         self._change(image, self.kernel, stroke=stroke, example="own")
 
     def weigh(self, row: int, column: int, value: float) -> None:
@@ -166,16 +167,16 @@ class ConvStepperEngine(Engine):
         rows, columns = self.layer.window
         kernel = self.kernel.clone()
         at = _whole("row", row, 0, rows - 1), _whole("column", column, 0, columns - 1)
-        kernel[at] = _number("value", value, LARGEST_WEIGHT)
+        kernel[at] = _number(f"kernel[{at[0]}, {at[1]}]", value, LARGEST_WEIGHT)
         self._change(self.image, kernel, preset="own")
 
-    def put(self, image: Any = None, kernel: Any = None) -> None:
-        """A picture or a kernel of your own in place of the present one. Raises ValueError as the constructor does."""
-        own = {"example": "own"} if image is not None else {}
-        own |= {"preset": "own"} if kernel is not None else {}
-        self._change(
-            self.image if image is None else _pixels(image), self.kernel if kernel is None else _weights(kernel), **own
-        )
+    def put_image(self, numbers: Any) -> None:
+        """A picture of your own in place of the present one. Raises ValueError as the constructor does."""
+        self._change(_pixels(numbers), self.kernel, example="own")
+
+    def put_kernel(self, numbers: Any) -> None:
+        """The same for the kernel."""
+        self._change(self.image, _weights(numbers), preset="own")
 
     def clear(self) -> None:
         """An empty picture."""
@@ -252,16 +253,17 @@ class ConvStepperEngine(Engine):
 
         header:
             run          {"step", "first", "last", "running"}: the chosen output cell, row by row
-            say          "Output row 1 of 5, column 2 of 5: 3."
+            say          "Output row 0, column 1: 3."
             hidden       "value": the last map is all NaN and there are no products; "size": there are no maps but the
                          picture; None: everything is shown
             at           [row, column] of the chosen output cell, from 0
+            example      which picture this is; mode, layers: of the settings too
             maps         for each map, the picture first: {"title", "size", "window": [top, left, bottom, right] of what
                          the chosen cell sees of it, "padding": [rows, columns] around it, "pad": what stands there}
             taps         {"rows", "columns"}: of the window's places in the last map but one; may lie outside
             sums         the arithmetic behind the chosen cell, a list of lines
             explanation  what is worth noticing, a list of sentences; field: the same about the receptive field
-            formula      {"general", "rows", "columns", "chain"} or None
+            formula      {"general", "letters", "rows", "columns", "chain"} or None
             question     None, or {"of", "solved", "text", "verdict", "right", "tries"}; score: {"right", "answered"}
             undoable     whether there is a change to take back
 
@@ -279,6 +281,7 @@ class ConvStepperEngine(Engine):
             "hidden": hidden,
             "at": list(self.at),
             "mode": self.layer.mode,
+            "example": self.values["example"],
             "layers": count,
             "maps": [self._map(level, seen) for level, seen in enumerate(shown)],
             "taps": self._taps(),
@@ -399,7 +402,7 @@ class ConvStepperEngine(Engine):
         if self.question.of == "size":
             rows, columns = self.sizes[-1]
             return f"It has {rows} rows and {columns} columns."
-        return f"It is {words.number(self.value)}."
+        return f"It is {number(self.value)}."
 
     def _run(self) -> dict[str, Any]:
         if self.hidden == "size":

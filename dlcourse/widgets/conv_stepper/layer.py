@@ -10,6 +10,9 @@ import torch
 from dlcourse import nn
 from dlcourse.types import Float, Tensor
 from dlcourse.widgets.conv_stepper.params import Pair
+from dlcourse.widgets.params import shown
+
+ROUNDING = torch.finfo(torch.float32).eps  # the share of its terms by which a sum may miss 0 and still be meant as 0
 
 
 class Place(NamedTuple):
@@ -74,13 +77,22 @@ class Layer:
         return tuple(out)
 
     def __call__(self, image: Float[Tensor, "height width"]) -> Float[Tensor, "out_height out_width"]:
+        """Added up in float64. What is smaller than the rounding of its own terms is 0: 0.1 + 0.2 - 0.3 is no 3e-8."""
+        out = self._made(image.double())
+        if self.mode != "max":
+            terms = self.but(kernel=self.kernel.abs(), bias=abs(self.bias))._made(image.double().abs())
+            out = out.where(out.abs() > ROUNDING * terms, 0)
+        return out.float()
+
+    def _made(self, image: Float[Tensor, "height width"]) -> Float[Tensor, "out_height out_width"]:
         x, how = image[None, None], {"stride": self.stride, "padding": self.padding}
         if self.mode == "max":
             out = nn.max_pool2d(x, self.window, dilation=self.dilation, **how)
         elif self.mode == "average":
             out = nn.avg_pool2d(x, self.window, count_include_pad=self.count_padding, **how)
         else:
-            out = nn.conv2d(x, self.laid[None, None], x.new_tensor([self.bias]), dilation=self.dilation, **how)
+            kernel = self.laid[None, None].to(x)
+            out = nn.conv2d(x, kernel, x.new_tensor([self.bias]), dilation=self.dilation, **how)
         return out[0, 0]
 
     def places(self, image: Float[Tensor, "height width"], row: int, column: int) -> list[Place]:
@@ -134,17 +146,19 @@ def chain(layer: Layer, image: Float[Tensor, "height width"], count: int) -> lis
 def contiguous(values: Any, what: str, low: int, high: int, largest: float) -> Float[Tensor, "height width"]:
     """A learner's own numbers as a float32 copy of two dimensions, each from `low` to `high`. Raises ValueError."""
     try:
-        own = torch.as_tensor(values).detach().to("cpu", torch.float32).clone()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"{what}: wanted rows of numbers, and {type(values).__name__} came that holds others ({error})."
-        ) from None
+        own = torch.as_tensor(values).detach()
+    except (TypeError, ValueError, RuntimeError):
+        own = None
+    if own is None or own.is_complex():
+        raise ValueError(f"{what}: wanted rows of numbers, such as [[0, 1], [2, 3]]; got {shown(values)}.")
+    own = own.to("cpu", torch.float32).clone()
     while own.ndim > 2 and own.shape[0] == 1:
         own = own[0]  # one picture of a batch, one channel
     if own.ndim != 2 or not all(low <= n <= high for n in own.shape):
+        cut = f" Cut a part out, such as [:{high}, :{high}]." if any(n > high for n in own.shape[-2:]) else ""
+        one = f" Take one channel, such as [{', '.join('0' * (own.ndim - 2))}]." if own.ndim > 2 else ""
         raise ValueError(
-            f"{what} of shape {tuple(own.shape)}: wanted (rows, columns), each from {low} to {high}. "
-            "Cut a part out, such as x[0, 0, :8, :8]."
+            f"{what} of shape {tuple(own.shape)}: wanted (rows, columns), each from {low} to {high}.{one}{cut}"
         )
     if not own.isfinite().all() or own.abs().max() > largest:
         raise ValueError(f"{what}: its numbers must be from {-largest:g} to {largest:g}.")

@@ -10,6 +10,14 @@ from dlcourse.widgets.params import Choice, Flag, Number, Param, Whole, shown
 Pair = tuple[int, int]  # (rows, columns)
 
 
+def spoken(pair: Pair) -> str:
+    """
+    >>> spoken((2, 2)), spoken((1, 2))
+    ('2', '1 down and 2 across')
+    """
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} down and {pair[1]} across"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Two(Param):
     """(rows, columns), both whole numbers in [low, high]; one number stands for both.

@@ -12,6 +12,7 @@ from dlcourse.plot.style import COLOURS, DIVERGING, INK
 from dlcourse.types import Float, Tensor
 from dlcourse.widgets.conv_stepper import words
 from dlcourse.widgets.conv_stepper.engine import ConvStepperEngine
+from dlcourse.widgets.conv_stepper.numbers import short
 
 CELL = 0.3  # inches
 MOST = 8.6  # inches: a figure's width
@@ -20,7 +21,8 @@ ROOM = 0.75  # inches over and below a map
 
 def picture(engine: ConvStepperEngine) -> Picture:
     """The picture with its padding, the kernel, the output: the window's places and the chosen cell are framed, every
-    cell holds its number. With several layers also the maps between. What a question asks for is hidden."""
+    cell holds its number, or with show="paths" how many paths lead from it to the chosen cell. With several layers also
+    the maps between. What a question asks for is hidden."""
     panels = _panels(engine)
     wide = [each.shape[1] for _, each in panels]
     high = max(each.shape[0] for _, each in panels)
@@ -28,8 +30,11 @@ def picture(engine: ConvStepperEngine) -> Picture:
     width = max(cell * (sum(wide) + 0.8 * len(wide)), 3.5)
     fig, axes = plot.figure(1, len(panels), width=width, height=cell * high + ROOM, width_ratios=wide, squeeze=False)
     digits = 2 if engine.values["layers"] == 1 else 1
-    for ax, (title, numbers) in zip(axes[0], panels, strict=True):
-        _map(ax, numbers, title, cell, 2 if title.startswith("kernel") else digits)
+    texts = [_texts(numbers, 2 if title.startswith("kernel") else digits) for title, numbers in panels]
+    longest = max(2, max(len(text) for rows in texts for line in rows for text in line))
+    size = min(9, 72 * cell / (0.76 * longest))  # a digit is 0.64 of its size wide
+    for ax, (title, numbers), written in zip(axes[0], panels, texts, strict=True):
+        _map(ax, numbers, title, written, size)
     _padding(engine, axes[0][0])
     _frames(engine, list(axes[0]))
     return render(fig, alt=_alt(engine), caption=engine.describe())
@@ -43,26 +48,38 @@ def _panels(engine: ConvStepperEngine) -> list[tuple[str, Float[Tensor, "height 
         maps.append(("output", torch.full((1, 1), math.nan, device="cpu")))
     elif engine.hidden == "value":
         maps[-1] = (maps[-1][0], torch.full_like(engine.output, math.nan))
+    if paths := _shows_paths(engine):
+        maps = [(name, _paths(each.paths)) for (name, _), each in zip(maps, engine.seen, strict=True)]
     title, image = maps[0]
     rows, columns = layer.padding
     pad = (columns, columns, rows, rows)
-    maps[0] = (title, torch.nn.functional.pad(image, pad, value=-math.inf if layer.skips else 0.0))
+    maps[0] = (title, torch.nn.functional.pad(image, pad, value=-math.inf if layer.skips or paths else 0.0))
     if layer.mode == "kernel":
         maps.insert(1, ("kernel, flipped" if layer.flip else "kernel", layer.laid))
     return maps
 
 
-def _map(ax: Axes, numbers: Float[Tensor, "height width"], title: str, cell: float, digits: int) -> None:
-    """Blue below 0, orange above; the number in each cell, which is `cell` inches wide."""
-    finite = numbers[numbers.isfinite()]
-    limit = max(finite.abs().max().item(), 1e-6) if finite.numel() else 1.0
-    ax.imshow(numbers.nan_to_num(0, neginf=0).numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit)
-    texts = [
+def _shows_paths(engine: ConvStepperEngine) -> bool:
+    return engine.values["show"] == "paths" and not engine.hidden
+
+
+def _paths(counts: Float[Tensor, "height width"]) -> Float[Tensor, "height width"]:
+    """A cell from which none leads stays empty."""
+    return counts.float().masked_fill(counts == 0, -math.inf)
+
+
+def _texts(numbers: Float[Tensor, "height width"], digits: int) -> list[list[str]]:
+    return [
         ["?" if math.isnan(value) else "" if math.isinf(value) else short(value, digits) for value in line]
         for line in numbers.tolist()
     ]
-    longest = max(2, max(len(text) for line in texts for text in line))
-    size = min(9, 72 * cell / (0.7 * longest))  # a digit is 0.64 of its size wide
+
+
+def _map(ax: Axes, numbers: Float[Tensor, "height width"], title: str, texts: list[list[str]], size: float) -> None:
+    """Blue below 0, orange above; in each cell its number, in letters of this size."""
+    finite = numbers[numbers.isfinite()]
+    limit = max(finite.abs().max().item(), 1e-6) if finite.numel() else 1.0
+    ax.imshow(numbers.nan_to_num(0, neginf=0).numpy(), cmap=DIVERGING, vmin=-limit, vmax=limit)
     for row, line in enumerate(texts):
         for column, text in enumerate(line):
             ax.text(column, row, text, ha="center", va="center", fontsize=size, color=INK)
@@ -127,24 +144,13 @@ def _frame(ax: Axes, row: int, column: int, rows: int, columns: int, *, width: f
     )
 
 
-def short(value: float, digits: int = 2) -> str:
-    """At most five characters or so; so many digits after the point, one less from 10 on.
-
-    >>> short(3.0), short(-0.1111), short(12.34), short(-1234.5), short(123456.0)
-    ('3', '-0.11', '12.3', '-1234', '1e+05')
-    """
-    if abs(value) >= 1e5:
-        return f"{value:.0e}"
-    if value == round(value) or abs(value) >= 100:
-        return f"{value:.0f}".replace("-0", "0") if abs(value) < 0.5 else f"{value:.0f}"
-    return f"{value:.{digits - 1 if abs(value) >= 10 else digits}f}"
-
-
 def _alt(engine: ConvStepperEngine) -> str:
     (rows, columns), layer = engine.sizes[0], engine.layer
     shown = f"A picture of {rows} by {columns} numbers"
     shown += " with its padding" if any(layer.padding) else ""
     kernel = ", the kernel" if layer.mode == "kernel" else ""
+    paths = " In each cell stands on how many paths it leads to the chosen one." if _shows_paths(engine) else ""
     return (
-        f"{shown}{kernel}, and the output cell by cell; the window and the chosen cell are framed. {words.say(engine)}"
+        f"{shown}{kernel}, and the output cell by cell; the window and the chosen cell are framed.{paths} "
+        f"{words.say(engine)}"
     )

@@ -3,12 +3,15 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
 from dlcourse.types import Float, Tensor
 from dlcourse.widgets.conv_stepper.layer import Layer
-from dlcourse.widgets.conv_stepper.params import Pair
+from dlcourse.widgets.conv_stepper.params import Pair, spoken
+
+MOST = 3  # causes that one verdict names
 
 Map = Float[Tensor, "height width"]
 
@@ -39,15 +42,28 @@ def close(guess: float, truth: float) -> bool:
 # Of one number.
 
 
+class Trap(NamedTuple):
+    """made: what a known mistake makes of every output cell, NaN where it makes nothing. cause: its name; rule: what
+    holds here instead."""
+
+    made: Map
+    cause: str
+    rule: str = ""
+
+
 def judge_value(layer: Layer, image: Map, row: int, column: int, guess: float) -> tuple[bool, str]:
-    """Whether `guess` is output cell (row, column) of the layer on this picture, and what it gives away if not."""
+    """Whether `guess` is output cell (row, column) of the layer on this picture, and what it gives away if not: all
+    mistakes that come to this number, for nobody knows which of them it was."""
     truth = layer(image)[row, column].item()
     if close(guess, truth):
         return True, "Right."
-    for wrong, sentence in traps(layer, image):
-        value = wrong[row, column].item()
-        if math.isfinite(value) and close(guess, value) and not close(value, truth):
-            return False, sentence
+    found = [
+        trap
+        for trap in traps(layer, image)
+        if math.isfinite(value := trap.made[row, column].item()) and close(guess, value) and not close(value, truth)
+    ]
+    if found:
+        return False, _named(found)
     return False, {
         "kernel": "Not yet. Multiply each number under the window by the kernel's number on it, and add up.",
         "max": "Not yet. Wanted is the largest number under the window.",
@@ -55,80 +71,78 @@ def judge_value(layer: Layer, image: Map, row: int, column: int, guess: float) -
     }[layer.mode]
 
 
-def traps(layer: Layer, image: Map) -> Iterator[tuple[Map, str]]:
-    """What a known mistake makes of every output cell (NaN where it makes nothing), and its name; likeliest first."""
+def _named(found: list[Trap]) -> str:
+    if len(found) == 1:
+        return f"That is {found[0].cause}. {found[0].rule}".rstrip()
+    causes = "; or ".join(trap.cause for trap in found[:MOST])
+    return f"{'Two' if len(found) == 2 else 'Several'} mistakes come to this number: it is {causes}."
+
+
+def traps(layer: Layer, image: Map) -> Iterator[Trap]:
+    """The known mistakes, likeliest first."""
     size = layer.sizes(tuple(image.shape))
     if layer.mode == "kernel":
         way = "laid on as it is" if layer.flip else "turned by 180 degrees"
         asked = "turned first" if layer.flip else "laid on as it is"
-        yield (
-            layer.but(flip=not layer.flip)(image),
-            f"That is the answer with the kernel {way}. Here the kernel is {asked}.",
-        )
+        turned = layer.but(flip=not layer.flip)(image)
+        yield Trap(turned, f"the answer with the kernel {way}", f"Here the kernel is {asked}.")
         if layer.bias:
-            yield layer.but(bias=0.0)(image), f"That is the sum without the bias, {layer.bias:g}."
+            yield Trap(layer.but(bias=0.0)(image), f"the sum without the bias, {layer.bias:g}")
     yield from _elsewhere(layer, image, size)
     if layer.mode == "kernel":
         if layer.kernel.shape[0] == layer.kernel.shape[1]:
-            yield (
-                layer.but(kernel=layer.kernel.T.contiguous())(image),
-                "That is the answer of the kernel with rows and columns swapped.",
-            )
-        ones = torch.ones_like(layer.kernel)
-        yield layer.but(kernel=ones)(image), "That adds up the picture alone; each number is first multiplied."
-        yield -layer(image), "The size is right; look at the sign again."
+            swapped = layer.but(kernel=layer.kernel.T.contiguous())(image)
+            yield Trap(swapped, "the answer of the kernel with rows and columns swapped")
+        alone = layer.but(kernel=torch.ones_like(layer.kernel))(image)
+        yield Trap(alone, "the sum of the picture's numbers alone", "Each of them is first multiplied.")
+        yield Trap(-layer(image), "the right amount with the wrong sign", "Look at the signs again.")
     yield from _other_pools(layer, image)
 
 
-def _elsewhere(layer: Layer, image: Map, size: Pair) -> Iterator[tuple[Map, str]]:
+def _elsewhere(layer: Layer, image: Map, size: Pair) -> Iterator[Trap]:
     """The window laid down in the wrong place, or with the wrong gaps."""
     if layer.stride != (1, 1):
-        yield (
-            _same_cells(layer.but(stride=(1, 1)), image, size),
-            f"That is the window moved by 1. The stride is {_pair(layer.stride)}.",
-        )
+        made = _same_cells(layer.but(stride=(1, 1)), image, size)
+        yield Trap(made, "the answer of a window moved by 1", f"The stride is {spoken(layer.stride)}.")
     if layer.padding != (0, 0):
-        yield (
-            _same_cells(layer.but(padding=(0, 0)), image, size),
-            f"That is the answer without padding. The window starts {_pair(layer.padding)} outside the picture.",
-        )
+        made = _same_cells(layer.but(padding=(0, 0)), image, size)
+        rule = f"The window starts {spoken(layer.padding)} outside the picture."
+        yield Trap(made, "the answer without padding", rule)
     if layer.dilation != (1, 1):
-        yield (
-            _same_cells(layer.but(dilation=(1, 1)), image, size),
-            f"That is the window without gaps. The dilation is {_pair(layer.dilation)}.",
-        )
+        made = _same_cells(layer.but(dilation=(1, 1)), image, size)
+        yield Trap(made, "the answer of a window without gaps", f"The dilation is {spoken(layer.dilation)}.")
     whole = layer(image)
-    yield _fitted(whole.T, size), "That is the answer at the cell whose row and column are swapped."
+    before = torch.nn.functional.pad(whole, (1, 0, 1, 0), value=math.nan)[:-1, :-1]
+    rule = "Rows and columns are counted from 0: row 1 is the second."
+    yield Trap(before, "the number one row up and one column to the left", rule)
+    yield Trap(_fitted(whole.T, size), "the number at the cell with row and column swapped", "Rows come first.")
 
 
-def _other_pools(layer: Layer, image: Map) -> Iterator[tuple[Map, str]]:
+def _other_pools(layer: Layer, image: Map) -> Iterator[Trap]:
     if layer.mode == "kernel":
         return
-    ones = layer.but(mode="kernel", kernel=torch.ones_like(layer.kernel), bias=0.0, flip=False)
+    total = layer.but(mode="kernel", kernel=torch.ones_like(layer.kernel), bias=0.0, flip=False)(image)
     if layer.mode == "max":
         if layer.padding != (0, 0):
-            zeros = torch.nn.functional.pad(
-                image, (layer.padding[1], layer.padding[1], layer.padding[0], layer.padding[0])
-            )
-            yield (
-                layer.but(padding=(0, 0))(zeros),
-                "That takes the padding for zeros. In max pooling it never wins: it counts as minus infinity.",
-            )
-        yield -layer(-image), "That is the smallest number under the window. Wanted is the largest."
-        yield layer(image.abs()), "That is the largest size without its sign. Negative numbers are small numbers."
+            rows, columns = layer.padding
+            zeros = torch.nn.functional.pad(image, (columns, columns, rows, rows))
+            rule = "In max pooling padding counts as minus infinity and never wins."
+            yield Trap(layer.but(padding=(0, 0))(zeros), "the largest number with zeros for padding", rule)
+        yield Trap(-layer(-image), "the smallest number under the window", "Wanted is the largest.")
+        rule = "Negative numbers are small numbers."
+        yield Trap(layer(image.abs()), "the largest size without its sign", rule)
         if layer.dilation == (1, 1):
-            yield layer.but(mode="average", count_padding=False)(image), "That is the average. Wanted is the largest."
-        yield ones(image), "That is the sum. Wanted is the largest number."
+            average = layer.but(mode="average", count_padding=False)(image)
+            yield Trap(average, "the average", "Wanted is the largest number.")
+        yield Trap(total, "the sum", "Wanted is the largest number.")
         return
     if layer.padding != (0, 0):
         counted = "left out of the count" if layer.count_padding else "counted as zeros"
-        rule = "count too" if layer.count_padding else "are left out"
-        yield (
-            layer.but(count_padding=not layer.count_padding)(image),
-            f"That is the average with the padding {counted}. Here the padding's places {rule}.",
-        )
-    yield ones(image), "That is the sum. It still has to be divided by how many places count."
-    yield layer.but(mode="max")(image), "That is the largest number. Wanted is the average."
+        rule = f"Here the padding's places {'count too' if layer.count_padding else 'are left out'}."
+        other = layer.but(count_padding=not layer.count_padding)(image)
+        yield Trap(other, f"the average with the padding {counted}", rule)
+    yield Trap(total, "the sum", "It still has to be divided by how many places count.")
+    yield Trap(layer.but(mode="max")(image), "the largest number", "Wanted is the average.")
 
 
 def _same_cells(layer: Layer, image: Map, size: Pair) -> Map:
@@ -150,8 +164,8 @@ def telling(layer: Layer, image: Map) -> Float[Tensor, "out_height out_width"]:
     """For each output cell how many mistakes would show there; a cell that is 0 and looks empty tells nothing."""
     truth = layer(image)
     shows = torch.zeros_like(truth)
-    for wrong, _ in traps(layer, image):
-        shows += (wrong - truth).abs() > 0.011  # NaN is not
+    for trap in traps(layer, image):
+        shows += (trap.made - truth).abs() > 0.011  # NaN is not
     return shows + 0.5 * (truth != 0)
 
 
@@ -168,14 +182,20 @@ def judge_size(layer: Layer, size: Pair, count: int, guess: Pair) -> tuple[bool,
     found = {}
     for axis, name in enumerate(("rows", "columns")):
         if guess[axis] != truth[axis]:
-            found[name] = next(
-                (sentence for wrong, sentence in _size_traps(layer, size, count, axis) if wrong == guess[axis]),
-                "count how often the window fits: floor((n + 2p - d(k - 1) - 1) / s) + 1.",
-            )
+            causes = [cause for wrong, cause in _size_traps(layer, size, count, axis) if wrong == guess[axis]]
+            found[name] = "; or ".join(causes[:MOST]) or _nearly(guess[axis] - truth[axis], guess[axis] == size[axis])
     if len(set(found.values())) == 1:
         names = "Rows and columns" if len(found) == 2 else next(iter(found)).capitalize()
-        return False, f"{names}: {next(iter(found.values()))}"
-    return False, " ".join(f"{name.capitalize()}: {sentence}" for name, sentence in found.items())
+        return False, f"{names}: {next(iter(found.values()))}."
+    return False, " ".join(f"{name.capitalize()}: {cause}." for name, cause in found.items())
+
+
+def _nearly(miss: int, same: bool) -> str:
+    if same:
+        return "that is the picture's own size; the window takes d(k - 1) away, and padding gives 2p back"
+    if abs(miss) == 1:
+        return "one too many" if miss == 1 else "one too few"
+    return "count how often the window fits: floor((n + 2p - d(k - 1) - 1) / s) + 1"
 
 
 def _through(layer: Layer, size: Pair, count: int, axis: int, **wrong: int) -> int:
@@ -192,31 +212,26 @@ def _through(layer: Layer, size: Pair, count: int, axis: int, **wrong: int) -> i
 
 def _size_traps(layer: Layer, size: Pair, count: int, axis: int) -> Iterator[tuple[int, str]]:
     k, s, p, d = (each[axis] for each in (layer.window, layer.stride, layer.padding, layer.dilation))
-    truth = _through(layer, size, count, axis)
 
     def made(**wrong: int) -> int:
         return _through(layer, size, count, axis, **wrong)
 
+    span = d * (k - 1) + 1
     if count > 1:
-        yield _through(layer, size, 1, axis), f"that is after one layer. There are {count}."
+        yield _through(layer, size, 1, axis), f"that is after one layer of {count}"
     if p:
-        yield made(p=0), f"the padding is forgotten: {p} on each side."
-        yield made(sides=1), f"the padding is on both sides: 2 * {p} more."
+        yield made(p=0), f"the padding is forgotten: {p} on each side"
+        yield made(sides=1), f"the padding is on both sides: 2 * {p} more"
     if s > 1:
-        yield made(s=1), f"the stride is forgotten: the window moves by {s}."
-        yield made(up=1), "a step that does not fit whole is not taken: round down."
+        yield made(s=1), f"the stride is forgotten: the window moves by {s}"
+        yield made(up=1), "a step that does not fit whole is not taken: round down"
+        if count == 1:
+            yield size[axis] // s, "that is n / s: the window's own width counts, and so does padding"
     if d > 1:
-        yield made(d=1), f"the dilation is forgotten: the window spans {d} * ({k} - 1) + 1 = {d * (k - 1) + 1}."
-        yield made(span=d * k), f"{k} places have {k - 1} gaps between them: the window spans {d * (k - 1) + 1}."
-    yield made(plus=0), "one too few: the first place of the window counts too (the + 1 at the end)."
+        yield made(d=1), f"the dilation is forgotten: the window spans {d} * ({k} - 1) + 1 = {span}"
+        yield made(span=d * k), f"{k} places have {k - 1} gaps between them: the window spans {span}"
+    yield made(plus=0), "one too few: the first place of the window counts too (the + 1 at the end)"
     if k > 1:
-        yield made(span=0), "the window itself takes room: its first place is not its last."
-        yield made(span=1), "the window takes room: it may not reach beyond the last cell."
-    if size[axis] != truth:
-        yield size[axis], "that is the picture's own size."
-    yield truth + 1, "one too many."
-    yield truth - 1, "one too few."
-
-
-def _pair(pair: Pair) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} down and {pair[1]} across"
+        yield made(span=0), f"the window's own width is forgotten: it spans {span}"
+        if p or s > 1 or count > 1:  # else it is the picture's own size
+            yield made(span=1), f"the window may not reach beyond the last cell: that takes d(k - 1) = {span - 1} away"

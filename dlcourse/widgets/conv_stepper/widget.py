@@ -27,7 +27,9 @@ class ConvStepper(BaseWidget):
     `w.step()`, `w.back()`, `w.scrub(index)` and `w.go(row, column)` move the window; `w.paint([(2, 3)], 1)`,
     `w.image = x`, `w.kernel = k` change what it moves over; `w.output`, `w.maps`, `w.window` and `w.paths` are what is
     shown. `w.ask()` or `w.ask("size")` hides the output until `w.guess(...)`. `hide=("flip", "formula")` leaves out
-    controls, buttons or `parts` of the view.
+    controls, buttons or `parts` of the view. Rows and columns are counted from 0, here and on the screen.
+
+    There is one channel. How a kernel adds several of them up is seen in `FeatureMapExplorer`.
 
     >>> w = ConvStepper(example="edge", padding=1)
     >>> w.go(3, 3)
@@ -92,7 +94,7 @@ class ConvStepper(BaseWidget):
 
     @image.setter
     def image(self, numbers: Any) -> None:
-        self._change(lambda: self.engine.put(image=numbers))
+        self._change(lambda: self.engine.put_image(numbers))
 
     @property
     def kernel(self) -> Float[Tensor, "kernel_height kernel_width"]:
@@ -102,7 +104,7 @@ class ConvStepper(BaseWidget):
 
     @kernel.setter
     def kernel(self, numbers: Any) -> None:
-        self._change(lambda: self.engine.put(kernel=numbers))
+        self._change(lambda: self.engine.put_kernel(numbers))
 
     # What is shown.
 

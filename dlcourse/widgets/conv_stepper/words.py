@@ -1,12 +1,14 @@
 """What happens under the window, in sentences and in numbers: for the eyes that read, and for the ears that listen.
 
-`engine` is a `ConvStepperEngine`. Rows and columns are counted from 1 here, as people do. The view gives the signs -
+`engine` is a `ConvStepperEngine`. Rows and columns are counted from 0 here too, as in code. The view gives the signs -
 and x the look that they have in print.
 """
 
 from typing import Any
 
-from dlcourse.widgets.conv_stepper.layer import Place
+from dlcourse.widgets.conv_stepper.layer import ROUNDING, Place
+from dlcourse.widgets.conv_stepper.numbers import factor, number
+from dlcourse.widgets.conv_stepper.params import spoken
 
 KERNELS = {
     "identity": "the identity kernel",
@@ -29,29 +31,12 @@ PICTURES = {
 }
 
 
-def number(value: float | None) -> str:
-    """As people write it, at most four digits that count.
-
-    >>> number(3.0), number(-0.25), number(1 / 9), number(1234.5), number(123456.0), number(-0.0), number(None)
-    ('3', '-0.25', '0.1111', '1234', '123456', '0', 'nothing')
-    """
-    if value is None:
-        return "nothing"
-    text = f"{value:.0f}" if value == round(value) or abs(value) >= 1000 else f"{value:.4g}"
-    return "0" if float(text) == 0 else text
-
-
-def factor(value: float | None) -> str:
-    """The same as a factor in a product: a negative one in parentheses."""
-    return f"({number(value)})" if value is not None and value < 0 else number(value)
-
-
 def say(engine: Any) -> str:
     """One line, for a screen reader and over a picture."""
     if engine.hidden:
         return f"A question is open. {question(engine)}"
-    (row, column), (rows, columns) = engine.at, engine.sizes[-1]
-    return f"Output row {row + 1} of {rows}, column {column + 1} of {columns}: {number(engine.value)}."
+    row, column = engine.at
+    return f"Output row {row}, column {column}: {number(engine.value)}."
 
 
 def question(engine: Any) -> str:
@@ -59,13 +44,16 @@ def question(engine: Any) -> str:
     if engine.question.of == "size":
         return f"How many rows and columns does {last} have?"
     row, column = engine.at
-    return f"Which number stands in row {row + 1}, column {column + 1} of {last}?"
+    return f"Which number stands in row {row}, column {column} of {last}?"
 
 
 def formula(engine: Any) -> dict[str, str]:
     """The size of the output, with the present numbers; for several layers of the first, and then the chain."""
     layer, sizes = engine.layer, engine.sizes
-    lines = {"general": "⌊(n + 2p - d(k - 1) - 1) / s⌋ + 1"}
+    lines = {
+        "general": "⌊(n + 2p - d(k - 1) - 1) / s⌋ + 1",
+        "letters": "n picture, k window, p padding, d dilation, s stride",
+    }
     for axis, name in enumerate(("rows", "columns")):
         n, out = sizes[0][axis], sizes[1][axis]
         k, s, p, d = (each[axis] for each in (layer.window, layer.stride, layer.padding, layer.dilation))
@@ -85,12 +73,13 @@ def sums(engine: Any) -> list[str]:
     if layer.mode == "average":
         counted = [place for place in places if place.value is not None]
         values = " + ".join(factor(place.value) for place in counted)
-        total = sum(place.value for place in counted)
-        return [values, f"= {number(total)}, divided by {len(counted)}", f"= {result}"]
+        total = number(_total([place.value for place in counted]))
+        first = f"{values} = {total}" if len(counted) > 1 else values
+        return [first, f"{total} / {len(counted)} = {result}"]
     lines = [_products(row) for row in rows]
     end = f"= {result}"
     if layer.bias or len(rows) > 1:
-        parts = [factor(sum(place.product for place in row)) for row in rows]
+        parts = [factor(_total([place.product for place in row])) for row in rows]
         parts += [f"bias {factor(layer.bias)}"] if layer.bias else []
         end = f"{' + '.join(parts)} = {result}"
     return [*lines, end]
@@ -98,7 +87,13 @@ def sums(engine: Any) -> list[str]:
 
 def _products(row: list[Place]) -> str:
     terms = " + ".join(f"{factor(place.value)}·{factor(place.weight)}" for place in row)
-    return f"{terms} = {number(sum(place.product for place in row))}"
+    return f"{terms} = {number(_total([place.product for place in row]))}"
+
+
+def _total(terms: list[float]) -> float:
+    """Their sum, and 0 where only rounding is left of it."""
+    total = sum(terms)
+    return total if abs(total) > ROUNDING * sum(map(abs, terms)) else 0.0
 
 
 def explanation(engine: Any) -> list[str]:
@@ -107,17 +102,38 @@ def explanation(engine: Any) -> list[str]:
 
 
 def _where(engine: Any) -> str:
-    layer, places = engine.layer, engine.places
-    (top, left, *_), (bottom, right, *_) = places[0], places[-1]
+    layer, places, size = engine.layer, engine.places, engine.sizes[-2]
     before = "the picture" if engine.values["layers"] == 1 else f"the output of layer {engine.values['layers'] - 1}"
     moves = "" if layer.stride == (1, 1) else f" The next window lies {_steps(layer.stride)}: that is the stride."
     gaps = "" if layer.dilation == (1, 1) else " It leaves gaps: that is the dilation."
-    spans = f"{_span('row', top, bottom)}, {_span('column', left, right)}"
+    down = _span("row", {place.row for place in places}, size[0], ("above", "below"))
+    across = _span("column", {place.column for place in places}, size[1], ("on the left", "on the right"))
+    spans = f"{down}, {across}"
     return f"The window lies on {spans} of {before}.{gaps}{moves}"
 
 
-def _span(name: str, first: int, last: int) -> str:
-    return f"{name} {first + 1}" if first == last else f"{name}s {first + 1} to {last + 1}"
+def _span(name: str, places: set[int], size: int, sides: tuple[str, str]) -> str:
+    """Where the window lies along one axis of a map; what lies outside is padding, and has no number.
+
+    >>> _span("row", {0, 1, 2}, 7, ("above", "below")), _span("row", {-1, 0, 1}, 7, ("above", "below"))
+    ('rows 0 to 2', 'rows 0 to 1 (and 1 row of padding above)')
+    """
+    inside = sorted(place for place in places if 0 <= place < size)
+    outside = [sum(place < 0 for place in places), sum(place >= size for place in places)]
+    padding = " and ".join(
+        f"{count} {name}{'s' * (count > 1)} of padding {side}"
+        for count, side in zip(outside, sides, strict=True)
+        if count
+    )
+    if not inside:
+        return padding
+    if len(inside) == 1:
+        text = f"{name} {inside[0]}"
+    elif inside[-1] - inside[0] == len(inside) - 1:
+        text = f"{name}s {inside[0]} to {inside[-1]}"
+    else:
+        text = f"{name}s {', '.join(map(str, inside[:-1]))} and {inside[-1]}"
+    return f"{text} (and {padding})" if padding else text
 
 
 def _steps(stride: tuple[int, int]) -> str:
@@ -188,7 +204,7 @@ def describe(engine: Any) -> str:
     if engine.hidden:
         return f"{start} {say(engine)}"
     sizes = engine.sizes[-1]
-    parts = [start, f"The output has {sizes[0]} x {sizes[1]} cells.", say(engine)]
+    parts = [start, f"The output has {sizes[0]} x {sizes[1]} cells, counted from 0.", say(engine)]
     parts.append("Behind it: " + "; ".join(sums(engine)).replace("; =", " =") + ".")
     parts += explanation(engine)
     if values["layers"] > 1:
@@ -199,11 +215,7 @@ def describe(engine: Any) -> str:
 def _settings(engine: Any) -> str:
     layer = engine.layer
     names = [("stride", layer.stride), ("padding", layer.padding), ("dilation", layer.dilation)]
-    parts = [f"{name} {_pair(pair)}" for name, pair in names]
+    parts = [f"{name} {spoken(pair)}" for name, pair in names]
     if layer.mode == "kernel":
         parts.append(f"bias {number(layer.bias)}")
     return ", ".join(parts)
-
-
-def _pair(pair: tuple[int, int]) -> str:
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]} down and {pair[1]} across"
