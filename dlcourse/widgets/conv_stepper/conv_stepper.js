@@ -27,8 +27,8 @@ export default widget((view) => {
             section("View", view.control("layers"), view.control("show"), view.control("pace")),
         ),
         element("div", { class: "cs-right" },
-            maps.el, predict.el,
-            view.hideable("products", products.el),
+            maps.el,
+            view.hideable("products", products.el), predict.el,
             element("div", { class: "cs-two" }, view.hideable("formula", formula), view.hideable("field", field)),
         ),
     );
@@ -38,14 +38,16 @@ export default widget((view) => {
             for (const part of [maps, kernel, products, predict]) part.paint(frame);
             undo.disabled = !header.undoable;
             for (const name of ["preset", "flip", "bias"]) layer[name].hidden = header.mode !== "kernel";
-            layer.count_padding.hidden = header.mode !== "average";
+            layer.count_padding.hidden = header.mode !== "average" || !view.get("padding").some(Boolean);
             layer.seed.hidden = !["digit", "photograph", "noise"].includes(view.get("example"));
             pairs.control("dilation").hidden = header.mode === "average";
             lines(formula, "Size of the output", header.formula ? sizes(header.formula) : ["Hidden until the question is answered."]);
             lines(field, "Receptive field", header.field.map(typeset));
         },
         heard(what) {
-            if (what === "params") pairs.show();
+            if (what !== "params") return;
+            pairs.show();
+            maps.awaits();
         },
     };
 });
@@ -65,31 +67,40 @@ class Maps {
         const pick = (at) => this.goes.want(at);
         this.output = new Grid(view, "Output", { pick, drag: (at) => this.output.focus(at) });
         this.between = [1, 2, 3].map((level) => new Grid(view, `Layer ${level}`));
-        this.bars = element("span", {}, " The bar in a cell is long where many paths lead to the chosen one.");
-        this.hint = element("p", { class: "cs-note" }, "Paint with the mouse, or move with the arrow keys: Space paints, 0 to 9 put that number, − turns the sign. In the output, arrows move the window.", this.bars);
+        this.hint = element("p", { class: "cs-note" }, "Paint with the mouse, or move with the arrow keys: Space paints, 0 to 9 put that number, − turns the sign. In the output, click or use the arrow keys to move the window. Rows and columns are counted from 0, as in Python.");
+        this.wait = element("p", { class: "cs-note cs-wait", role: "status" });
         this.unknown = element("section", { class: "cs-map", hidden: true }, element("h4", {}, "Output, ? × ?"), element("p", { class: "cs-note" }, "Hidden until the question is answered."));
         this.el = element("div", { class: "cs-maps" },
             view.hideable("picture_panel", this.picture.el), view.hideable("kernel_panel", kernel.el),
-            ...this.between.map((grid) => grid.el), view.hideable("output_panel", element("div", {}, this.output.el, this.unknown)), this.hint);
+            ...this.between.map((grid) => grid.el), view.hideable("output_panel", element("div", { class: "cs-map" }, this.output.el, this.unknown)), this.wait, this.hint);
+    }
+
+    // The first photograph or digit has to be read from a file, which takes a moment.
+    awaits() {
+        const { view } = this, wanted = view.get("example");
+        const waits = view.frame && view.frame.header.example !== wanted && ["photograph", "digit"].includes(wanted);
+        const words = waits ? `Fetching a ${wanted} …` : "";
+        if (this.wait.textContent !== words) this.wait.textContent = words;
+        this.el.classList.toggle("cs-waits", Boolean(waits));
     }
 
     paint({ header, arrays }) {
+        this.awaits();
         const { maps, layers, hidden, taps, at } = header, show = this.view.get("show");
         const paths = (level) => arrays[`paths${level}`].data;
         const below = (level) => (level === layers - 1 ? taps : null);
         const numbers = this.brush.over(arrays.map0.data, maps[0].size[1]);
-        this.picture.paint(maps[0], numbers, paths(0), { show, layers, places: below(0), said: "Space paints the cell." });
+        this.picture.paint(maps[0], numbers, paths(0), { show, places: below(0), said: "Space paints the cell." });
         this.between.forEach((grid, index) => {
             const level = index + 1, there = hidden !== "size" && level < layers;
             grid.el.hidden = !there;
-            if (there) grid.paint(maps[level], arrays[`map${level}`].data, paths(level), { show, layers, places: below(level) });
+            if (there) grid.paint(maps[level], arrays[`map${level}`].data, paths(level), { show, places: below(level) });
         });
-        this.bars.hidden = layers === 1 || show === "paths";
         this.output.el.hidden = hidden === "size";
         this.unknown.hidden = hidden !== "size";
         if (hidden === "size") return;
         const last = show === "paths" && hidden ? "values" : show;
-        this.output.paint(maps[layers], arrays[`map${layers}`].data, paths(layers), { show: last, layers, places: NOWHERE, said: "Arrow keys move the window." });
+        this.output.paint(maps[layers], arrays[`map${layers}`].data, paths(layers), { show: last, places: NOWHERE, said: "Arrow keys move the window." });
         if (!this.goes.busy) this.follow(at);
     }
 
@@ -105,9 +116,9 @@ function section(title, ...children) {
     return element("section", { class: "cs-section" }, element("h4", {}, title), ...children);
 }
 
-function sizes({ general, rows, columns, chain }) {
+function sizes({ general, letters, rows, columns, chain }) {
     const steps = chain ? [`size after each layer: ${chain}`] : [];
-    return [general, `rows: ${rows}`, `columns: ${columns}`, ...steps].map(typeset);
+    return [general, letters, `rows: ${rows}`, `columns: ${columns}`, ...steps].map(typeset);
 }
 
 function lines(el, title, texts) {

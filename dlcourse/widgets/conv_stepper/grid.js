@@ -2,7 +2,7 @@
 
 import { element } from "../js/dom.js";
 import { blend } from "../js/palette.js";
-import { cell, moved, reach, roomFor } from "./numbers.js";
+import { moved, number, reach, roomFor, texts as written } from "./numbers.js";
 
 export class Grid {
     // name: for screen readers. act: {pick(at), key(event, at), press(event, at), drag(event, at), release()}, all optional.
@@ -93,47 +93,42 @@ export class Grid {
     }
 
     // map: {title, size, window, padding, pad}. values, paths: Float32Array. show: "values" or "paths".
-    // framed: whether a frame is drawn around the window. places: null, or {rows, columns} of the window. With several
-    // layers a bar in each cell tells its share of the paths, and numbers are shorter.
-    paint(map, values, paths, { show, layers, places = null, framed = true, said = "" }) {
+    // places: null, or {rows, columns} of the window.
+    paint(map, values, paths, { show, places = null, said = "" }) {
         this.build(map.size, map.padding);
-        this.heading.textContent = `${map.title}, ${map.size[0]} × ${map.size[1]}`;
         this.box.setAttribute("aria-label", `${map.title}, ${map.size[0]} by ${map.size[1]}. ${said}`);
         const { palette } = this.view;
         const ways = show === "paths", shown = ways ? paths : values;
-        const texts = Array.from(shown, (value) => (ways && value === 0 ? "" : cell(value, layers > 1 ? 1 : 2)));
-        const most = reach(shown), many = reach(paths);
+        const texts = written(shown, map.size[1] + 2 * map.padding[1]);
+        const rounded = texts.some((text, index) => text !== "?" && text !== number(shown[index]));
+        this.heading.textContent = `${map.title}, ${map.size[0]} × ${map.size[1]}${rounded ? ", rounded" : ""}`;
+        const most = reach(shown);
         const stops = ways ? [palette.panel, palette.field[2]] : palette.field;
         const side = roomFor(texts);
         if (side !== this.side) {
             this.side = side;
             this.el.style.setProperty("--cs-side", `${side}px`);
         }
-        const bars = layers > 1 && !places && !ways; // under the last window all paths are equal
         const rows = new Set(places?.rows), columns = new Set(places?.columns);
         this.cells.forEach((each, index) => {
             const value = shown[index], [row, column] = [Math.floor(index / map.size[1]), index % map.size[1]];
-            write(each, texts[index]);
+            write(each, ways && value === 0 ? "" : texts[index]);
             const share = Number.isNaN(value) ? 0.5 : ways ? value / most : 0.5 + value / (2 * most);
             const colour = `rgb(${blend(stops, Number.isNaN(value) && ways ? 0 : share).join()})`;
             if (each.dataset.colour !== colour) each.style.backgroundColor = each.dataset.colour = colour;
             each.classList.toggle("cs-tap", rows.has(row) && columns.has(column));
-            const bar = bars && paths[index] > 0 ? `${Math.max(12, Math.round((100 * paths[index]) / many))}%` : "";
-            if (each.dataset.bar !== bar) each.style.setProperty("--cs-bar", each.dataset.bar = bar);
-            const name = `row ${row + 1}, column ${column + 1}: ${texts[index] || "0"}${ways ? " paths" : ""}${bar ? `, ${paths[index]} paths` : ""}`;
+            const name = `row ${row}, column ${column}: ${texts[index]}${ways ? " paths" : ""}`;
             if (each.getAttribute("aria-label") !== name) each.setAttribute("aria-label", name);
         });
         for (const each of this.padding) {
             write(each, ways ? "" : map.pad.replace("-", "−"));
             each.classList.toggle("cs-tap", rows.has(Number(each.dataset.row)) && columns.has(Number(each.dataset.column)));
         }
-        this.outline(framed ? map : null);
+        this.outline(map);
     }
 
     // Around what the chosen cell sees, as far as the sheet goes.
     outline(map) {
-        this.frame.hidden = !map;
-        if (!map) return;
         const [rows, columns] = this.size, [up, left] = this.pad;
         const top = Math.max(map.window[0], -up), bottom = Math.min(map.window[2], rows + up);
         const west = Math.max(map.window[1], -left), east = Math.min(map.window[3], columns + left);

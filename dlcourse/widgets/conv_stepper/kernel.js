@@ -2,7 +2,7 @@
 
 import { element } from "../js/dom.js";
 import { blend } from "../js/palette.js";
-import { moved, reach, typed, weight } from "./numbers.js";
+import { moved, number, reach, typed } from "./numbers.js";
 
 export class Kernel {
     constructor(view) {
@@ -20,7 +20,7 @@ export class Kernel {
         this.fields = Array.from({ length: rows * columns }, (_, index) => {
             const at = [Math.floor(index / columns), index % columns];
             const field = element("input", {
-                type: "text", inputmode: "text", autocomplete: "off", class: "cs-weight", "aria-label": `kernel, row ${at[0] + 1}, column ${at[1] + 1}`,
+                type: "text", inputmode: "text", autocomplete: "off", class: "cs-weight", "aria-label": `kernel, row ${at[0]}, column ${at[1]}`,
             });
             const { signal } = this.view;
             field.addEventListener("change", () => this.write(field, at), { signal });
@@ -76,11 +76,13 @@ export class Kernel {
         this.note.textContent = kernelMode ? (flip ? "Turned by 180° before it is laid on." : "") : words[mode];
         if (!kernelMode) return;
         this.build(rows, columns);
-        const most = reach(kernel.data);
+        const most = reach(kernel.data), texts = Array.from(kernel.data, number);
+        const longest = Math.max(...texts.map((text) => text.length));
+        this.grid.style.setProperty("--cs-wide", `${Math.max(52, 16 + 8 * longest)}px`);
         this.fields.forEach((field, index) => {
-            const value = kernel.data[index], text = weight(value);
+            const value = kernel.data[index], text = texts[index];
             field.style.backgroundColor = `rgb(${blend(this.view.palette.field, 0.5 + value / (2 * most)).join()})`;
-            field.title = String(value).replace("-", "−");
+            field.title = String(Number(value.toPrecision(7))).replace("-", "−");
             const typing = field === document.activeElement || field.getAttribute("aria-invalid") === "true";
             if (typing && field.value !== field.dataset.shown && text === field.dataset.shown) return; // to be finished
             if (field.value !== text) field.value = text;

@@ -1,18 +1,30 @@
 // Numbers as they stand in the cells, where the arrow keys lead, which cells a hand has passed.
 
-// At most five characters or so: "3", "−0.25", "12.3", "1e5"; "?" for what is hidden. digits: after the point.
-export function cell(value, digits = 2) {
-    if (Number.isNaN(value)) return "?";
+// Four digits that count, all of them before the point: "3", "−0.1111", "1235". The rule of numbers.py.
+export function number(value) {
+    const size = Math.abs(value), sign = value < 0 ? "−" : "";
+    if (size === 0) return "0";
+    if (Number.isInteger(value) || size >= 1000) return sign + size.toFixed(0);
+    const rounded = Number(size.toPrecision(4));
+    return sign + (rounded < 1e-4 ? rounded.toExponential().replace("-", "−") : rounded);
+}
+
+// For a narrow cell, about five characters: "−0.11", "12.3", "1e5".
+export function short(value) {
     const size = Math.abs(value), sign = value < 0 ? "−" : "";
     if (size >= 1e5) return sign + size.toExponential(0).replace("+", "");
     if (Number.isInteger(value) || size >= 100) return size < 0.5 ? "0" : sign + Math.round(size);
-    const text = String(Number(size.toFixed(size >= 9.995 ? digits - 1 : digits)));
+    const text = String(Number(size.toFixed(size >= 9.995 ? 1 : 2)));
     return text === "0" ? "≈0" : sign + text;
 }
 
-// A kernel's number: "0.0625", "−0.1111".
-export function weight(value) {
-    return String(Number(value.toPrecision(4))).replace("-", "−");
+const WIDE = 340; // pixels that a map may take for the sake of all digits
+
+// What stands in the cells of a map, "?" for what is hidden: all digits that count where there is room, else fewer.
+export function texts(values, columns) {
+    const all = Array.from(values, (value) => (Number.isNaN(value) ? "?" : number(value)));
+    if (columns * roomFor(all) <= WIDE) return all;
+    return Array.from(values, (value) => (Number.isNaN(value) ? "?" : short(value)));
 }
 
 // A line of the kernel with the signs that print has.
@@ -57,8 +69,8 @@ export function reach(values) {
     return most || 1;
 }
 
-// Pixels of a cell in which the longest of these texts finds room.
+// Pixels of a cell in which the longest of these texts finds room, and a frame around it.
 export function roomFor(texts) {
     const longest = texts.reduce((most, text) => Math.max(most, text.length), 1);
-    return [28, 28, 28, 28, 34, 40][Math.min(longest, 5)] + 7 * Math.max(0, longest - 5);
+    return Math.max(28, 15 + 7 * longest);
 }

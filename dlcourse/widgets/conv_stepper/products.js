@@ -2,7 +2,7 @@
 
 import { element } from "../js/dom.js";
 import { blend } from "../js/palette.js";
-import { cell, reach, typeset, weight } from "./numbers.js";
+import { number, reach, typeset } from "./numbers.js";
 
 export class Products {
     constructor(view) {
@@ -17,7 +17,7 @@ export class Products {
 
     paint({ header, arrays }) {
         const { at, hidden, sums, explanation, mode } = header;
-        this.heading.textContent = hidden ? "Behind this cell" : `Behind output row ${at[0] + 1}, column ${at[1] + 1}`;
+        this.heading.textContent = hidden ? "Behind this cell" : `Behind output row ${at[0]}, column ${at[1]}`;
         this.body.hidden = Boolean(hidden);
         list(this.reasons, hidden ? ["Hidden until the question is answered."] : explanation.map(typeset));
         if (hidden) return;
@@ -33,8 +33,8 @@ export class Products {
             const row = down[Math.floor(index / columns)], column = across[index % columns];
             const outside = row < 0 || column < 0 || row >= size[0] || column >= size[1];
             const made = element("div", { class: `cs-product${outside ? " cs-pad" : ""}${mode === "max" && value === best ? " cs-best" : ""}` });
-            if (mode === "kernel") made.append(element("span", {}, `${cell(value)} × ${brackets(weights[index])}`), element("strong", {}, cell(products[index])));
-            else made.append(element("strong", {}, Number.isNaN(value) ? (mode === "max" ? "−∞" : "") : cell(value)));
+            if (mode === "kernel") made.append(element("span", {}, `${number(value)} × ${brackets(weights[index])}`), element("strong", {}, number(products[index])));
+            else made.append(element("strong", {}, Number.isNaN(value) ? (mode === "max" ? "−∞" : "") : number(value)));
             if (!outside) made.style.backgroundColor = `rgb(${blend(palette.field, 0.5 + shown[index] / (2 * most)).join()})`;
             return made;
         });
@@ -45,7 +45,7 @@ export class Products {
 }
 
 function brackets(value) {
-    return value < 0 ? `(${weight(value)})` : weight(value);
+    return value < 0 ? `(${number(value)})` : number(value);
 }
 
 export function list(ul, sentences) {

@@ -2,17 +2,29 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Brush, together } from "../../../dlcourse/widgets/conv_stepper/brush.js";
-import { between, cell, moved, reach, roomFor, typed, typeset, weight } from "../../../dlcourse/widgets/conv_stepper/numbers.js";
+import { between, moved, number, reach, roomFor, short, texts, typed, typeset } from "../../../dlcourse/widgets/conv_stepper/numbers.js";
 
 test("numbers short enough for a cell", () => {
     const cases = [
         [3, "3"], [-12, "−12"], [0, "0"], [-0, "0"], [0.25, "0.25"], [-1 / 9, "−0.11"], [0.5, "0.5"], [12.34, "12.3"], [-123.4, "−123"],
-        [9.996, "10"], [1234567, "1e6"], [0.001, "≈0"], [-0.001, "≈0"], [NaN, "?"],
+        [9.996, "10"], [1234567, "1e6"], [0.001, "≈0"], [-0.001, "≈0"],
     ];
-    for (const [value, text] of cases) assert.equal(cell(value), text);
-    assert.equal(cell(8.31, 1), "8.3");
-    assert.equal(cell(12.6, 1), "13");
-    assert.deepEqual([1 / 16, -1 / 9, 5, 0.1].map(weight), ["0.0625", "−0.1111", "5", "0.1"]);
+    for (const [value, text] of cases) assert.equal(short(value), text);
+});
+
+test("numbers written as the kernel writes them", () => {
+    const cases = [ // the same as in test_conv_stepper_engine.py
+        [3, "3"], [-0, "0"], [0.015625, "0.01563"], [-0.09375, "-0.09375"], [1 / 256, "0.003906"], [-1 / 9, "-0.1111"],
+        [1234.5, "1235"], [999.96, "1000"], [12.345678, "12.35"], [2.5e-5, "2.5e-5"], [123456, "123456"],
+    ];
+    for (const [value, text] of cases) assert.equal(number(value), text.replace("-", "−"));
+    assert.equal(number(0.1 + 0.2), "0.3");
+});
+
+test("a map has all digits where there is room", () => {
+    assert.deepEqual(texts([1 / 9, 0.5, NaN], 3), ["0.1111", "0.5", "?"]);
+    assert.deepEqual(texts([1 / 9, 0.5, NaN], 16), ["0.11", "0.5", "?"]);
+    assert.deepEqual(texts([9, -9], 24), ["9", "−9"]);
 });
 
 test("a line of the kernel gets its signs", () => {
@@ -47,6 +59,8 @@ test("a quick hand skips no cell", () => {
 test("the scale goes as far as the numbers, and rooms as wide as the texts", () => {
     assert.equal(reach([1, -7, NaN, Infinity]), 7);
     assert.equal(reach([0, 0]), 1);
+    assert.equal(roomFor(["1"]), 28);
+    assert.ok(roomFor(["−26"]) >= 34); // two borders, a frame, and neighbours that do not touch
     assert.ok(roomFor(["1"]) < roomFor(["−0.25"]));
     assert.ok(roomFor(["−0.25"]) < roomFor(["−0.2525"]));
 });
