@@ -19,6 +19,9 @@ training.train(model, batches, nn.cross_entropy, optim.Adam(model.parameters(), 
 explorer = FeatureMapExplorer(model, x, y)
 explorer""",
     "explorer",
+    """names = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+named = FeatureMapExplorer(model, x, y, classes=names)
+named""",
 ]
 
 
@@ -153,7 +156,9 @@ def test_channels_are_switched_off_and_all_restored(book, explorer):
     expect(explorer.locator(".fx-ablate")).to_contain_text("Switched off: conv1: 1, 3, 5.")
     now = ask(book, "explorer.measured().accuracy")
     expect(explorer.locator(".fx-accuracy b")).to_have_text(f"{100 * now:.1f}".removesuffix(".0") + " %")
+    explorer.get_by_text("Class by class").click()
     expect(explorer.locator(".fx-classes tbody tr")).to_have_count(10)
+    expect(explorer.locator(".fx-classes tbody tr").first).to_be_visible()
     expect(explorer.locator(".fx-mark").first).to_be_visible()
     assert explorer.locator(".fx-bar").first.evaluate("el => el.style.width") != bars
     expect(explorer.get_by_role("img", name="Map of channel 3: switched off")).to_be_visible()
@@ -184,7 +189,7 @@ def test_best_patches_are_sought_and_lead_to_their_image(book, explorer):
 
 def test_a_prediction(book, explorer):
     explorer.get_by_role("button", name="Predict").click()
-    question = explorer.get_by_role("group", name="Channel 0 of conv1 is switched off.")
+    question = explorer.get_by_role("group", name="Channel 0 of conv1 will be switched off.")
     expect(question.get_by_role("button")).to_have_count(12)
     expect(question.get_by_role("button").first).to_be_focused()
     assert ask(book, "explorer.off") == []
@@ -203,6 +208,76 @@ def test_two_displays_and_a_cell_agree(book, explorer):
     for root in (explorer, second):
         expect(root.get_by_label("Maps of layer")).to_have_value("norm2")
         expect(root.locator(".fx-tile")).to_have_count(10)
+
+
+def test_the_unit_follows_the_picture_until_one_is_chosen(book, explorer):
+    said, again = explorer.locator(".fx-said"), explorer.get_by_role("button", name="Its strongest")
+    book.eval_in_kernel("explorer.layer = 'relu1'; explorer.look(1)")
+    expect(said).to_contain_text("the channel's strongest")
+    expect(again).to_be_hidden()
+    explorer.get_by_role("button", name="The next image").click()
+    book.until("explorer.maps[explorer.engine.unit] == explorer.maps[1].max()")
+    explorer.get_by_role("application", name="Feature maps").focus()
+    book.page.keyboard.press("PageDown")
+    book.until("explorer.channel == 2 and explorer.engine.follows")
+    book.page.keyboard.press("ArrowDown")
+    expect(again).to_be_visible()
+    again.click()
+    book.until("explorer.engine.follows")
+    book.eval_in_kernel("explorer.layer = 'conv1'")
+
+
+def test_each_map_on_a_scale_of_its_own(book, explorer):
+    tile = explorer.locator(".fx-tile canvas").nth(5)
+    before = pixels(tile)
+    box = explorer.get_by_role("checkbox", name="Each map on a scale of its own")
+    box.check()
+    book.settle(3)
+    assert pixels(tile) != before
+    expect(explorer.locator(".fx-legend canvas")).to_have_attribute("aria-label", re.compile("of its own"))
+    box.uncheck()
+    book.settle(3)
+    assert pixels(tile) == before
+
+
+def test_a_network_that_changes_and_one_in_pieces_are_said(book, explorer):
+    book.eval_in_kernel(
+        "import copy, torch; kept = copy.deepcopy(model.state_dict()); explorer.example(3); model.conv1.weight.data = "
+        "model.conv1.weight.data * 0.5; explorer.switch(2)"
+    )
+    expect(explorer.locator(".dlc-note")).to_contain_text("weights have changed")
+    assert ask(book, "explorer.engine.index") is None
+    try:
+        book.eval_in_kernel("\nwith torch.no_grad(): model.conv1.weight[0] = torch.nan")
+        explorer.get_by_role("button", name="The next image").click()
+        expect(explorer.locator(".dlc-note")).to_contain_text("it has been trained to pieces")
+        expect(explorer.locator(".fx-answer")).to_contain_text("no answer: not a number")
+        expect(explorer.locator(".fx-winner")).to_have_count(0)
+        expect(explorer.locator(".dlc-error")).to_be_hidden()
+        assert {bar.evaluate("el => el.style.width") for bar in explorer.locator(".fx-bar").all()} == {"0%"}
+        expect(explorer.get_by_role("button", name="Switch channel 0 of conv1 off")).to_be_visible()
+        book.screenshot("feature-map-explorer-nan")
+    finally:
+        book.eval_in_kernel("model.load_state_dict(kept); explorer.reset()")
+
+
+def test_bars_of_long_names_begin_on_one_line(book, explorer):
+    book.run(2)
+    tracks = book.widget(2).locator(".fx-track")
+    expect(tracks).to_have_count(10)
+    boxes = [track.bounding_box() for track in tracks.all()]
+    assert len({(box["x"], box["width"]) for box in boxes}) == 1
+
+
+def test_what_belongs_together_fits_one_screen(book, explorer):
+    """Picture, maps, unit and patches, of a small layer; the column of the notebook is as wide as it gets."""
+    book.eval_in_kernel("explorer.layer = 'relu1'; explorer.find()")
+    expect(explorer.locator(".fx-patches button")).to_have_count(9)
+    top = explorer.bounding_box()["y"]
+    for part in (".fx-seen", ".fx-maps", ".fx-unit", ".fx-best"):
+        box = explorer.locator(part).bounding_box()
+        assert box["y"] + box["height"] - top <= 1000, part
+    book.eval_in_kernel("explorer.layer = 'conv1'")
 
 
 def test_code_and_share(book, explorer):

@@ -21,14 +21,14 @@ from dlcourse.widgets.snapshot import LIMIT, pack
 
 
 def explorer(**values) -> FeatureMapExplorerEngine:
-    return FeatureMapExplorerEngine(trained(), *digits(), **values)
+    return FeatureMapExplorerEngine(trained(), *digits(), **({"layer": "conv1"} | values))
 
 
 def slow_run(model, picture, off=()):
     """Every layer's output for one picture, layer by layer, with some channels put to 0: ({name: maps}, logits)."""
     seen, h = {}, picture[None]
     with torch.no_grad():
-        for name, module in model.named_children():
+        for name, module in model._modules.items():  # one that comes twice too
             h = module(h).clone()
             for layer, channel in off:
                 if layer == name:
@@ -47,11 +47,11 @@ def found(engine: FeatureMapExplorerEngine) -> FeatureMapExplorerEngine:
 # ---------------------------------------------------------------- maps and probabilities
 
 
-def test_it_begins_with_the_first_image_and_the_strongest_unit_of_the_first_convolution():
-    engine = explorer()
+def test_it_begins_with_the_first_image_and_the_strongest_unit_behind_the_first_activation():
+    engine = FeatureMapExplorerEngine(trained(), *digits())
     x, _ = digits()
-    assert (engine.index, engine.layer.name, engine.unit[0]) == (0, "conv1", 0)
-    maps = slow_run(trained(), x[0])[0]["conv1"]
+    assert (engine.index, engine.layer.name, engine.unit[0]) == (0, "relu1", 0)
+    maps = slow_run(trained(), x[0])[0]["relu1"]
     assert maps[engine.unit] == maps[0].max()
     assert torch.equal(engine.picture, x[0])
 
@@ -87,14 +87,16 @@ def test_the_scale_of_a_layer_holds_what_it_gives_on_some_images():
         values = trained()[:4](some)
     layer = engine.network.layers["relu1"]
     assert (layer.low, layer.high) == pytest.approx((0.0, float(values.max())))
-    assert layer.reach == layer.high
+    assert layer.reach == pytest.approx(float(values[values > 0].quantile(0.99)), rel=0.05)
+    assert layer.reach < layer.high, "a few values do not make all maps pale"
     engine.set(layer="relu1")
     sent = engine.snapshot().arrays["maps"]
-    np.testing.assert_allclose(sent / 254 * layer.reach, engine.maps, atol=layer.reach / 254)
+    np.testing.assert_allclose(sent / 254 * layer.reach, engine.maps.clamp(max=layer.reach), atol=layer.reach / 254)
     engine.set(layer="conv1")
     layer = engine.layer
     sent = engine.snapshot().arrays["maps"]
-    np.testing.assert_allclose((sent / 127 - 1) * layer.reach, engine.maps, atol=layer.reach / 120)
+    shown = engine.maps.clamp(-layer.reach, layer.reach)
+    np.testing.assert_allclose((sent / 127 - 1) * layer.reach, shown, atol=layer.reach / 120)
 
 
 @pytest.mark.parametrize(("down", "right"), [(1, 0), (0, -2), (-3, 4)])
@@ -258,14 +260,53 @@ def test_settings_are_all_or_nothing(values, says):
         explorer(**values)
 
 
-def test_another_layer_pulls_the_unit_inside():
-    engine = explorer(layer="conv1", channel=5, row=7, column=6)
+def strongest(engine: FeatureMapExplorerEngine) -> bool:
+    return bool(engine.maps[engine.unit] == engine.maps[engine.unit[0]].max())
+
+
+def test_the_unit_is_the_channels_strongest_until_one_is_chosen():
+    engine = explorer(layer="conv1", channel=5)
+    for change in (
+        lambda: engine.show(17),
+        lambda: engine.example(4),
+        lambda: engine.set(down=2, right=-1),
+        lambda: engine.set(layer="relu2"),
+        lambda: engine.set(channel=2),
+        lambda: engine.set(layer="conv1"),
+    ):
+        change()
+        assert engine.follows
+        assert strongest(engine)
+    place = engine.unit
+    engine.switch(2)
+    assert engine.unit == place, "it does not run away from a map that is put to 0"
+    engine.switch(2)
+    engine.look(2, 0, 7)
+    for change in (lambda: engine.show(3), lambda: engine.set(channel=4), lambda: engine.set(down=0)):
+        change()
+        assert (engine.unit[1:], engine.follows) == ((0, 7), False)
+    assert engine.snapshot().header["unit"]["follows"] is False
+    engine.set(layer="norm1")  # smaller maps: that place is none of theirs
+    assert strongest(engine)
+    engine.set(row=1, column=1)
     engine.set(layer="relu1")
-    assert engine.unit == (5, 3, 3)
-    engine.look(2)
-    assert engine.maps[engine.unit] == engine.maps[2].max()
+    assert engine.unit == (4, 1, 1), "maps of the same size: the same place"
+    engine.look(4)
+    assert engine.follows
+    assert strongest(engine)
+    with pytest.raises(ValueError, match="both or neither"):
+        engine.look(1, 2)
     engine.set(layer="")
-    assert engine.layer.name == "conv1"
+    assert engine.layer.name == "relu1"
+
+
+def test_a_share_string_keeps_a_chosen_unit_and_one_that_follows():
+    for engine in (explorer(layer="relu1", channel=1), explorer(layer="relu1", channel=1, row=2, column=2)):
+        engine.example(3)
+        again = FeatureMapExplorerEngine.from_share(engine.share(), trained(), *digits())
+        assert (again.unit, again.follows) == (engine.unit, engine.follows)
+        again.example(8)
+        assert again.follows == (again.unit != (1, 2, 2)) or strongest(again)
 
 
 # ---------------------------------------------------------------- channels switched off
@@ -331,17 +372,187 @@ def test_the_network_is_left_as_it_was():
     assert all(parameter.requires_grad and parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_network_trained_on_meanwhile_is_seen_after_reset():
-    model = copy.deepcopy(trained())
-    engine = found(FeatureMapExplorerEngine(model, *digits()))
+def changed(engine: FeatureMapExplorerEngine, by: float = -1.3) -> None:
     with torch.no_grad():
-        model.conv1.weight.zero_()
-        model.conv1.bias.fill_(2.0)
+        for parameter in engine.network.source.parameters():
+            parameter.mul_(by)
+
+
+def own(**values) -> FeatureMapExplorerEngine:
+    """Around a network that a test may change."""
+    return FeatureMapExplorerEngine(copy.deepcopy(trained()), *digits(), **values)
+
+
+def test_a_network_trained_on_meanwhile_is_seen_at_once_and_the_drawing_stays():
+    engine = found(own(layer="conv1", channel=2, row=3, column=3))
+    engine.example(4)
+    engine.switch(1)
+    engine.snapshot()
+    drawing = engine.picture.clone()
+    changed(engine)
+    header = engine.snapshot().header
+    again = FeatureMapExplorerEngine(engine.network.source, *digits(), layer="conv1", channel=2, row=3, column=3)
+    again.example(4)
+    again.switch(1)
+    wanted = again.snapshot().header
+    assert {**header, "notice": "", "search": 0, "ids": 0} == {**wanted, "notice": "", "search": 0, "ids": 0}
+    assert "weights have changed" in header["notice"]
+    assert "weights have changed" in engine.describe()
+    assert wanted["notice"] == ""
+    assert torch.equal(engine.picture, drawing)
+    assert (engine.unit, engine.off) == ((2, 3, 3), [("conv1", 1)])
+    assert engine.patches() is None, "what was found was the other network's"
     engine.reset()
-    assert engine.maps.unique().tolist() == [2.0]
-    assert engine.layer.high == 2
-    assert engine.patches() is None
-    assert engine.measured().accuracy < 0.3
+    assert engine.snapshot().header["notice"] == ""
+
+
+def test_the_sum_of_a_unit_adds_up_after_training_on_the_same_picture():
+    engine = own(layer="conv1")
+    engine.snapshot()
+    changed(engine)
+    terms = engine.explained().terms
+    assert sum(terms.sums) + terms.rest + terms.bias == pytest.approx(terms.value, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", ["an optimizer's step", "batch norm's statistics", "load_state_dict", "another module"])
+def test_every_way_to_change_a_network_is_noticed(how):
+    engine, other = own(), models.lenet(image=(1, 8, 8), widths=(6, 10), kernel=3, generator=generator(9))
+    model = engine.network.source
+    assert not engine.refresh()
+    if how == "an optimizer's step":
+        model(digits()[0][:8]).sum().backward()
+        torch.optim.Adam(model.parameters()).step()
+    elif how == "batch norm's statistics":
+        model.train()(digits()[0][:8])
+    elif how == "load_state_dict":
+        model.load_state_dict(other.state_dict())
+    else:
+        model.relu2 = torch.nn.Sigmoid()
+    assert engine.refresh()
+    assert not engine.refresh()
+    wanted = FeatureMapExplorerEngine(model, *digits()).probabilities()
+    torch.testing.assert_close(engine.probabilities(), wanted)
+
+
+def test_a_network_with_other_layers_is_a_sentence_and_the_old_one_stays():
+    engine = own(layer="relu2")
+    before = engine.maps
+    model = engine.network.source
+    model.linear = torch.nn.Linear(7, 10, device="cpu")
+    assert "what is shown is the one before" in engine.snapshot().header["notice"]
+    assert torch.equal(engine.maps, before)
+    del model[3:]
+    assert "what is shown is the one before" in engine.snapshot().header["notice"]
+
+
+def test_an_open_question_survives_training_and_an_answered_one_does_not():
+    engine = own()
+    engine.ask()
+    changed(engine)
+    engine.guess(0)
+    assert engine.question.after.accuracy == engine.measured().accuracy
+    changed(engine)
+    assert engine.snapshot().header["question"] is None
+
+
+def test_weights_that_are_no_numbers_are_a_sentence_and_no_crash():
+    engine = found(own(layer="conv1"))
+    with torch.no_grad():
+        engine.network.source.conv1.weight[0] = torch.nan
+    for layer in list(engine.network.layers):
+        engine.set(layer=layer)
+        snapshot = engine.snapshot()
+        json.dumps(pack(snapshot)[0], allow_nan=False)
+        header = snapshot.header
+        assert "not a number (nan): it has been trained to pieces" in header["notice"]
+        assert header["best"] == {"class": None, "name": None, "probability": None}
+        assert header["say"] == "The network's answer is not a number."
+        assert header["accuracy"]["now"] == 0
+        assert "nan" not in engine.describe().replace("(nan)", "")
+        assert picture(engine).png.startswith(b"\x89PNG")
+    engine.set(layer="conv1", channel=0)
+    assert engine.snapshot().header["unit"]["value"] is None
+    assert (engine.snapshot().arrays["maps"][0] == 255).all()
+    with pytest.raises(ValueError, match="not numbers"):
+        engine.ask()
+    with pytest.raises(ValueError, match="not numbers"):
+        engine.find()
+    engine.switch(0)  # without it the network answers
+    assert engine.probabilities().isfinite().all()
+    engine.snapshot(), engine.describe(), picture(engine)
+
+
+# ---------------------------------------------------------------- a module at several places
+
+
+def twice(shared: torch.nn.Module, size: int) -> torch.nn.Module:
+    torch.manual_seed(0)
+    layers = [torch.nn.Conv2d(1, 4, 3, padding=1), shared, torch.nn.Conv2d(4, 4, 3, padding=1), shared]
+    return torch.nn.Sequential(*layers, nn.Flatten(), torch.nn.Linear(size, 10)).eval()
+
+
+@pytest.mark.parametrize(
+    ("shared", "size"),
+    [
+        (torch.nn.ReLU(), 256),
+        (torch.nn.ReLU(inplace=True), 256),
+        (torch.nn.MaxPool2d(2), 16),
+        (torch.nn.Sequential(torch.nn.Tanh(), torch.nn.Conv2d(4, 4, 1), torch.nn.ReLU()), 256),
+    ],
+)
+def test_a_module_used_twice_is_a_layer_at_each_place(shared, size):
+    model = twice(shared, size)
+    x, y = digits()
+    engine = FeatureMapExplorerEngine(model, x[:50], y[:50])
+    first, last = ("1.2", "3.2") if isinstance(shared, torch.nn.Sequential) else ("1", "3")
+    seen, _ = slow_run(model, x[0])
+    for name in engine.network.layers:
+        engine.set(layer=name)
+        found(engine)
+        engine.snapshot()
+        assert engine.explained().way[0].layer == name
+    for name in (first, last):
+        engine.set(layer=name)
+        torch.testing.assert_close(engine.maps, seen[name[0]])
+        engine.look(1)
+        best = seen_best(model, x[:50], int(name[0]), 1)
+        torch.testing.assert_close(engine.patches().values, best)
+    engine.switch(2, first)  # off at one place only
+    off, logits = slow_run(model, x[0], [("1", 2)])
+    torch.testing.assert_close(engine.maps, off["3"])
+    torch.testing.assert_close(engine.probabilities(), logits.softmax(0))
+    names = {"model": model, "images": x}
+    exec(engine.to_code(), names)
+    assert torch.equal(names["maps"], engine.maps)
+
+
+def seen_best(model, images, layer, channel):
+    with torch.no_grad():
+        return model[: layer + 1](images)[:, channel].flatten(1).amax(1).sort(descending=True).values[:9]
+
+
+# ---------------------------------------------------------------- what a norm fills again
+
+
+def test_a_channel_that_a_norm_fills_again_is_said_to_be():
+    model = copy.deepcopy(trained())
+    with torch.no_grad():
+        model.norm1.bias[3] = 5.0
+        model.norm1.bias[2] = -100.0
+    engine = FeatureMapExplorerEngine(model, *digits(), layer="conv1", channel=3)
+    left = slow_run(model, engine.picture, [("conv1", 3)])[0]["relu1"][3]
+    assert left.min() == left.max() > 0
+    ((layer, channel, end, value),) = engine.filled()
+    assert (layer, channel, end) == ("conv1", 3, "relu1")
+    assert value == pytest.approx(float(left.max()))
+    (words,) = engine.snapshot().header["filled"]
+    assert "switch it off in relu1" in words
+    engine.switch(3)
+    assert "switch it off in relu1" in engine.describe()
+    engine.restore_all()
+    for name, which in (("relu1", 3), ("conv1", 2)):
+        engine.set(layer=name, channel=which)
+        assert engine.filled() == []
 
 
 # ---------------------------------------------------------------- predict before you see
@@ -352,6 +563,8 @@ def test_the_answer_is_what_is_measured():
     engine.switch(3)
     engine.ask()
     assert engine.off == [], "asked about a channel that is on"
+    assert "will be switched off" in engine.question.text
+    assert "mean probability of the right answer" in engine.question.text
     assert engine.snapshot().header["question"]["answer"] == []
     before = engine.measured().sure
     engine.guess(10)
@@ -360,7 +573,9 @@ def test_the_answer_is_what_is_measured():
     question = engine.snapshot().header["question"]
     assert question["answer"] == [int(losses.argmax())]
     assert question["right"] is False
-    assert f"You said none of them: {question['answer'][0]} loses most by it" in question["verdict"]
+    assert (
+        f"You said none of them: class {question['answer'][0]} loses most. The mean probability" in question["verdict"]
+    )
     assert (question["asked_count"], question["right_count"]) == (1, 0)
     engine.ask()
     engine.guess(question["answer"][0])
@@ -387,7 +602,45 @@ def test_a_channel_that_nobody_misses():
     engine.ask()
     engine.guess(10)
     assert engine.question.answer == (10,)
-    assert "You were right: no class loses" in engine.question.verdict()
+    assert "falls by 0.005 or more for no class" in engine.question.verdict()
+
+
+def test_cancelling_puts_back_what_was_off():
+    for cancel in (lambda engine: engine.forget(), lambda engine: engine.look(1), lambda engine: engine.ask()):
+        engine = explorer(layer="relu1", channel=3)
+        engine.switch(3)
+        engine.ask()
+        cancel(engine)
+        engine.forget()
+        assert engine.off == [("relu1", 3)]
+    engine.look(3)
+    engine.ask()
+    engine.switch(3)  # as it stands on the screen: it is on
+    assert engine.off == [("relu1", 3)]
+    engine.ask()
+    engine.guess(0)
+    engine.forget()
+    assert engine.off == [("relu1", 3)]
+    engine.restore_all()
+    engine.ask()
+    engine.forget()
+    assert engine.off == []
+
+
+def test_the_likely_mistake_is_named():
+    """To name the class of the best patches: excited most is not the same as missed most."""
+    engine = found(explorer(layer="relu1"))
+    labels = digits()[1]
+    told = 0
+    for channel in range(6):
+        engine.restore_all()
+        engine.look(channel)
+        favourite = int(labels[engine.patches().images].mode().values)
+        engine.ask()
+        engine.guess(favourite)
+        assert ("best patches are of class" in engine.question.verdict()) == (not engine.question.right)
+        told += not engine.question.right
+    assert told
 
 
 def test_a_tie_has_two_answers():
@@ -462,6 +715,22 @@ def test_the_search_goes_in_steps_stops_and_goes_on():
     assert not engine.running
 
 
+def test_a_dead_channel_is_said_to_be_dead():
+    model = copy.deepcopy(trained())
+    with torch.no_grad():
+        model.norm1.bias[2] = -100.0
+    engine = FeatureMapExplorerEngine(model, *digits(), layer="relu1", channel=2)
+    assert engine.snapshot().header["unit"]["silent"] is True
+    snapshot = found(engine).snapshot()
+    assert snapshot.header["search"]["silent"] is True
+    assert (snapshot.header["search"]["patches"], len(snapshot.arrays["patches"])) == ([], 0)
+    assert "0 on all 1442 images" in engine.describe()
+    assert "most are of the classes" not in engine.describe()
+    engine.look(1)
+    header = engine.snapshot().header
+    assert (header["search"]["silent"], len(header["search"]["patches"])) == (False, 9)
+
+
 def test_channels_that_are_off_do_not_disturb_the_search():
     engine = explorer(layer="conv2", channel=1)
     engine.switch(0, "relu1")
@@ -470,10 +739,9 @@ def test_channels_that_are_off_do_not_disturb_the_search():
 
 
 def test_a_search_that_fails_stops():
-    model = copy.deepcopy(trained())
-    engine = FeatureMapExplorerEngine(model, *digits())
+    engine = explorer()
     engine.find()
-    model.linear = torch.nn.Linear(7, 10, device="cpu")
+    engine.network.model.linear = torch.nn.Linear(7, 10, device="cpu")
     with pytest.raises(RuntimeError):
         engine.step()
     assert not engine.running
@@ -592,7 +860,8 @@ def test_many_channels_come_in_pages():
     snapshot = engine.snapshot()
     assert (snapshot.header["layer"]["page"], snapshot.header["layer"]["of_page"]) == (64, 64)
     reach = engine.layer.reach
-    np.testing.assert_allclose((snapshot.arrays["maps"][0] / 127 - 1) * reach, engine.maps[64], atol=reach / 120)
+    maps = engine.maps[64].clamp(-reach, reach)
+    np.testing.assert_allclose((snapshot.arrays["maps"][0] / 127 - 1) * reach, maps, atol=reach / 120)
 
 
 def test_it_says_what_it_shows():
@@ -699,6 +968,19 @@ def test_the_program_computes_the_maps_on_the_screen(kind, capsys):
     assert torch.equal(names["maps"], engine.maps)
     torch.testing.assert_close(names["logits"].softmax(1)[0], engine.probabilities())
     assert str(engine.unit) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_program_of_a_network_of_another_dtype(dtype, drawn):
+    model = copy.deepcopy(trained()).to(dtype)
+    engine = FeatureMapExplorerEngine(model, *digits(), layer="relu1")
+    if drawn:
+        engine.example(3)
+    names = {"model": model, "images": digits()[0]}
+    exec(engine.to_code(), names)
+    torch.testing.assert_close(names["maps"].float(), engine.maps)
+    assert "picture.to(" not in explorer().to_code()
 
 
 # ---------------------------------------------------------------- what does not fit

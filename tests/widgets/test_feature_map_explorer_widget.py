@@ -1,5 +1,6 @@
 """The explorer in a notebook: what goes over the line, and what is shown without a kernel."""
 
+import copy
 import logging
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_what_a_view_may_ask_for(explorer, name, args, check):
         ("show", {"index": "x"}, "from 0 to 1441"),
         ("look", {"channel": 6}, "from 0 to 5"),
         ("look", {"channel": 0, "row": 4, "column": 0}, "wanted 0 to 3"),
-        ("look", {"channel": 0, "row": 1}, "whole number"),
+        ("look", {"channel": 0, "row": 1}, "both or neither"),
         ("switch", {"channel": None}, "from 0 to 5"),
         ("switch", {"channel": 0, "layer": "linear"}, "no such layer"),
         ("draw", {"stroke": [[2, 0]]}, "is not on the pad"),
@@ -107,7 +108,7 @@ def test_the_search_runs_with_the_views_ticks(recording_comm):
     widget.runner = Manual()
     line = recording_comm(widget)
     line.act("find")
-    assert widget.engine.searches["conv1"].done == 0, "nothing runs in the action itself"
+    assert widget.engine.searches["relu1"].done == 0, "nothing runs in the action itself"
     line.move(playing=True)
     ticks = 0
     while widget.playing:
@@ -149,6 +150,13 @@ def test_from_a_cell(explorer):
     explorer.guess(0)
     assert explorer.off == [("relu1", 1)]
     assert "capture(model" in explorer.to_code()
+    explorer.ask()
+    explorer.forget()
+    assert explorer.engine.question is None
+    assert explorer.off == [("relu1", 1)], "as before the question"
+    explorer.engine.find()
+    explorer.stop()
+    assert not explorer.engine.running
     explorer.clear()
     assert not explorer.picture_seen.any()
     assert repr(FeatureMapExplorer(trained(), *digits(), layer="relu2", hide="draw")).startswith(
@@ -158,13 +166,31 @@ def test_from_a_cell(explorer):
         explorer.layr = "conv2"
 
 
+def test_a_network_trained_on_is_noticed_with_the_next_look(recording_comm):
+    model = copy.deepcopy(trained())
+    widget = FeatureMapExplorer(model, *digits(), layer="conv1")
+    line = recording_comm(widget)
+    assert frame(line.hello())["header"]["notice"] == ""
+    with torch.no_grad():
+        model.conv1.weight.mul_(-1)
+    shown = frame(line.hello())["header"]
+    assert "weights have changed" in shown["notice"]
+    unit = int(widget.maps[0].argmax())
+    assert (widget.row, widget.column) == divmod(unit, 8) == (shown["unit"]["row"], shown["unit"]["column"])
+    with torch.no_grad():
+        model.conv1.weight.fill_(torch.nan)
+    shown = frame(line.act("show", index=3))["header"]
+    assert "trained to pieces" in shown["notice"]
+    assert shown["best"]["name"] is None
+
+
 def test_handing_on(explorer, recording_comm):
     explorer.example(3)
     explorer.switch(2)
     text = explorer.share()
     again = FeatureMapExplorer.from_share(text, trained(), *digits(), hide=("pen",))
     assert again.describe() == explorer.describe()
-    other = FeatureMapExplorer(trained(), *digits())
+    other = FeatureMapExplorer(trained(), *digits(), layer="conv1")
     line = recording_comm(other)
     other.find()
     line.act("load", text=text)
@@ -212,4 +238,4 @@ def test_bytes_of_the_maps_travel_as_they_are(explorer):
     at = [array["name"] for array in content["arrays"]].index("maps")
     sent = np.frombuffer(buffers[at], np.uint8).reshape(content["arrays"][at]["shape"])
     reach = content["header"]["layer"]["reach"]
-    np.testing.assert_allclose(sent / 254 * reach, explorer.maps, atol=reach / 254)
+    np.testing.assert_allclose(sent / 254 * reach, explorer.maps.clamp(max=reach), atol=reach / 254)

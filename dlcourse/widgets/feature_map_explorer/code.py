@@ -7,7 +7,7 @@ from dlcourse.widgets.feature_map_explorer.network import Off
 
 HEAD = '''"""The feature maps of one layer for one picture. `model` is your own network{also}."""
 
-import torch
+{copy}import torch
 
 from dlcourse.hooks import {hooks}
 '''
@@ -23,6 +23,15 @@ def without(*channels):
 
     return zeroed
 '''
+OWN = """# One module stands at several places: in this copy each place has its own, so that hooks tell them apart.
+model, met = copy.deepcopy(model), set()
+for name, _ in list(model.named_modules(remove_duplicate=False))[1:]:
+    module = model.get_submodule(name)
+    if module in met:
+        model.set_submodule(name, module := copy.deepcopy(module))
+    met.add(module)
+
+"""
 END = """
 model.eval()
 with torch.no_grad(), {replaced}capture(model, [{layer}]) as seen:
@@ -41,15 +50,22 @@ def program(
     layer: str,
     shape: tuple[int, int, int],
     unit: tuple[int, int, int],
+    *,
+    shared: bool = False,
+    cast: bool = False,
 ) -> str:
-    """The source. picture: before it is moved, in sixteenths; index: of an image of the data set that it is."""
+    """The source. picture: before it is moved, in sixteenths; index: of an image of the data set that it is; shared:
+    one module stands at several places; cast: the network is of another dtype, or elsewhere, than the picture."""
     parts = [
         HEAD.format(
+            copy="import copy\n\n" if shared else "",
             hooks="capture, replace" if off else "capture",
             also="" if index is None else ", `images` are those you gave the explorer",
         )
     ]
     parts.append(f"{OFF}\n\n" if off else "\n")
+    if shared:
+        parts.append(OWN)
     if index is None:
         rows = ",\n".join("    " + str(row) for row in (picture[0] * 16).round().int().tolist())
         parts.append(
@@ -63,6 +79,8 @@ def program(
             f"# {down} down, {right} right; zeros move in.\n"
             f"picture = torch.nn.functional.pad(picture, ({right}, {-right}, {down}, {-down}))\n"
         )
+    if cast:
+        parts.append("picture = picture.to(next(model.parameters()))  # its dtype and device\n")
     channels: dict[str, list[int]] = {}
     for name, channel in sorted(off):
         channels.setdefault(name, []).append(channel)

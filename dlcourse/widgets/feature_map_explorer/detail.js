@@ -4,7 +4,7 @@ import { Canvas } from "../js/canvas.js";
 import { element } from "../js/dom.js";
 import { bytesOf, colours, pixels, short } from "./look.js";
 
-const SIDE = 64; // pixels of a kernel or a patch
+const SIDE = 44; // pixels of a kernel or a patch
 
 export class Unit {
     constructor(view) {
@@ -20,9 +20,10 @@ export class Unit {
     paint({ header, arrays }) {
         const { unit, layer } = header;
         this.head.textContent = `Channel ${unit.channel}, row ${unit.row}, column ${unit.column} of ${layer.name}: ${short(unit.value)}`;
-        this.sees.textContent = `It sees ${unit.sees}.`;
+        const zero = unit.off ? " The channel is switched off." : unit.silent ? " The channel is 0 everywhere on this picture." : "";
+        this.sees.textContent = `It sees ${unit.sees}.${zero}`;
         const way = [...unit.way].reverse();
-        this.way.replaceChildren(...(unit.way.length > 1 || unit.ends ? way.map((place) => this.place(place, layer)) : []));
+        this.way.replaceChildren(...(unit.way.length > 1 || unit.ends || unit.way[0].how ? way.map((place) => this.place(place, layer)) : []));
         if (unit.ends) this.way.append(element("li", {}, `From here on: ${unit.ends}.`));
         this.paintSum(unit.terms, arrays);
     }
@@ -39,7 +40,7 @@ export class Unit {
         }
         const [count, height, width] = kernels.shape, size = height * width;
         const { palette } = this.view;
-        const most = (numbers) => numbers.reduce((best, value) => Math.max(best, Math.abs(value)), 0) || 1;
+        const most = (numbers) => numbers.reduce((best, value) => Math.max(best, Math.abs(value) || 0), 0) || 1;
         const [strongest, reach] = [most(inputs.data), most(kernels.data)], signed = inputs.data.some((value) => value < 0);
         const rows = Array.from({ length: count }, (_, index) => {
             const slice = (array) => array.data.subarray(index * size, (index + 1) * size);
@@ -50,7 +51,7 @@ export class Unit {
         });
         const line = (words, value) => element("tr", {}, element("th", { scope: "row", colspan: 3 }, words), element("td", { class: "fx-number" }, short(value)));
         if (terms.others) rows.push(line(`${terms.others} weaker channel${terms.others === 1 ? "" : "s"} together`, terms.rest));
-        if (terms.bias !== null) rows.push(line("bias", terms.bias));
+        if (terms.has_bias) rows.push(line("bias", terms.bias));
         const total = line(`sum: the value in ${terms.layer}`, terms.value);
         total.className = "fx-total";
         const heads = ["from", "input", "× kernel", "= adds"].map((name) => element("th", { scope: "col" }, name));
@@ -58,7 +59,7 @@ export class Unit {
             element("table", { class: "fx-terms" },
                 element("caption", {}, terms.of_picture ? `What ${terms.layer} adds up` : `What ${terms.layer} adds up, the strongest of its input channels first`),
                 element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows, total)),
-            element("p", { class: "fx-note" }, `Input: strongest colour ${short(strongest)}${signed ? ", blue below 0, orange above" : ", empty is 0"}. Kernel: strongest colour ±${short(reach)}, blue below 0, orange above.`),
+            element("p", { class: "fx-note" }, `Orange is above 0, blue below${terms.of_picture ? ", grey is ink" : ""}. Strongest colour: input ${signed ? "±" : ""}${short(strongest)}, kernel ±${short(reach)}.`),
         );
     }
 
@@ -113,7 +114,7 @@ export class Patches {
     }
 
     paintList({ search, unit, layer, shape }, { data, shape: [count, rows, columns] }) {
-        const key = JSON.stringify([search.patches, unit.channel, layer.name, this.view.palette.dark]);
+        const key = JSON.stringify([search.patches, search.silent && search.done, search.state, unit.channel, layer.name, this.view.palette.dark]);
         if (key === this.key) return;
         this.key = key;
         const size = rows * columns, cell = Math.max(1, Math.floor(SIDE / Math.max(rows, columns, 1)));
@@ -126,13 +127,14 @@ export class Patches {
             canvas.draw((ctx) => pixels(ctx, data.subarray(index * size, (index + 1) * size), [rows, columns], [0, 0, cell * columns, cell * rows], table));
             const button = this.view.button("", () => this.open(image, unit.channel, row, column), { title: words });
             button.setAttribute("aria-label", words);
-            button.append(canvas.el, element("span", {}, `${label}: ${short(value)}`));
+            button.append(element("span", {}, /^\d+$/.test(label) ? `class ${label}` : label), canvas.el, element("span", { class: "fx-value" }, short(value)));
             return button;
         }));
         if (at >= 0) this.list.children[Math.min(at, count - 1)]?.focus();
         const larger = layer.field.size[0] > shape[0] || layer.field.size[1] > shape[1];
-        this.note.textContent = !count ? "Sought among all the images, with all channels on; one patch from each image at most."
-            : `Class and value of each; one from each image at most.${larger ? " The field is larger than the picture, which is shown whole." : data.includes(255) ? " Pale blue: beyond the picture's edge." : ""}`;
+        this.note.textContent = search.silent ? `Channel ${unit.channel} is 0 on all ${search.done} images${search.state === "finished" ? ": nothing excites it." : " so far."}`
+            : !count ? "Sought among all the images, with all channels on; one patch from each image at most."
+                : `Class above, value below; one from each image at most.${larger ? " The field is larger than the picture, which is shown whole." : data.includes(255) ? " Pale green: beyond the picture's edge." : ""}`;
     }
 
     async open(image, channel, row, column) {

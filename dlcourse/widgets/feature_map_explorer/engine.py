@@ -39,10 +39,13 @@ class FeatureMapExplorerEngine(Engine):
     images: (n, 1, 8, 8) or (n, 1, 28, 28) in [0, 1], labels (n,): best patches are sought among them, and a fixed,
     evenly spread sample of them gives the accuracy: held-back images give an honest one. classes: names, by default
     numbers. A drawing is prepared as the pictures of that size were: of 8 x 8 as scikit-learn's digits, of 28 x 28 as
-    MNIST. Channels that are switched off put out 0, and everything after them is computed anew.
+    MNIST. Channels that are switched off put out 0, and everything after them is computed anew. Rows, columns, channels
+    and images count from 0, as in Python. A network that is trained on while it is shown is noticed with the next look:
+    what was measured and found is dropped, the picture, the unit and what is off stay.
 
     values: parameters by name (see `params`). Raises ValueError for what does not fit. It begins with images[0] and the
-    strongest unit of channel 0 of the first convolution.
+    activation behind the first convolution (there a channel can be taken away: no norm fills it again), and with the
+    strongest unit of channel 0. The unit is always the channel's strongest, until one is chosen by row and column.
     """
 
     name = "feature-map-explorer"
@@ -57,6 +60,10 @@ class FeatureMapExplorerEngine(Engine):
     ) -> None:
         self.network = Network(model, images, labels, classes)
         super().__init__(**values)
+        self.follows = not {"row", "column"} & set(values)  # whether the unit is the channel's strongest
+        self._placed = False  # whether row or column are being set just now
+        self.renewed = False  # whether the network has changed since it was first shown
+        self.trouble = ""  # why a changed network cannot be shown
         self.pad = DrawPadEngine(pen=self.values["pen"])
         self.index: int | None = 0
         self.switched_off: Off = frozenset()
@@ -70,8 +77,7 @@ class FeatureMapExplorerEngine(Engine):
         if not self.values["layer"]:
             self.values["layer"] = self.network.first
         self._fit(frozenset(values))
-        if not {"row", "column"} & set(values):
-            self.look(self.values["channel"])
+        self._follow()
 
     # ------------------------------------------------------------------ the picture
 
@@ -108,18 +114,64 @@ class FeatureMapExplorerEngine(Engine):
 
     def reset(self) -> None:
         """images[0], all channels on, the picture not moved; nothing measured or searched is kept, so that a network
-        that has been trained on meanwhile is seen as it is now. The layer on the screen stays."""
+        that has been trained on meanwhile is seen as it is now. The layer on the screen stays, if there is still one
+        of that name."""
         old = self.network
-        self.network = Network(old.model, old.images, old.labels, old.classes)
-        self._measures, self.searches = {}, {}
+        self.network = Network(old.source, old.images, old.labels, old.classes, whole=False)
+        self._measures, self.searches, self.renewed, self.trouble = {}, {}, False, ""
         self.pad.reset()
         self.switched_off, self.question, self.searching = frozenset(), None, False
         self.values = self.values | {"down": 0, "right": 0}
+        if self.values["layer"] not in self.network.layers:
+            self.values["layer"] = self.network.first
+        self._fit(frozenset())
+        self.follows = True
         self._drawn(0)
+
+    def refresh(self) -> bool:
+        """See the network as it is now, if it has been trained on: what was measured and found is dropped, the picture,
+        the layer, a unit that was chosen and what is off stay. Whether that was so. Every look does this by itself."""
+        if not self.network.stale:
+            return False
+        old = self.network
+        try:
+            fresh = Network(old.source, old.images, old.labels, old.classes, whole=False)
+            if [_brief(each) for each in fresh.layers.values()] != [_brief(each) for each in old.layers.values()]:
+                raise ValueError("its layers of maps are others now.")
+        except ValueError as error:
+            old.noted()  # or each look would try again
+            self.trouble = (
+                f"The network has been changed, and what is shown is the one before: {str(error).splitlines()[0]} "
+                "Reset, or make a new explorer."
+            )
+            return True
+        self.network, self.renewed, self.trouble = fresh, True, ""
+        self._measures, self._traces, self.searches, self.searching = {}, {}, {}, False
+        if self.question is not None and self.question.state == "revealed":
+            self.question = None
+        self._follow()
+        return True
+
+    @property
+    def notice(self) -> str:
+        """What is to be known of the network, or ""."""
+        parts = [self.trouble] if self.trouble else []
+        if self.renewed:
+            parts.append(
+                "The network's weights have changed since it was first shown here: all was measured anew, and best "
+                "patches are to be sought again."
+            )
+        if not self.probabilities().isfinite().all():
+            parts.append(
+                "The network's answer is not a number (nan): it has been trained to pieces, or its weights were "
+                "overwritten. Nothing can be said of classes. Train it afresh, with a smaller learning rate."
+            )
+        return " ".join(parts)
 
     def _drawn(self, index: int | None = None) -> None:
         self.index = index
         self._picture, self._traces = None, {}
+        self._follow()
 
     @property
     def unmoved(self) -> Float[Tensor, "1 height width"]:
@@ -156,26 +208,56 @@ class FeatureMapExplorerEngine(Engine):
         return self.values["channel"], self.values["row"], self.values["column"]
 
     def look(self, channel: int, row: int | None = None, column: int | None = None) -> None:
-        """Choose a unit; without row and column the channel's strongest in the present picture."""
+        """Choose a unit; without row and column the channel's strongest, in this picture and those that come."""
         if row is None and column is None:
-            channel = _whole("channel", channel, 0, self.layer.channels - 1)
-            row, column = divmod(int(self.maps[channel].argmax()), self.layer.width)
-        self.set(channel=channel, row=row, column=column)
+            self.set(channel=_whole("channel", channel, 0, self.layer.channels - 1))
+            self.follows = True
+            self._follow()
+        elif row is None or column is None:
+            raise ValueError("look wants row and column, both or neither (then the channel's strongest unit).")
+        else:
+            self.set(channel=channel, row=row, column=column)
+
+    def set(self, /, **values: Any) -> None:
+        """Set parameters, all or none. A row or column chooses a unit; else it is the channel's strongest."""
+        followed, self._size = self.follows, (self.layer.height, self.layer.width)
+        self._placed = bool({"row", "column"} & values.keys())
+        self.follows = followed and not self._placed
+        try:
+            super().set(**values)
+        except BaseException:
+            self.follows = followed
+            raise
+        finally:
+            self._placed = False
 
     def changed(self, names: frozenset[str]) -> None:
         self._fit(names)
         if "pen" in names:
             self.pad.set(pen=self.values["pen"])
-        if names & {"down", "right"} or ("pen" in names and self.index is None):
-            self._drawn(self.index)
         if "layer" in names:
             self.searching = False
+            if not self._placed and (self.layer.height, self.layer.width) != self._size:
+                self.follows = True  # the place that was chosen is no place of these maps
         if names & {"layer", "channel"}:
             self.forget()
+        if names & {"down", "right"} or ("pen" in names and self.index is None):
+            self._drawn(self.index)
+        self._follow()
+
+    def _follow(self) -> None:
+        """To the channel's strongest unit, unless one was chosen."""
+        if not self.follows:
+            return
+        layer, channel = self.layer, self.values["channel"]
+        off = self.switched_off - {(layer.name, channel)}  # where it would be, were it on
+        row, column = divmod(int(self._trace(off).of(layer.name).value[channel].argmax()), layer.width)
+        self.values |= {"row": row, "column": column}
 
     def explained(self) -> Explained:
         """How the chosen unit came to its value."""
-        return explain(self.network, self._trace(), self.switched_off, self.layer.name, *self.unit)
+        trace = self._trace()  # first: the network may be another afterwards
+        return explain(self.network, trace, self.switched_off, self.layer.name, *self.unit)
 
     def _checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         checked = super()._checked(values)
@@ -207,19 +289,22 @@ class FeatureMapExplorerEngine(Engine):
         """Switch a channel off, or on again; of the layer on the screen, unless another is named."""
         name = self._checked({"layer": layer or self.layer.name})["layer"]
         channel = _whole("channel", channel, 0, self.network.layers[name].channels - 1)
-        changed = self.switched_off ^ {(name, channel)}
-        if len(changed) > MOST_OFF:
+        if len(self.switched_off) >= MOST_OFF and (name, channel) not in self.switched_off:
             raise ValueError(f"{MOST_OFF} channels are switched off already; restore some.")
+        asked = self.question
+        if asked is not None and (asked.layer, asked.channel) == (name, channel):
+            asked.was_off = False  # what is wanted now counts, not what was before the question
         self.forget()
-        self.switched_off = changed
+        self.switched_off ^= {(name, channel)}
 
     def restore_all(self) -> None:
         """All channels on."""
-        self.forget()
+        self.question = None
         self.switched_off = frozenset()
 
     def measured(self, off: Off | None = None) -> Measured:
         """On the fixed sample, with what is switched off now, or with something else."""
+        self.refresh()
         off = self.switched_off if off is None else off
         if off not in self._measures:
             if len(self._measures) >= KEPT_MEASURES:
@@ -232,6 +317,7 @@ class FeatureMapExplorerEngine(Engine):
         return self._trace(self.switched_off if off is None else off).scores.softmax(0)
 
     def _trace(self, off: Off | None = None) -> Trace:
+        self.refresh()
         off = self.switched_off if off is None else off
         if off not in self._traces:
             if len(self._traces) > 2:
@@ -241,8 +327,23 @@ class FeatureMapExplorerEngine(Engine):
 
     # ------------------------------------------------------------------ best patches
 
+    def filled(self) -> list[tuple[str, int, str, float]]:
+        """Of the chosen channel and those that are off, which are not gone at the end of their stage when their map is
+        put to 0: (layer, channel, where to switch it off instead, what stands there of the zeros)."""
+        asked = {*self.switched_off, (self.layer.name, self.values["channel"])}
+        found = []
+        for layer, channel in sorted(asked):
+            left = float(self.network.refill(layer)[channel])
+            stage = self.network.stage(layer)
+            if stage and abs(left) > 1e-6 * self.network.layers[stage[-1]].reach:
+                found.append((layer, channel, stage[-1], left))
+        return found
+
     def find(self) -> None:
         """Begin, or go on, to search the best patches of the layer on the screen; then step until not `running`."""
+        self.refresh()
+        if not self.maps.isfinite().all():
+            raise ValueError(f"the maps of {self.layer.name} are not numbers (nan): nothing is the strongest there.")
         self.searches.setdefault(self.layer.name, Search(self.network, self.layer))
         self.searching = not self.searches[self.layer.name].finished
 
@@ -257,6 +358,7 @@ class FeatureMapExplorerEngine(Engine):
     def step(self, n: int = 1) -> None:
         """Look at n more handfuls of images."""
         for _ in range(_whole("n", n, 0, 1_000_000)):
+            self.refresh()
             if not self.searching:
                 return
             try:
@@ -269,20 +371,27 @@ class FeatureMapExplorerEngine(Engine):
 
     def patches(self, k: int = KEPT) -> TopPatches | None:
         """What excites the chosen channel most among the images seen so far; None before `find`."""
+        self.refresh()
         search = self.searches.get(self.layer.name)
         return None if search is None else search.top(self.values["channel"], _whole("k", k, 1, KEPT))
 
     # ------------------------------------------------------------------ predict before you see
 
     def ask(self) -> None:
-        """Which class will lose most if this channel is switched off? If it is off, it is switched on first."""
-        channel = self.values["channel"]
-        self.switched_off -= {(self.layer.name, channel)}
-        self.question = Question(self.layer.name, channel, self.network.classes, bool(self.switched_off))
+        """For which class will the mean probability of the right answer fall most if this channel is switched off? If
+        it is off, it is switched on first, and off again by `forget`."""
+        self.forget()
+        if not self.measured().sure[self.measured().count > 0].isfinite().all():
+            raise ValueError("the network's answers are not numbers (nan): there is no probability that could fall.")
+        channel, name = self.values["channel"], self.layer.name
+        was_off = (name, channel) in self.switched_off
+        self.switched_off -= {(name, channel)}
+        self.question = Question(name, channel, self.network.classes, bool(self.switched_off), was_off)
 
     def guess(self, option: int) -> None:
         """Commit to one of the options by its index, the last of them is none; the channel is switched off, and the
         answer is measured on the sample."""
+        self.refresh()
         question = self.question
         if question is None or question.state != "asked":
             raise ValueError("there is no open question; ask first.")
@@ -290,12 +399,16 @@ class FeatureMapExplorerEngine(Engine):
         question.before = self.measured()
         self.switched_off |= {(question.layer, question.channel)}
         question.after = self.measured()
+        found = self._shown_patches()
+        question.favourite = None if found is None else int(self.network.labels[found.images].mode().values)
         self.asked_count += 1
         self.right_count += question.right
 
     def forget(self) -> None:
-        """Drop the question, answered or not."""
-        self.question = None
+        """Drop the question, answered or not. A channel that was switched on for a question is off again."""
+        question, self.question = self.question, None
+        if question is not None and question.state == "asked" and question.was_off:
+            self.switched_off |= {(question.layer, question.channel)}
 
     # ------------------------------------------------------------------ what is seen and said
 
@@ -304,6 +417,7 @@ class FeatureMapExplorerEngine(Engine):
 
         header:
             say          one line
+            notice       what is to be known of the network, or ""
             index, label image of the data set that is shown and its class, or None for a drawing
             images, classes, shape [height, width]
             strokes, ids, cells, undoable, empty: the drawing, as the draw pad's
@@ -311,12 +425,16 @@ class FeatureMapExplorerEngine(Engine):
             layer        the one on the screen, with "signed", "reach" (the strongest colour's value), "scale" in words,
                          "field" {"size", "step", "start"}, "page": the first channel that is sent, and "of_page", how
                          many
-            unit         {"channel", "row", "column", "value", "off", "sees", "way", "ends", "terms"}; see `unit`
+            unit         {"channel", "row", "column", "value", "off", "follows", "silent", "sees", "way", "ends",
+                         "terms"}; see `unit`; a value that is not finite is None, here and elsewhere
+            filled       sentences: which channels that are off, or would be, are filled again by a norm
             off          [[layer, channel], ...]; off_words
-            best         {"class", "name", "probability"}; intact: the same with all channels on
-            accuracy     {"now", "intact", "count"}
-            search       {"state": "none" / "searching" / "stopped" / "finished", "done", "total",
-                         "patches": [{"image", "label", "value", "row", "column"}, ...]}
+            best         {"class", "name", "probability"}, each None where the answer is no number
+            intact       the same with all channels on
+            accuracy     {"now", "intact", "count", "by_class"}: by_class is how many images of each there are
+            search       {"state": "none" / "searching" / "stopped" / "finished", "done", "total", "silent",
+                         "patches": [{"image", "label", "value", "row", "column"}, ...]}; silent: the channel is 0 on
+                         all of the images so far
             question     None, or {"state", "text", "options", "guess", "answer", "right", "verdict", "asked_count",
                          "right_count"}
 
@@ -330,6 +448,7 @@ class FeatureMapExplorerEngine(Engine):
             inputs, kernels         float32 (terms, rows, columns)
             patches      uint8 (k, rows, columns); 255 is beyond the picture's edge
         """
+        self.refresh()
         trace, explained = self._trace(), self.explained()
         probabilities, intact = self.probabilities(), self.probabilities(frozenset())
         now, whole = self.measured(), self.measured(frozenset())
@@ -337,9 +456,10 @@ class FeatureMapExplorerEngine(Engine):
         first, sent = self._page()
         maps = trace.of(layer.name).value[first : first + sent]
         strokes = [stroke.points for stroke in self.pad.drawing.strokes]
-        found = self.patches()
+        found = self._shown_patches()
         header = {
             "say": self._say(),
+            "notice": self.notice,
             "index": self.index,
             "label": None if self.index is None else self._class(int(network.labels[self.index])),
             "images": len(network.images),
@@ -363,9 +483,15 @@ class FeatureMapExplorerEngine(Engine):
             "unit": self._unit(explained),
             "off": [list(each) for each in self.off],
             "off_words": words.listed(self.off),
+            "filled": words.filled(self.filled()),
             "best": self._best(probabilities),
             "intact": self._best(intact),
-            "accuracy": {"now": now.accuracy, "intact": whole.accuracy, "count": int(now.count.sum())},
+            "accuracy": {
+                "now": now.accuracy,
+                "intact": whole.accuracy,
+                "count": int(now.count.sum()),
+                "by_class": now.count.tolist(),
+            },
             "search": self._search(found),
             "question": self._asked(),
         }
@@ -400,24 +526,39 @@ class FeatureMapExplorerEngine(Engine):
         )
         now, whole = self.measured(), self.measured(frozenset())
         if self.off:
-            parts.append(f"Switched off: {words.listed(self.off)}.")
+            parts.append(" ".join([f"Switched off: {words.listed(self.off)}.", *words.filled(self.filled())]))
             parts.append(
                 f"Of {int(now.count.sum())} of the images {words.share(whole.accuracy)} are read right with all "
                 f"channels and {words.share(now.accuracy)} now."
             )
         else:
             parts.append(f"Of {int(now.count.sum())} of the images {words.share(now.accuracy)} are read right.")
-        found = self.patches()
-        if found is not None:
+        if self._silent():
+            parts.append(f"Channel {channel} is 0 on all {len(self.network.images)} images: nothing excites it.")
+        elif (found := self._shown_patches()) is not None:
             labels = ", ".join(self._name(image) for image in found.images.tolist())
             parts.append(f"The images that excite channel {channel} most are of the classes {labels}.")
-        return " ".join(parts)
+        return " ".join([*parts, *([self.notice] if self.notice else [])])
 
     def to_code(self) -> str:
         """A program that computes the maps on the screen, for `model`, and `images` if one of them is shown."""
         shift, layer = (self.values["down"], self.values["right"]), self.layer
-        shape = (layer.channels, layer.height, layer.width)
-        return program(self.unmoved, self.index, shift, self.switched_off, layer.name, shape, self.unit)
+        return program(
+            self.unmoved,
+            self.index,
+            shift,
+            self.switched_off,
+            layer.name,
+            (layer.channels, layer.height, layer.width),
+            self.unit,
+            shared=self.network.shared,
+            cast=self._cast(),
+        )
+
+    def _cast(self) -> bool:
+        """Whether the picture has to be brought to where the network lives."""
+        of = self.network.images if self.index is not None else torch.empty(0, device="cpu")
+        return (of.dtype, of.device) != (self.network.dtype, torch.device(self.network.device))
 
     @property
     def off(self) -> list[tuple[str, int]]:
@@ -435,6 +576,7 @@ class FeatureMapExplorerEngine(Engine):
             "cells": pad["cells"],
             "index": self.index,
             "off": [list(each) for each in self.off],
+            "follows": self.follows,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -453,6 +595,9 @@ class FeatureMapExplorerEngine(Engine):
             if not isinstance(layer, str):
                 raise ValueError(f"this share string is damaged (the layer {shown(layer)}).")
             self.switch(channel, layer)
+        self.follows = state.get("follows") is True
+        if not self.follows:  # while the layer and the picture came, it may have moved
+            self.set(**{name: state["params"][name] for name in ("row", "column") if name in state.get("params", {})})
 
     @classmethod
     def from_share(
@@ -489,11 +634,15 @@ class FeatureMapExplorerEngine(Engine):
         return self._class(int(self.network.labels[image]))
 
     def _best(self, probabilities: Tensor) -> dict[str, Any]:
+        if not probabilities.isfinite().all():
+            return {"class": None, "name": None, "probability": None}
         best = int(probabilities.argmax())
         return {"class": best, "name": self._class(best), "probability": float(probabilities[best])}
 
     def _say(self) -> str:
         best, intact = self._best(self.probabilities()), self._best(self.probabilities(frozenset()))
+        if None in (best["class"], intact["class"]):
+            return "The network's answer is not a number."
         words_ = f"The network says {best['name']} with {percent(best['probability'])}"
         if not self.off:
             return f"{words_}."
@@ -510,21 +659,24 @@ class FeatureMapExplorerEngine(Engine):
             "channel": channel,
             "row": row,
             "column": column,
-            "value": float(self.maps[channel, row, column]),
+            "value": words.finite(float(self.maps[channel, row, column])),
             "off": (self.layer.name, channel) in self.switched_off,
+            "follows": self.follows,
+            "silent": not self.maps[channel].any(),
             "sees": self._sees(),
-            "way": [vars(place) for place in explained.way],
+            "way": [vars(place) | {"value": words.finite(place.value)} for place in explained.way],
             "ends": explained.ends,
             "terms": None
             if terms is None
             else {
                 "layer": terms.layer,
                 "channels": list(terms.channels),
-                "sums": list(terms.sums),
+                "sums": list(map(words.finite, terms.sums)),
                 "others": terms.others,
-                "rest": terms.rest,
-                "bias": terms.bias,
-                "value": terms.value,
+                "rest": words.finite(terms.rest),
+                "has_bias": terms.bias is not None,
+                "bias": words.finite(terms.bias),
+                "value": words.finite(terms.value),
                 "of_picture": terms.of_picture,
             },
         }
@@ -532,18 +684,36 @@ class FeatureMapExplorerEngine(Engine):
     def _search(self, found: TopPatches | None) -> dict[str, Any]:
         search = self.searches.get(self.layer.name)
         if search is None:
-            return {"state": "none", "done": 0, "total": len(self.network.images), "patches": []}
+            return {"state": "none", "done": 0, "total": len(self.network.images), "silent": False, "patches": []}
         state = "finished" if search.finished else "searching" if self.searching else "stopped"
         rows = ([], [], []) if found is None else (each.tolist() for each in (found.images, found.values, found.places))
         return {
             "state": state,
             "done": search.done,
             "total": search.total,
+            "silent": self._silent(),
             "patches": [
                 {"image": image, "label": self._name(image), "value": value, "row": row, "column": column}
                 for image, value, (row, column) in zip(*rows, strict=True)
             ],
         }
+
+    def _silent(self) -> bool:
+        """Whether the chosen channel is 0 everywhere on all the images looked at so far."""
+        found = self.patches()
+        return found is not None and not self.layer.signed and not found.values.any()
+
+    def _shown_patches(self) -> TopPatches | None:
+        """`patches`, without those that do not excite the channel at all where nothing falls below 0."""
+        found = self.patches()
+        if found is None or self.layer.signed:
+            return found
+        some = found.values > 0
+        return (
+            TopPatches(found.patches[some], found.values[some], found.images[some], found.places[some])
+            if some.any()
+            else None
+        )
 
     def _cut(self, found: TopPatches) -> np.ndarray:
         """The patches as bytes; where the field is larger than the picture, the picture itself."""

@@ -1,4 +1,5 @@
-// The explorer's view. On top the drawing, what the network sees and what it says; then the maps; then one unit in large.
+// The explorer's view. On top the drawing, what the network sees and what it says. Below, on the left the maps, the patches
+// and the question; beside them one unit in large, and what its channel is good for.
 
 import { Canvas } from "../js/canvas.js";
 import { element, uniqueId } from "../js/dom.js";
@@ -11,7 +12,7 @@ import { colours, frame as framed, onPicture, pixels, scales, windowOf } from ".
 import { Maps } from "./maps.js";
 import { Ablation, Predict } from "./off.js";
 
-const SIDE = 224; // of what the network sees; 8 and 28 divide it
+const SIDE = 168; // of what the network sees; 8 and 28 divide it
 
 export default widget((view) => {
     const pad = new Pad(view);
@@ -19,8 +20,8 @@ export default widget((view) => {
     const says = new Says(view);
     const images = new Images(view);
     const maps = new Maps(view, (unit) => seen.point(unit));
-    const parts = [seen, says, images, maps, new Unit(view), new Patches(view), new Ablation(view), new Predict(view)];
-    const [, , , , unit, patches, ablation, predict] = parts;
+    const [unit, patches, ablation, predict] = [new Unit(view), new Patches(view), new Ablation(view), new Predict(view)];
+    const parts = [seen, says, images, maps, unit, patches, ablation, predict];
     const undo = view.button("Undo", () => pad.then("undo"), { name: "undo", title: "Take the last change of the drawing back" });
     const clear = view.button("Clear", () => pad.then("clear"), { name: "clear", title: "An empty pad" });
     const example = view.button("Example", () => pad.then("example"), { name: "example", title: "Draw the next built-in digit, from 0 to 9" });
@@ -32,8 +33,9 @@ export default widget((view) => {
             element("p", { class: "fx-how", id: pad.how }, "With the keyboard: arrow keys move a square, Space fills or empties it."))),
         view.hideable("seen", element("div", { class: "fx-seen" }, seen.head, seen.canvas.el, images.el, view.control("right"), view.control("down"))),
         says.el,
-        maps.el,
-        element("div", { class: "fx-below" }, unit.el, element("div", { class: "fx-side" }, patches.el, ablation.el, predict.el)),
+        element("div", { class: "fx-below" },
+            element("div", { class: "fx-left" }, maps.el, patches.el, predict.el),
+            element("div", { class: "fx-right" }, unit.el, ablation.el)),
     );
     return {
         paint(frame) {
@@ -127,25 +129,29 @@ class Says {
     paint({ header, arrays }) {
         const { classes, best, intact, off } = header;
         if (this.rows.length !== classes.length) this.build(classes);
-        this.head.replaceChildren(element("span", { class: "fx-digit" }, best.name), element("span", {}, percent(best.probability)));
-        this.note.textContent = off.length ? `Marks: with all channels on, ${intact.name} with ${percent(intact.probability)}.` : "";
+        this.head.replaceChildren(element("span", { class: "fx-digit" }, best.name ?? "–"), element("span", {}, said(best.probability)));
+        this.note.textContent = off.length && intact.name !== null ? `Marks: with all channels on, ${intact.name} with ${percent(intact.probability)}.` : "";
         this.rows.forEach((row, index) => {
             const [now, before] = [arrays.probabilities.data[index], arrays.intact.data[index]];
             row.el.classList.toggle("fx-winner", index === best.class);
-            row.bar.style.width = `${100 * now}%`;
-            row.mark.hidden = !off.length;
-            row.mark.style.left = `${100 * before}%`;
-            row.number.textContent = percent(now);
+            row.bar.style.width = `${100 * (now || 0)}%`;
+            row.mark.hidden = !off.length || !Number.isFinite(before);
+            row.mark.style.left = `${100 * (before || 0)}%`;
+            row.number.textContent = Number.isFinite(now) ? percent(now) : "–";
         });
     }
 
     build(classes) {
         this.rows = classes.map((name) => {
             const row = { bar: element("span", { class: "fx-bar" }), mark: element("span", { class: "fx-mark" }), number: element("span", { class: "fx-number" }) };
-            row.el = element("li", { class: "fx-row" }, element("span", { class: "fx-name" }, name),
+            row.el = element("li", { class: "fx-row" }, element("span", { class: "fx-name", title: name }, name),
                 element("span", { class: "fx-track", "aria-hidden": "true" }, row.bar, row.mark), row.number);
             return row;
         });
         this.list.replaceChildren(...this.rows.map((row) => row.el));
     }
+}
+
+function said(probability) {
+    return probability === null ? "no answer: not a number" : percent(probability);
 }

@@ -2,21 +2,22 @@
 
 import { STEPS, blend, rgb } from "../js/palette.js";
 
-// Sequential for maps that are nowhere negative, diverging around 0 for the others; the page's paper is 0 in both.
+// One meaning for one colour in the whole room: orange is above 0, blue below, grey is ink. Maps that are nowhere negative
+// have the upper half of the same scale.
 const SCALES = {
     light: {
-        positive: ["#FBFBF9", "#9CCBEA", "#2F86C0", "#0A4A7D", "#04243F"],
+        positive: ["#F7F7F5", "#F2AE6C", "#AD4A00"],
         signed: ["#0A5C96", "#74B3DD", "#F7F7F5", "#F2AE6C", "#AD4A00"],
         ink: ["#FBFBF9", "#222222"],
-        beyond: "#CFE0F0",
-        mark: "#D55E00",
+        beyond: "#C9E4D4",
+        mark: "#8A1C8A",
     },
     dark: {
-        positive: ["#1B1D21", "#1E4E75", "#3C8FC7", "#97CBEE", "#F2FAFF"],
+        positive: ["#26282C", "#A8671F", "#FFC98A"],
         signed: ["#8CCBF5", "#2E6E9E", "#26282C", "#A8671F", "#FFC98A"],
         ink: ["#1B1D21", "#ECECE8"],
-        beyond: "#24405A",
-        mark: "#FF8A4C",
+        beyond: "#23473A",
+        mark: "#E89BFF",
     },
 };
 
@@ -58,6 +59,20 @@ export function valueOf(byte, { signed, reach }) {
     return signed ? (2 * share - 1) * reach : share * reach;
 }
 
+// The same in words: what lies beyond the scale has the strongest colour too.
+export function roughly(byte, layer) {
+    if (byte > STEPS) return "not a number";
+    const beyond = byte === STEPS ? " or more" : byte === 0 && layer.signed ? " or less" : "";
+    return `about ${short(valueOf(byte, layer))}${beyond}`;
+}
+
+// Bytes of one map on a scale of its own: its largest size has the strongest colour.
+export function ownScale(bytes, signed) {
+    const zero = signed ? STEPS / 2 : 0;
+    const most = bytes.reduce((best, byte) => (byte > STEPS ? best : Math.max(best, Math.abs(byte - zero))), 0);
+    return most ? bytes.map((byte) => (byte > STEPS ? byte : Math.round(zero + (byte - zero) * ((STEPS - zero) / most)))) : bytes;
+}
+
 // Numbers as bytes, low and below 0, high and above 254.
 export function bytesOf(numbers, low, high) {
     return Uint8Array.from(numbers, (value) => Math.round((Math.min(Math.max(value, low), high) - low) * (STEPS / (high - low || 1))));
@@ -86,6 +101,7 @@ export function around(left, top, cell, width, height, least = 10) {
 
 // 0.123, -3, 1.2e3: three digits that count.
 export function short(value) {
+    if (!Number.isFinite(value)) return "not a number";
     if (value === 0) return "0";
     const size = Math.abs(value);
     const text = size >= 1000 || size < 0.0005 ? value.toExponential(1).replace("+", "") : String(Number(value.toPrecision(3)));

@@ -3,10 +3,10 @@
 import { Canvas } from "../js/canvas.js";
 import { element, uniqueId } from "../js/dom.js";
 import { Latest } from "../js/latest.js";
-import { around, cellSize, colours, frame as framed, moved, pixels, scales, short, valueOf } from "./look.js";
+import { around, cellSize, colours, frame as framed, moved, ownScale, pixels, roughly, scales, short } from "./look.js";
 
-const HOW = "Point at a cell to see what it sees; click to choose it. With the keyboard: arrow keys move, Page Up and "
-    + "Page Down change the channel, Home and End go to the first and last, X switches the channel off or on.";
+const HOW = "Point at a cell to see what it sees, click to choose it. Keys: arrows move, Page Up and Page Down change the "
+    + "channel, Home and End go to the first and last, X switches it off or on. All counts begin with 0, as in Python.";
 
 export class Maps {
     // pointed(unit or null): somebody points at a unit without choosing it.
@@ -18,11 +18,16 @@ export class Maps {
         this.choose = view.hideable("layer", element("span", { class: "dlc-row" }, element("label", { for: id, class: "fx-head" }, "Maps of layer"), this.select));
         this.legend = new Legend(view);
         this.how = element("p", { class: "fx-how", id: uniqueId("how") }, HOW);
+        const how = element("details", { class: "fx-fold" }, element("summary", {}, "How to choose; by keyboard too"), this.how);
         this.tiles = element("div", { class: "fx-tiles", role: "application", tabindex: 0, "aria-label": "Feature maps", "aria-describedby": this.how.id });
         this.said = element("p", { class: "fx-said", "aria-hidden": "true" });
+        this.strongest = view.button("Its strongest", () => view.act("look", { channel: view.frame.header.unit.channel }), { title: "Choose the channel's strongest unit, in this picture and those that come" });
+        this.own = element("input", { type: "checkbox" });
+        this.own.addEventListener("change", () => view.repaint(), { signal: view.signal });
         this.el = view.hideable("maps", element(
             "div", { class: "fx-maps", role: "group", "aria-label": "Feature maps of a layer" },
-            element("div", { class: "fx-mapbar" }, this.choose, this.legend.el), this.tiles, this.said, this.how,
+            element("div", { class: "fx-mapbar" }, this.choose, this.legend.el, element("label", { class: "dlc-box" }, this.own, "Each map on a scale of its own")),
+            this.tiles, element("div", { class: "dlc-row" }, this.said, this.strongest, how),
         ));
         this.made = [];
         this.key = this.listed = "";
@@ -35,15 +40,16 @@ export class Maps {
         if (event.ctrlKey || event.metaKey || event.altKey || !this.at) return;
         const { layer } = this.view.frame.header;
         const next = moved(this.at, event.key, layer);
-        if (next) this.go(next, true);
+        if (next) this.go(next, true, event.key.startsWith("Arrow"));
         else if (["x", "X", "Delete"].includes(event.key)) this.switch(this.at.channel);
         else return;
         event.preventDefault(); // or the page would scroll
     }
 
-    async go(unit, aloud = false) {
+    // placed: a cell is chosen; else a channel, and the unit stays its strongest if it is.
+    async go(unit, aloud = false, placed = true) {
         this.at = unit;
-        await this.moves.want(unit);
+        await this.moves.want(placed || !this.view.frame.header.unit.follows ? unit : { channel: unit.channel });
         const now = this.view.frame?.header.unit;
         if (aloud && now) this.view.say(`Channel ${now.channel}, row ${now.row}, column ${now.column}: ${short(now.value)}.`);
     }
@@ -65,13 +71,14 @@ export class Maps {
         const { header: { layer }, arrays: { maps } } = this.view.frame;
         if (!unit) return this.tell();
         const byte = maps.data[((unit.channel - layer.page) * layer.height + unit.row) * layer.width + unit.column];
-        this.said.textContent = `Pointed at: channel ${unit.channel}, row ${unit.row}, column ${unit.column}, about ${short(valueOf(byte, layer))}.`;
+        this.said.textContent = `Pointed at: channel ${unit.channel}, row ${unit.row}, column ${unit.column}, ${roughly(byte, layer)}.`;
         return undefined;
     }
 
     tell() {
         const { unit } = this.view.frame.header;
-        this.said.textContent = `Chosen: channel ${unit.channel}, row ${unit.row}, column ${unit.column}, ${short(unit.value)}.`;
+        this.said.textContent = `Chosen: channel ${unit.channel}, row ${unit.row}, column ${unit.column}, ${short(unit.value)}${unit.off ? ": switched off" : unit.follows ? ", the channel's strongest" : ""}.`;
+        this.strongest.hidden = unit.follows;
     }
 
     paint({ header, arrays }) {
@@ -79,7 +86,7 @@ export class Maps {
         if (!this.moves.busy) this.at = { channel: unit.channel, row: unit.row, column: unit.column };
         this.list(header);
         this.select.value = layer.name;
-        this.legend.paint(layer);
+        this.legend.paint(layer, this.own.checked);
         const key = [layer.name, layer.page, layer.of_page].join();
         if (key !== this.key) this.build(layer);
         this.key = key;
@@ -131,7 +138,7 @@ class Tile {
         const { view } = this.maps, { palette } = view, { canvas, cell, channel } = this;
         const chosen = unit.channel === channel, { width, height } = canvas;
         canvas.draw((ctx) => {
-            pixels(ctx, bytes, [layer.height, layer.width], [0, 0, width, height], colours(palette, layer.signed ? "signed" : "positive"));
+            pixels(ctx, this.maps.own.checked ? ownScale(bytes, layer.signed) : bytes, [layer.height, layer.width], [0, 0, width, height], colours(palette, layer.signed ? "signed" : "positive"));
             if (off) {
                 Object.assign(ctx, { strokeStyle: palette.ink, lineWidth: 1.5 });
                 ctx.beginPath();
@@ -145,7 +152,8 @@ class Tile {
         });
         const most = bytes.reduce((best, value, index) => (value > bytes[best] ? index : best), 0);
         const place = `row ${Math.floor(most / layer.width)}, column ${most % layer.width}`;
-        canvas.label(off ? `Map of channel ${channel}: switched off` : `Map of channel ${channel}: largest about ${short(valueOf(bytes[most], layer))} at ${place}`);
+        const silent = !layer.signed && !bytes[most];
+        canvas.label(`Map of channel ${channel}: ${off ? "switched off" : silent ? "0 everywhere" : `largest ${roughly(bytes[most], layer)} at ${place}`}`);
         this.el.classList.toggle("fx-chosen", chosen);
         this.el.classList.toggle("fx-off", off);
         const text = off ? `${channel} off` : String(channel);
@@ -163,16 +171,18 @@ class Legend {
         this.canvas = new Canvas(view, { label: "Scale of colours", width: 150, height: 12 });
         this.low = element("span");
         this.high = element("span");
-        this.words = element("span", { class: "dlc-unseen" });
+        this.words = element("span");
         this.el = element("span", { class: "fx-legend" }, this.low, this.canvas.el, this.high, this.words);
     }
 
-    paint({ signed, reach, scale }) {
+    paint({ signed, reach, scale }, own) {
         const table = colours(this.view.palette, signed ? "signed" : "positive");
         this.canvas.draw((ctx) => pixels(ctx, Uint8Array.from({ length: 255 }, (_, index) => index), [1, 255], [0, 0, 150, 12], table));
-        this.canvas.label(`Scale of colours: ${scale}`);
-        this.low.textContent = signed ? `−${short(reach)}` : "0";
-        this.high.textContent = `${short(reach)}`;
-        this.el.title = scale;
+        const words = own ? "each map on a scale of its own, up to its largest size" : scale;
+        this.canvas.label(`Scale of colours: ${words}`);
+        this.low.textContent = !signed ? "0" : own ? "−most" : `−${short(reach)}`;
+        this.high.textContent = own ? "its most" : short(reach);
+        this.words.textContent = signed ? "blue below 0, orange above" : "orange above 0";
+        this.el.title = words;
     }
 }

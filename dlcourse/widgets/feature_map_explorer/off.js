@@ -9,16 +9,18 @@ export class Ablation {
         this.toggle = view.button("", () => view.act("switch", { channel: view.frame.header.unit.channel }));
         this.restore = view.button("Restore all", () => view.act("restore_all"), { title: "Switch all channels on again" });
         this.off = element("p");
+        this.filled = element("p", { class: "fx-filled" });
         this.accuracy = element("p", { class: "fx-accuracy" });
         this.rows = element("tbody");
         this.table = element("table", { class: "fx-classes" },
             element("caption", {}, "Mean probability of the right class"),
             element("thead", {}, element("tr", {}, ...["class", "with all channels", "now", "change"].map((name) => element("th", { scope: "col" }, name)))),
             this.rows);
+        this.fold = element("details", { class: "fx-fold" }, element("summary", {}, "Class by class"), this.table);
         this.el = view.hideable("ablate", element(
             "div", { class: "fx-ablate", role: "group", "aria-label": "Switch channels off" },
             element("h3", { class: "fx-head" }, "What if a channel were missing?"),
-            element("div", { class: "dlc-row" }, this.toggle, this.restore), this.off, this.accuracy, this.table,
+            element("div", { class: "dlc-row" }, this.toggle, this.restore), this.off, this.filled, this.accuracy, this.fold,
         ));
     }
 
@@ -27,16 +29,19 @@ export class Ablation {
         this.toggle.textContent = `Switch channel ${unit.channel} of ${layer.name} ${unit.off ? "on again" : "off"}`;
         this.restore.disabled = !off.length;
         this.off.textContent = off.length ? `Switched off: ${header.off_words}. Their maps are 0, and everything after them follows.` : "";
+        const [one, two, ...more] = header.filled;
+        this.filled.textContent = [one, two, more.length ? `So it is with ${more.length} more.` : ""].filter(Boolean).join(" ");
         this.accuracy.replaceChildren("Right on ", element("b", {}, share(off.length ? accuracy.now : accuracy.intact)), ` of ${accuracy.count} images, a fixed sample`,
             off.length ? `; with all channels on ${share(accuracy.intact)}.` : ".");
-        this.table.hidden = !off.length;
+        this.fold.hidden = !off.length;
         if (!off.length) return;
         const sure = arrays.sure.data, many = classes.length;
         const losses = Array.from({ length: many }, (_, index) => sure[index] - sure[many + index]);
         const most = Math.max(...losses.filter((value) => !Number.isNaN(value)));
         this.rows.replaceChildren(...classes.map((name, index) => {
             const [before, after] = [sure[index], sure[many + index]];
-            const cells = Number.isNaN(before) ? ["–", "–", "not in the sample"] : [before.toFixed(3), after.toFixed(3), signed(after - before)];
+            const cells = !accuracy.by_class[index] ? ["–", "–", "not in the sample"] : [before, after, after - before].map((value, at) => (
+                Number.isNaN(value) ? "not a number" : at === 2 ? signed(value) : value.toFixed(4)));
             const row = element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((text) => element("td", {}, text)));
             if (losses[index] === most && most >= 0.005) row.className = "fx-worst";
             return row;
@@ -45,8 +50,8 @@ export class Ablation {
 }
 
 function signed(change) {
-    if (Math.abs(change) < 0.0005) return "0";
-    return `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(3)}`;
+    if (Math.abs(change) < 0.00005) return "0";
+    return `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(4)}`;
 }
 
 export class Predict {

@@ -12,10 +12,10 @@ from dlcourse.widgets.draw_pad.engine import percent
 from dlcourse.widgets.feature_map_explorer.engine import FeatureMapExplorerEngine
 from dlcourse.widgets.feature_map_explorer.words import number
 
-# The view's script has the same colours.
-POSITIVE = LinearSegmentedColormap.from_list("positive", ["#FBFBF9", "#9CCBEA", "#2F86C0", "#0A4A7D", "#04243F"])
+# The view's script has the same colours: orange is above 0, blue below, in every layer; grey is ink.
+POSITIVE = LinearSegmentedColormap.from_list("positive", ["#F7F7F5", "#F2AE6C", "#AD4A00"])
 MOST = 32  # maps that are drawn; the widget shows all
-MARK = COLOURS["vermilion"]
+MARK = "#8A1C8A"  # the frame: none of the colours of values
 GAP = 0.14  # between maps, in parts of one
 
 
@@ -52,10 +52,14 @@ def _says(ax: Axes, engine: FeatureMapExplorerEngine) -> None:
     """A bar for each class; with channels switched off, a mark where it was with all of them."""
     found, intact, classes = engine.probabilities(), engine.probabilities(frozenset()), engine.network.classes
     places = range(len(classes))
+    if not found.isfinite().all():
+        ax.text(0.5, 0.5, "no answer:\nnot a number", transform=ax.transAxes, ha="center", va="center")
+        _bare(ax, "what it says")
+        return
     best = int(found.argmax())
-    colours = [INK if place == best else COLOURS["sky"] for place in places]
+    colours = [INK if place == best else COLOURS["grey"] for place in places]
     ax.barh(places, found.tolist(), color=colours, height=0.7)
-    if engine.off:
+    if engine.off and intact.isfinite().all():
         ax.plot(intact.tolist(), places, "|", color=MARK, markersize=9, markeredgewidth=2)
         ax.set_xlabel("marks: with all channels", fontsize=9)
     ax.text(float(found[best]) + 0.04, best, percent(float(found[best])), va="center", weight="bold", fontsize=9)
@@ -104,12 +108,12 @@ def _maps(fig, ax: Axes, engine: FeatureMapExplorerEngine) -> None:
 
 def _alt(engine: FeatureMapExplorerEngine) -> str:
     layer, maps = engine.layer, engine.maps
-    strongest = int(np.argmax(maps.abs().amax((1, 2)).numpy()))
+    strongest = int(np.argmax(maps.abs().nan_to_num(0).amax((1, 2)).numpy()))
     silent = int((maps == 0).all(2).all(1).sum())
     crossed = f" Switched off and crossed out: {len(engine.off)} channels." if engine.off else ""
     return (
         f"Left: the picture that the network sees, in {engine.network.shape[0]} by {engine.network.shape[1]} pixels, "
         f"with a frame around what the chosen unit sees. Middle: a bar for each class. Right: the {layer.channels} "
-        f"maps of {layer.name} on one scale up to {number(layer.reach)}; channel {strongest} holds the strongest "
-        f"value, and {silent} are 0 everywhere.{crossed}"
+        f"maps of {layer.name} on one scale up to {number(layer.reach)}, orange above 0 and blue below; "
+        f"channel {strongest} holds the strongest value, and {silent} are 0 everywhere.{crossed}"
     )

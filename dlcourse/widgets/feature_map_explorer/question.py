@@ -20,14 +20,20 @@ class Question:
     channel: int
     classes: Sequence[str]
     others: bool = False  # whether channels beside it are off before and after
+    was_off: bool = False  # whether it was off before the question
     guess: int | None = None
     before: Measured | None = None
     after: Measured | None = None
+    favourite: int | None = None  # the class of most of the channel's best patches, where they have been sought
 
     @property
     def text(self) -> str:
         beside = ", beside those that are off already" if self.others else ""
-        return f"Channel {self.channel} of {self.layer} is switched off{beside}. Which class loses most by it?"
+        return (
+            f"Channel {self.channel} of {self.layer} will be switched off{beside}. Which class will lose most? A "
+            "class loses when the mean probability of the right answer, over its images, falls. "
+            f"({NOBODY[0].upper()}{NOBODY[1:]}: for no class by {LEAST:g} or more.)"
+        )
 
     @property
     def options(self) -> list[str]:
@@ -58,15 +64,24 @@ class Question:
         """The answer in words."""
         if self.after is None:
             return ""
-        said = "You were right" if self.right else f"You said {self.options[self.guess]}"
+        none = self.answer == (len(self.classes),)
+        chosen = NOBODY if self.guess == len(self.classes) else f"class {self.classes[self.guess]}"
+        said = "You were right" if self.right else f"You said {chosen}"
         worst = int(self.losses.argmax())
-        fall = f"from {self.before.sure[worst]:.3f} to {self.after.sure[worst]:.3f}"
-        if self.answer == (len(self.classes),):
-            return f"{said}: no class loses as much as {LEAST:g} of the probability of what is right."
-        return (
-            f"{said}: {self.classes[worst]} loses most by it. The probability of what is right falls {fall}, on "
-            f"average of its {int(self.after.count[worst])} images."
-        )
+        if none:
+            words = f"{said}: the mean probability of the right class falls by {LEAST:g} or more for no class."
+        else:
+            words = (
+                f"{said}: class {self.classes[worst]} loses most. The mean probability of the right class fell from "
+                f"{self.before.sure[worst]:.3f} to {self.after.sure[worst]:.3f}, over its "
+                f"{int(self.after.count[worst])} images in the sample."
+            )
+        if not self.right and self.guess == self.favourite:
+            words += (
+                f" Most of this channel's best patches are of class {self.classes[self.guess]}: what excites a channel "
+                "most need not be what depends on it most."
+            )
+        return words
 
     def header(self) -> dict[str, Any]:
         revealed = self.after is not None

@@ -23,9 +23,11 @@ class FeatureMapExplorer(BaseWidget):
     to logits; images and labels: what best patches are sought among and what accuracy is measured on. classes: names.
 
     Parameters, each also an attribute that a cell may set: layer (a name of `model.named_modules()`), channel, row,
-    column (the unit), right and down (the picture moved by pixels), pen. What a hand does, a cell can: show(index),
-    example(digit), draw([(x, y), ...]), look(channel), switch(channel), restore_all(), find(). To be read: maps,
-    picture_seen, probabilities, off, measured(), patches(). After training on, reset() sees the network as it is now.
+    column (the unit, each from 0), right and down (the picture moved by pixels), pen. What a hand does, a cell can:
+    show(index), example(digit), draw([(x, y), ...]), look(channel), switch(channel), restore_all(), find(), stop(),
+    ask(), guess(option), forget(). To be read: maps, picture_seen, probabilities, off, measured(), patches().
+    It opens with the activation behind the first convolution. A network that is trained on meanwhile is seen as it is
+    with the next look at it.
     hide: any parameter, "share", "code" and the parts "draw", "images", "seen", "says", "maps", "unit", "patches",
     "ablate", "predict", "undo", "clear", "example".
 
@@ -92,7 +94,7 @@ class FeatureMapExplorer(BaseWidget):
     # ------------------------------------------------------------------ units and channels
 
     def look(self, channel: int, row: int | None = None, column: int | None = None) -> None:
-        """Choose a unit; without row and column the channel's strongest."""
+        """Choose a unit; without row and column the channel's strongest, in this picture and those that come."""
         self._change(lambda: self.engine.look(channel, row, column))
 
     def switch(self, channel: int, layer: str | None = None) -> None:
@@ -109,12 +111,26 @@ class FeatureMapExplorer(BaseWidget):
         self.step(len(self.engine.network.images))
 
     def ask(self) -> None:
-        """Which class will lose most if this channel is switched off?"""
+        """For which class will the mean probability of the right answer fall most if this channel is switched off?"""
         self._change(self.engine.ask)
 
     def guess(self, option: int) -> None:
         """An answer to `ask`, by its index; the channel is switched off and the truth measured."""
         self._change(lambda: self.engine.guess(option))
+
+    def forget(self) -> None:
+        """Drop the question, answered or not; a channel that was switched on for it is off again."""
+        self._change(self.engine.forget)
+
+    def stop(self) -> None:
+        """Stop searching best patches; what was found stays."""
+        self._change(self.engine.stop)
+
+    def _publish(self, *, tick: Any = None) -> None:
+        with self.guard:
+            if self.engine.refresh():  # the strongest unit may be another one now
+                self._pull()
+            super()._publish(tick=tick)
 
     # ------------------------------------------------------------------ what is there to be read
 
@@ -178,7 +194,7 @@ class FeatureMapExplorer(BaseWidget):
         state = self.engine_class.opened(text)
         with self.guard:
             old = self.engine.network
-            fresh = self.engine_class(old.model, old.images, old.labels, classes=old.classes)
+            fresh = self.engine_class(old.source, old.images, old.labels, classes=old.classes)
             fresh.take(state)
             fresh.searches = self.engine.searches
             self.engine = fresh

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-    around, bytesOf, cellSize, colours, moved, onPicture, scales, share, short, valueOf, windowOf,
+    around, bytesOf, cellSize, colours, moved, onPicture, ownScale, roughly, scales, share, short, valueOf, windowOf,
 } from "../../../dlcourse/widgets/feature_map_explorer/look.js";
 import { words } from "../../../dlcourse/widgets/feature_map_explorer/off.js";
 import { DARK, LIGHT } from "../../../dlcourse/widgets/js/palette.js";
@@ -83,9 +83,37 @@ test("the scales go one way in lightness, both ways from 0", () => {
         assert.ok(away(lightness("signed", up.slice(0, 128).reverse())));
         assert.equal(colours(palette, "ink"), colours(palette, "ink"), "made once");
         const beyond = colour(colours(palette, "ink"), 255);
-        assert.ok(beyond[2] > beyond[0] + 20, "beyond the edge is blue, no grey");
+        assert.ok(beyond[1] > beyond[0] + 15 && beyond[1] > beyond[2] + 8, "beyond the edge is green: no value, no ink");
     }
     assert.notDeepEqual(scales(LIGHT), scales(DARK));
+});
+
+test("one meaning for one colour: orange is above 0, blue below, grey is ink", () => {
+    for (const palette of [LIGHT, DARK]) {
+        const [positive, signed, ink] = ["positive", "signed", "ink"].map((kind) => colours(palette, kind));
+        for (const share of [0.25, 0.5, 0.75, 1]) {
+            const [one, other, below] = [colour(positive, Math.round(254 * share)), colour(signed, Math.round(127 + 127 * share)), colour(signed, Math.round(127 - 127 * share))];
+            for (const [red, , blue] of [one, other]) assert.ok(red > blue + 20);
+            assert.ok(below[2] > below[0] + 20);
+            for (const index of [0, 1, 2]) assert.ok(Math.abs(one[index] - other[index]) <= 4, "the same colour for the same value");
+        }
+        const grey = colour(ink, 127);
+        assert.ok(Math.max(...grey) - Math.min(...grey) < 12);
+    }
+});
+
+test("a map on a scale of its own", () => {
+    assert.deepEqual([...ownScale(Uint8Array.of(0, 10, 127, 255), false)], [0, 20, 254, 255]);
+    assert.deepEqual([...ownScale(Uint8Array.of(127, 117, 147), true)], [127, 64, 254]);
+    assert.deepEqual([...ownScale(Uint8Array.of(0, 0), false)], [0, 0]);
+});
+
+test("a value read from its colour is about right, and open beyond the scale", () => {
+    const layer = { signed: true, reach: 2 };
+    assert.deepEqual([0, 127, 254, 255].map((byte) => roughly(byte, layer)), ["about −2 or less", "about 0", "about 2 or more", "not a number"]);
+    assert.equal(roughly(0, { signed: false, reach: 2 }), "about 0");
+    assert.equal(short(null), "not a number");
+    assert.equal(short(NaN), "not a number");
 });
 
 test("a question, open and answered", () => {
