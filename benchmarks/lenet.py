@@ -9,8 +9,14 @@
   10, 30 and 60 seconds.
 
 Same pictures, same machine, same threads, float32. The clock stands still while a model is measured. Absolute times
-mean nothing on another machine; ratios do. The settings of the modern recipe were chosen on 10,000 pictures of the
-training part, those of the classic one are its teachers'. Exits with 1 when a target for MNIST is missed.
+mean nothing on another machine; ratios do. The pictures lie with the CPU, as taught, for the classic recipe, which
+moves each batch; for the modern one they lie on the device. Exits with 1 when a target for MNIST is missed.
+
+What was chosen on what: the modern recipe's settings on 10,000 pictures of the training part; the classic one's are its
+teachers', but its learning rate is the one that ends best on the test part. "Reached in ... seconds" is the first of
+the modern runs' measurements on the test part, 19 in each of four runs, that is so good: a lucky one counts. So the
+classic accuracy is a little too good, and the time to reach it a little too short; the accuracies in 10 and 30 seconds
+have neither favour.
 """
 
 import argparse
@@ -81,11 +87,13 @@ def classic(model: torch.nn.Module, train: Pictures, rate: float, epochs: int, s
 
 def modern(model: torch.nn.Module, train: Pictures, steps: int, seed: int, bf16: bool = False) -> Iterator[None]:
     """The chapter's recipe; it stops after each update, for the clock."""
-    batches = data.batches(*train, size=SIZE, generator=torch.Generator().manual_seed(seed), drop_last=True)
+    device = next(model.parameters()).device
+    x, y = (part.to(device) for part in train)
+    batches = data.batches(x, y, size=SIZE, generator=torch.Generator().manual_seed(seed), drop_last=True)
     optimizer = optim.AdamW(model.parameters(), lr=LR, weight_decay=DECAY)
     loss = functools.partial(F.cross_entropy, label_smoothing=SMOOTHING)
     if bf16:
-        model.forward = torch.autocast(train[0].device.type, torch.bfloat16)(model.forward)
+        model.forward = torch.autocast(device.type, torch.bfloat16)(model.forward)
     updates = training.train_steps(
         model,
         batches,
@@ -98,28 +106,36 @@ def modern(model: torch.nn.Module, train: Pictures, steps: int, seed: int, bf16:
         yield
 
 
+def clock() -> float:
+    """Seconds, once the device has done all that it was given."""
+    if torch.accelerator.is_available():
+        torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
 def measure(run: Run, model: torch.nn.Module, updates: Iterator[None], total: int, test: Pictures) -> None:
     """Go through the updates; the model is measured some twenty times on the way, and the clock stops for that."""
     marks = {round(total * share / 20) for share in range(2, 21)} | {total}
-    seconds, begun = 0.0, time.perf_counter()
+    seconds, begun = 0.0, clock()
     bar = tqdm(updates, f"{run.name}, seed {run.seed}", total=total, disable=None, leave=False)
     for count, _ in enumerate(bar, start=1):
         if count in marks:
-            seconds += time.perf_counter() - begun
+            seconds += clock() - begun
             run.measured.append((seconds, training.evaluate(model, *test, F.cross_entropy).accuracy))
-            begun = time.perf_counter()
+            begun = clock()
     run.whole = True
 
 
 def pictures(name: str) -> tuple[Pictures, Pictures]:
-    """The training and test part, on the device; digits of 8 x 8 become 16 x 16, as the classic network wants 12."""
+    """The training part, on the CPU, and the test part, on the device; digits of 8 x 8 become 16 x 16, as the classic
+    network wants 12."""
     parts = []
     for split in ("train", "test"):
         x, y = data.load(name, split=split, scale="full")
         if min(x.shape[2:]) < 12:
             x = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-        parts.append((x.to(default_device()), y.to(default_device())))
-    return parts[0], parts[1]
+        parts.append((x, y))
+    return parts[0], tuple(part.to(default_device()) for part in parts[1])
 
 
 def plans(options: argparse.Namespace, examples: int) -> Iterator[tuple[Run, Build, Learn, int]]:
@@ -139,7 +155,7 @@ def plans(options: argparse.Namespace, examples: int) -> Iterator[tuple[Run, Bui
 
 def go(run: Run, build: Build, learn: Learn, total: int, train: Pictures, test: Pictures) -> None:
     """Make the model, train it by its recipe, and tell how it went."""
-    generator = torch.Generator(device=train[0].device).manual_seed(run.seed)
+    generator = torch.Generator(device=test[0].device).manual_seed(run.seed)
     model = build(image=tuple(train[0].shape[1:]), generator=generator).to(memory_format=torch.channels_last)
     measure(run, model, learn(model, train, seed=run.seed), total, test)
     tell(run)
@@ -152,7 +168,7 @@ def warm_up(train: Pictures) -> None:
         (models.lenet, functools.partial(modern, steps=2)),
         (models.lenet_classic, functools.partial(classic, rate=0.1, epochs=1)),
     ):
-        generator = torch.Generator(device=few[0].device).manual_seed(0)
+        generator = torch.Generator(device=default_device()).manual_seed(0)
         for _ in learn(build(image=tuple(few[0].shape[1:]), generator=generator), few, seed=0):
             pass
 
@@ -246,7 +262,7 @@ def main() -> int:
         return 1
     threads = use_threads(options.threads)
     print(f"{options.data}: {len(train[0]):,} pictures to learn from, {len(test[0]):,} to measure with;", end=" ")
-    print(f"{train[0].device.type}, {threads} thread(s), torch {torch.__version__}")
+    print(f"{test[0].device.type}, {threads} thread(s), torch {torch.__version__}")
     runs: list[Run] = []
     interrupted = False
     try:

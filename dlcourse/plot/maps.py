@@ -44,7 +44,7 @@ def kernels(
     values = _numbers(weight, 4, "kernels", "(out, channel, height, width)")
     out, channel = values.shape[:2]
     titles = _titles(names, out, "kernels", "output channels")
-    reach = _limit(values, limit)
+    reach = _limit(values, limit, "kernels")
     scale = {"cmap": SIGNED, "norm": Normalize(-reach, reach)}
     if channel == 1:
         return _mosaic(values[:, 0], columns, scale, "weight", titles=titles, numbers=numbers)
@@ -83,7 +83,7 @@ def maps(
     """
     values = _numbers(maps, 3, "maps", "(channel, height, width), the maps of one picture")
     titles = _titles(names, len(values), "maps", "channels")
-    reach, signed = _limit(values, limit), np.nanmin(values, initial=0) < 0
+    reach, signed = _limit(values, limit, "maps"), np.nanmin(values, initial=0) < 0
     scale = {"cmap": SIGNED if signed else "gray_r", "norm": Normalize(-reach if signed else 0, reach)}
     return _mosaic(values, columns, scale, "value", titles=titles)
 
@@ -93,11 +93,16 @@ def maps_alt(maps: Float[Tensor, "channel height width"], *, names: Sequence[str
     values = _numbers(maps, 3, "maps", "(channel, height, width), the maps of one picture")
     titles = _titles(names, len(values), "maps", "channels")
     channel, row, column = np.unravel_index(np.argmax(np.nan_to_num(np.abs(values))), values.shape)
+    count = f"{_count(len(values), 'feature map')} of {values.shape[1]} by {values.shape[2]}."
+    if np.isnan(values).all():
+        return f"{count} No value is finite."
+    odd = np.isnan(values).sum()
+    bare = f" {_count(odd, 'value')} {'is' if odd == 1 else 'are'} not finite and left bare." if odd else ""
     silent = sum(not tile.any() for tile in values)
     still = f" {silent} of them {'is' if silent == 1 else 'are'} 0 everywhere." if silent else ""
     return (
-        f"{_count(len(values), 'feature map')} of {values.shape[1]} by {values.shape[2]}. The strongest value is "
-        f"{_short(values[channel, row, column])}, in map {titles[channel]}, at row {row}, column {column}.{still}"
+        f"{count} The strongest{' finite' if odd else ''} value is {_short(values[channel, row, column])}, in map "
+        f"{titles[channel]}, at row {row}, column {column}.{still}{bare}"
     )
 
 
@@ -111,17 +116,18 @@ def patches(
 ) -> Figure:
     """Pieces cut out of pictures, such as those that a unit answers to most, with the unit's value above each.
 
-    patches: (n, 1, height, width), grey, or (n, 3, height, width), in colour; pixels in [0, 1]. Dark ink on light
-    paper; for photographs cmap="gray". values: (n,), written above; names: (n,), put before the value. Raises
-    ValueError for another shape or number.
+    patches: (n, 1, height, width), grey, or (n, 3, height, width), in colour; pixels in [0, 1], others are clipped.
+    Dark ink on light paper; for photographs cmap="gray". values: (n,), written above; names: (n,), put before the
+    value. Raises ValueError for another shape or number.
     """
     pixels = _numbers(patches, 4, "patches", "(n, 1 or 3, height, width)")
     if pixels.shape[1] not in (1, 3):
         raise ValueError(f"plot.patches got {pixels.shape[1]} channels and wants 1, grey, or 3, red, green and blue.")
     titles = _titles(names, len(pixels), "patches", "patches") if names is not None else [""] * len(pixels)
     if values is not None:
-        told = [_short(value) for value in _array(values).ravel()]
-        titles = [f"{name} {value}".strip() for name, value in zip(titles, _fit(told, len(pixels)), strict=True)]
+        told = [_short(value) for value in _fit(values, len(pixels))]
+        titles = [f"{name} {value}".strip() for name, value in zip(titles, told, strict=True)]
+    pixels = pixels.clip(0, 1)  # matplotlib would, but warns
     shown = pixels[:, 0] if pixels.shape[1] == 1 else np.moveaxis(pixels, 1, -1)
     return _mosaic(shown, columns, {"cmap": cmap, "norm": Normalize(0, 1)}, None, titles=titles)
 
@@ -132,8 +138,12 @@ def patches_alt(patches: Float[Tensor, "batch channel height width"], *, values:
     words = f"{_count(len(pixels), 'patch', 'patches')} of {pixels.shape[2]} by {pixels.shape[3]} pixels"
     if values is None:
         return f"{words}."
-    told = _fit(_array(values).ravel(), len(pixels))
-    return f"{words}; the unit's values go from {_short(told.max())} to {_short(told.min())}."
+    told = _fit(values, len(pixels))
+    known = told[~np.isnan(told)]
+    if not len(known):
+        return f"{words}; none of the unit's values is a number."
+    odd = f"; {len(told) - len(known)} are no numbers" if len(known) < len(told) else ""
+    return f"{words}; the unit's values go from {_short(known.max())} to {_short(known.min())}{odd}."
 
 
 def _mosaic(
@@ -209,16 +219,22 @@ def _write(ax: Any, tile: np.ndarray, extent: tuple[float, float, float, float],
 
 def _numbers(values: Any, ndim: int, function: str, wanted: str) -> np.ndarray:
     """The values as numpy's floats, infinite ones as nan, which is drawn as bare panel."""
-    values = np.asarray(values.detach().cpu().double() if isinstance(values, Tensor) else values, float)
+    values = values.detach().cpu() if isinstance(values, Tensor) else np.asarray(values)
+    if values.is_complex() if isinstance(values, Tensor) else np.iscomplexobj(values):
+        raise ValueError(f"plot.{function} got complex numbers, which no colour stands for; take .real or .abs().")
+    values = np.asarray(values.double() if isinstance(values, Tensor) else values, float)
     if values.ndim != ndim or values.size == 0:
         raise ValueError(f"plot.{function} got the shape {values.shape} and wants {wanted}.")
     return np.where(np.isfinite(values), values, np.nan)
 
 
-def _limit(values: np.ndarray, limit: float | None) -> float:
+def _limit(values: np.ndarray, limit: float | None, function: str) -> float:
     """The value of the strongest colour, never 0: what is 0 everywhere is drawn as 0."""
-    largest = np.abs(values[np.isfinite(values)]).max(initial=0) if limit is None else limit
-    return float(largest) or 1.0
+    if limit is not None:
+        if not 0 < limit < np.inf:
+            raise ValueError(f"plot.{function} got limit={limit}; wanted a number above 0, or None.")
+        return float(limit)
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0)) or 1.0
 
 
 def _titles(names: Sequence[str] | None, count: int, function: str, what: str) -> list[str]:
@@ -229,9 +245,10 @@ def _titles(names: Sequence[str] | None, count: int, function: str, what: str) -
     return [str(name) for name in names]
 
 
-def _fit(values: Any, count: int) -> Any:
-    if len(values) != count:
-        raise ValueError(f"plot.patches got {count} patches and {len(values)} values.")
+def _fit(values: Any, count: int) -> np.ndarray:
+    values = _array(values)
+    if values.shape != (count,):
+        raise ValueError(f"plot.patches got {count} patches and values {values.shape}; wanted ({count},).")
     return values
 
 

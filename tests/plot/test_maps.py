@@ -156,7 +156,7 @@ def test_other_numbers_are_refused():
         with pytest.raises(ValueError, match="2 channels and 3 names"):
             draw(torch.ones(2, 3, 3), names="abc")
     for draw in (plot.patches, plot.patches_alt):
-        with pytest.raises(ValueError, match="2 patches and 3 values"):
+        with pytest.raises(ValueError, match=r"2 patches and values \(3,\)"):
             draw(torch.ones(2, 1, 3, 3), values=[1, 2, 3])
     with pytest.raises(ValueError, match="2 patches and 1 names"):
         plot.patches(torch.ones(2, 1, 3, 3), names=["a"])
@@ -196,3 +196,46 @@ def test_tensors_of_any_kind_and_left_as_they_are():
 
 def test_a_large_layer_stays_a_small_picture():
     assert len(render(plot.kernels(randn(16, 8, 5, 5)), alt=ALT).png) < 160_000
+
+
+def test_a_limit_is_a_number_above_zero():
+    for limit in (0, -1.0, float("nan"), float("inf")):
+        for name, draw in (("kernels", plot.kernels), ("maps", lambda x, **o: plot.maps(x[0], **o))):
+            with pytest.raises(ValueError, match=rf"plot\.{name} got limit={limit}; wanted a number above 0"):
+                draw(torch.ones(1, 1, 2, 2), limit=limit)
+
+
+def test_what_is_zero_everywhere_has_a_scale():
+    for fig in (plot.kernels(torch.zeros(2, 1, 3, 3)), plot.maps(torch.zeros(2, 3, 3))):
+        assert {image.get_clim()[1] for image in fig.axes[0].images} == {1.0}
+
+
+@pytest.mark.filterwarnings("error")
+def test_odd_patches(caplog):
+    """Pixels beyond [0, 1] are clipped without a word, values with two axes refused, nan told."""
+    for channels in (1, 3):
+        pixels = torch.linspace(-1, 2, 2 * channels * 4).reshape(2, channels, 2, 2)
+        fig = plot.patches(pixels)
+        assert render(fig, alt=ALT).png
+        assert min(tile.min() for tile in tiles(fig)) == 0
+        assert max(tile.max() for tile in tiles(fig)) == 1
+    assert not caplog.records
+    for draw in (plot.patches, plot.patches_alt):
+        with pytest.raises(ValueError, match=r"values \(1, 2\); wanted \(2,\)"):
+            draw(pixels, values=[[1.0, 2.0]])
+    assert "go from 1 to 1; 1 are no numbers." in plot.patches_alt(pixels, values=[1.0, float("nan")])
+    assert "none of the unit's values" in plot.patches_alt(pixels, values=[float("nan")] * 2)
+
+
+def test_words_for_what_is_not_finite():
+    values = torch.tensor([[[1.0, float("inf")]]])
+    assert plot.maps_alt(values).endswith(
+        "strongest finite value is 1, in map 0, at row 0, column 0. 1 value is not finite and left bare."
+    )
+    assert plot.maps_alt(values * float("nan")) == "1 feature map of 1 by 2. No value is finite."
+
+
+@pytest.mark.parametrize("make", [torch.tensor, np.array])
+def test_complex_numbers_are_refused(make):
+    with pytest.raises(ValueError, match="complex numbers"):
+        plot.maps(make([[[1j]]]))
