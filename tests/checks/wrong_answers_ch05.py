@@ -1109,6 +1109,14 @@ for case in (
     masks(*case)
 
 
+@wrong("05.equivariance", "Rows and columns are swapped")
+def moved_along_the_other_axes(height, width, kernel, down, right):
+    """It stops with an error where the picture is narrower than the move; the reason is still this one."""
+    picture, weights = drawn(height, width, kernel)
+    one = same_convolution(functional.pad(picture, (down, -down, right, -right)), weights)
+    return torch.isclose(one, functional.pad(same_convolution(picture, weights), (down, -down, right, -right)))
+
+
 @wrong("05.equivariance", "torch.tensor(...) makes one")
 def as_an_array_of_numpy(*case):
     return by_a_random_picture(*case).numpy()

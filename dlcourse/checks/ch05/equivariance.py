@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from dlcourse.checks.examiner import Examiner, unlike
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.outcome import CheckFailed
 from dlcourse.checks.show import kind, show
 from dlcourse.checks.subject import Subject
 
@@ -330,7 +331,11 @@ def check(subject: Subject, seed: int | None) -> str:
 
     def asked_for(*case: int) -> None:
         wanted, called = truth(case), ask.written(case)
-        got = ask.ask(lambda: subject.call(*case), called=called, wanted=_drawn(wanted))
+        try:
+            got = ask.ask(lambda: subject.call(*case), called=called, wanted=_drawn(wanted))
+        except CheckFailed:
+            compare()  # what was wrong before it stopped says more
+            raise
         if advice := unlike(got, wanted):
             came_back = show(got) if got is None else f"{kind(got)}: {show(got)}"
             if isinstance(got, Tensor) and got.dtype != torch.bool and got.shape == wanted.shape:

@@ -399,6 +399,7 @@ def check(subject: Subject, seed: int | None) -> str:
     for args in cases():
         right_for(*args)
     slope_for(*cases()[-1])
+    slope_for(torch.tensor([[[[-5.0, -1.0, -4.0, -2.0]]]]), (1, 2), (1, 2), (0, 1))  # the smallest is alone, and wins
     for round_ in range(12):
         args = draw(generator, round_)
         right_for(*args)
