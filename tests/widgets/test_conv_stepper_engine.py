@@ -456,7 +456,7 @@ def test_the_likely_mistake_is_named(values, wrong, named):
     image = -torch.arange(1.0, 82.0).view(9, 9) % 23 - 24  # negative, and no two neighbours alike
     engine = ConvStepperEngine(image=image, **kernel, **values)
     named_at, mistaken = 0, wrong(engine)
-    for row, column in product(*(range(1, size, 2) for size in engine.sizes[-1])):
+    for row, column in product(*(range(0, size, 2) for size in engine.sizes[-1])):
         if row >= mistaken.shape[0] or column >= mistaken.shape[1]:
             continue
         engine.go(row, column)
