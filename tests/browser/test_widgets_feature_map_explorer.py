@@ -287,6 +287,9 @@ def test_what_belongs_together_fits_one_screen(book, explorer):
 def test_code_and_share(book, explorer):
     explorer.get_by_role("button", name="Code").click()
     expect(explorer.locator(".dlc-panel textarea")).to_have_value(re.compile(r"capture\(model"))
+    book.eval_in_kernel("explorer.layer = 'norm2'; explorer.right = 2")
+    expect(explorer.locator(".dlc-panel textarea")).to_have_value(re.compile(r"2 right(.|\n)*capture\(model, ..norm2"))
+    book.eval_in_kernel("explorer.layer = 'conv1'; explorer.right = 0")
     explorer.get_by_role("button", name="Close", exact=True).click()
     text = book.eval_in_kernel("explorer.switch(2, 'relu1'); print(explorer.share()); explorer.restore_all()").strip()
     explorer.get_by_role("button", name="Share").click()

@@ -25,6 +25,7 @@ export default widget((view) => {
     const undo = view.button("Undo", () => pad.then("undo"), { name: "undo", title: "Take the last change of the drawing back" });
     const clear = view.button("Clear", () => pad.then("clear"), { name: "clear", title: "An empty pad" });
     const example = view.button("Example", () => pad.then("example"), { name: "example", title: "Draw the next built-in digit, from 0 to 9" });
+    const program = new Program(view);
     view.el.classList.add("fx-root");
     view.body.append(
         view.hideable("draw", element("div", { class: "fx-draw" },
@@ -41,6 +42,7 @@ export default widget((view) => {
         paint(frame) {
             pad.paint();
             for (const part of parts) part.paint(frame);
+            program.follow(frame);
             undo.disabled = !frame.header.undoable;
             clear.disabled = frame.header.empty;
         },
@@ -82,6 +84,24 @@ class Seen {
         const [high, wide] = [SIDE / shape[0], SIDE / shape[1]];
         const box = [left * wide + 2, top * high + 2, (right - left) * wide - 4, (bottom - top) * high - 4];
         framed(ctx, box, scales(palette).mark, palette.panel, dash);
+    }
+}
+
+// The program in the open Code panel is that of what is on screen, also when that has changed since.
+class Program {
+    constructor(view) {
+        Object.assign(this, { view, key: "" });
+    }
+
+    async follow({ header: { layer, unit, off, index, strokes, ids, cells } }) {
+        const text = this.view.el.querySelector('.dlc-panel[data-action="to_code"] textarea');
+        const moved = ["right", "down", "pen"].map((name) => this.view.get(name));
+        const key = JSON.stringify([layer.name, unit.channel, unit.row, unit.column, off, index, strokes, ids, cells, moved]);
+        if (key === this.key) return;
+        this.key = key;
+        if (!text) return;
+        const words = await this.view.act("to_code").catch(() => null);
+        if (words !== null && this.key === key) text.value = words;
     }
 }
 
