@@ -19,7 +19,20 @@ _HOMES = {
     "quiz": "dlcourse.learn",
     "glossary": "dlcourse.learn",
 }
-_ROOMS = ("autograd", "checks", "data", "hooks", "learn", "models", "nn", "optim", "plot", "training", "units", "widgets")
+_ROOMS = (
+    "autograd",
+    "checks",
+    "data",
+    "hooks",
+    "learn",
+    "models",
+    "nn",
+    "optim",
+    "plot",
+    "training",
+    "units",
+    "widgets",
+)
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
