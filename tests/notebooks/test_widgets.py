@@ -17,6 +17,10 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def source(name: str) -> str:
     """A cell that shows a widget, after something has happened to it from a cell."""
     steps = "w.step(3)\n" if name in ("Playground", "NeuronLab") else ""
+    if name == "FeatureMapExplorer":  # it shows a network, and there is none without one
+        network = "models.lenet(image=(1, 8, 8), generator=generator(1)), *data.load('digits')"
+        imports = f"from dlcourse import data, generator, models\nfrom dlcourse.widgets import {name}\n"
+        return f"{imports}w = {name}({network})\nw"
     return f"from dlcourse.widgets import {name}\nw = {name}()\n{steps}w"
 
 

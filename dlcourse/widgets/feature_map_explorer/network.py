@@ -167,7 +167,7 @@ class Network:
             names.append(layer)
         return names
 
-    def refill(self, layer: str) -> Float[Tensor, " channels"]:
+    def refill(self, layer: str) -> Float[Tensor, " channel"]:
         """What stands in each channel at the end of the stage when its map in this layer is replaced by zeros: 0 where
         the channel is really gone, and something else where a norm's shift, say, makes a constant map of the zeros."""
         if layer not in self._refills:
