@@ -87,10 +87,10 @@ class Conv2d(nn.Conv2d):
     Its forward pass is torch's, because training should not wait: the tests hold `conv2d` equal to it, and
     benchmarks/conv.py measures by how much it is slower. On the CPU torch 2.13 can end the process (a segmentation
     fault) where a *dilated* layer meets float32 pictures or weights in channels_last memory; leave such a layer in the
-    usual one. `init` is called as init((out, in / groups, kernel height,
-    kernel width), generator=generator). Padding is with zeros, a number or (rows, columns). The layer is made in
-    float32 on the generator's device. Raises ValueError for numbers that are not whole or too small, for groups that do
-    not divide the channels, and for an `init` that returns another shape.
+    usual one. `init` is called as init((out, in / groups, kernel height, kernel width), generator=generator). Padding
+    is with zeros, a number or (rows, columns). The layer is made in float32 on the generator's device. Raises
+    ValueError for numbers that are not whole or too small, for groups that do not divide the channels, and for an
+    `init` that returns another shape.
 
     >>> Conv2d(1, 6, 5, padding=2, generator=torch.Generator().manual_seed(0))
     Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))

@@ -92,8 +92,8 @@ class ConvTranspose2d(nn.ConvTranspose2d):
     with the shape of a convolution with as many inputs and outputs, (out, in / groups, kernel height, kernel width), so
     that its fan_in counts inputs. With a stride each output meets only one in stride rows * stride columns of those:
     for signals of the same size, give an `init` with a gain larger by the root of that. Made in float32 on the
-    generator's device. Raises ValueError as `nn.Conv2d` does, and for an output_padding
-    that is not below the stride or the dilation.
+    generator's device. Raises ValueError as `nn.Conv2d` does, and for an output_padding that is not below the stride or
+    the dilation.
 
     >>> ConvTranspose2d(6, 1, 2, stride=2, generator=torch.Generator().manual_seed(0))
     ConvTranspose2d(6, 1, kernel_size=(2, 2), stride=(2, 2))

@@ -1,15 +1,33 @@
-"""05.conv2d: a convolution with channels, stride, padding and dilation. `slopes` serves 05.max_pool as well."""
+"""05.conv2d: a convolution with channels, stride, padding and dilation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches
+from dlcourse.checks.ch05.windows import (
+    NOTHING_PASSES,
+    PADDING_SWAPPED,
+    PAIRS,
+    SINGLE_PIXELS,
+    TAKES,
+    Pair,
+    Way,
+    crashes,
+    last_missing,
+    one_sided,
+    other_places,
+    rounded,
+    scrambled,
+    slopes,
+    swap,
+    way,
+)
+from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import paste, show
+from dlcourse.checks.show import show
 from dlcourse.checks.subject import Subject
 
 
@@ -27,51 +45,11 @@ def conv2d(x, weight, bias, stride, padding, dilation):
     return result
 
 
-Pair = tuple[int, int]
-Way = Callable[..., Tensor | None]  # what a suspect would have returned; None, or an error, where it cannot be said
-
-
 def oracle(x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any) -> Tensor:
     """torch's own, in float64: in float32 torch 2.13 ends the process on some views (channels last, width 1)."""
     x64, weight64 = x.double().contiguous(), weight.double().contiguous()
     bias64 = None if bias is None else bias.double()
     return functional.conv2d(x64, weight64, bias64, stride, padding, dilation).to(x.dtype)
-
-
-def way(*ways: Way) -> Callable[..., bool]:
-    """The test of a suspect that returns one of these. What torch refuses proves nothing."""
-
-    def fits(got: Any, wanted: Tensor, *args: Any) -> bool:
-        for guess in ways:
-            try:
-                guessed = guess(*args)
-            except (RuntimeError, IndexError):  # a swapped pair may leave no room for the kernel
-                continue
-            if isinstance(guessed, Tensor) and matches(got, guessed):
-                return True
-        return False
-
-    return fits
-
-
-def rounded(got: Any, wanted: Tensor, *args: Any) -> bool:
-    """Right to about seven digits, where there should be sixteen."""
-    return (
-        isinstance(got, Tensor)
-        and got.dtype == wanted.dtype == torch.float64
-        and got.shape == wanted.shape
-        and torch.allclose(got, wanted, rtol=1e-6, atol=1e-6)
-    )
-
-
-def one_sided(x: Tensor, padding: Pair, *, front: bool, value: float = 0.0) -> Tensor:
-    """All of the padding, or half of it, at one end only."""
-    rows, columns = padding
-    return functional.pad(x, (columns, 0, rows, 0) if front else (0, columns, 0, rows), value=value)
-
-
-def _swap(pair: Pair) -> Pair:
-    return pair[1], pair[0]
 
 
 def _bare(x: Tensor, weight: Tensor, bias: Tensor, *rest: Any) -> Tensor:
@@ -100,12 +78,6 @@ def _shuffled_kernel(x: Tensor, w: Tensor, *rest: Any) -> Tensor:
 def _shuffled_windows(x: Tensor, w: Tensor, *rest: Any) -> Tensor:
     out, channels, rows, columns = w.shape
     return oracle(x, w.reshape(out, rows, columns, channels).permute(0, 3, 1, 2), *rest)
-
-
-def _scrambled(*args: Any) -> Tensor:
-    """(batch, height, width, out), reshaped where its axes should be moved."""
-    wanted = oracle(*args)
-    return wanted.permute(0, 2, 3, 1).reshape(wanted.shape)
 
 
 def _table_of_anything(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> Tensor:
@@ -138,7 +110,7 @@ FLIPPED = (
     "The kernel was turned round. A layer's \"convolution\" is a cross-correlation: the kernel's top left number "
     "meets the top left pixel of the window, and nothing is flipped."
 )
-PAIRS = "Each pair is (rows, columns): the first number belongs to the height, the second to the width."
+PLACES = "(size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1"
 CHANNELS = "The output adds up the products over *all* input channels: "
 BIAS = (
     "bias has one number for each output channel, and reaches the result along the wrong axis: a tensor (out,) is "
@@ -156,13 +128,6 @@ FRAME = (
 DILATED = "Two shapes do not fit, and without dilation all was right: the window is too short. " + SPAN
 ORDER = "The numbers of kernel and window meet in different orders: flatten both as (channel, row, column)."
 SHAPE = "The numbers are right and their axes are not: (batch, out, height, width) was wanted."
-# How one number of a pair comes to be used alone: for both sides, or with the other left out.
-TAKES = (
-    lambda pair, none: (pair[0], pair[0]),
-    lambda pair, none: (pair[1], pair[1]),
-    lambda pair, none: (pair[0], none),
-    lambda pair, none: (none, pair[1]),
-)
 # The order matters: the first suspect that fits is named. The letters are those of the arguments.
 SUSPECTS = (
     Suspect(
@@ -260,7 +225,7 @@ SUSPECTS = (
     ),
     Suspect(
         "Rows and columns of the stride are swapped. " + PAIRS,
-        way(lambda x, w, b, s, p, d: oracle(x, w, b, _swap(s), p, d)),
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, swap(s), p, d)),
     ),
     Suspect(
         "Only one number of the stride was used, or it is written as a number. " + PAIRS,
@@ -270,8 +235,7 @@ SUSPECTS = (
         ),
     ),
     Suspect(
-        "The number of places is that of the stride, and the windows still move by single pixels: the window of place "
-        "(i, j) begins at row i * stride[0], column j * stride[1].",
+        SINGLE_PIXELS,
         lambda got, wanted, *args: way(
             lambda x, w, b, s, p, d: oracle(x, w, b, 1, p, d)[:, :, : wanted.shape[2], : wanted.shape[3]]
         )(got, wanted, *args),
@@ -281,9 +245,8 @@ SUSPECTS = (
         way(lambda x, w, b, s, p, d: oracle(x, w, b, s, 0, d)),
     ),
     Suspect(
-        "Rows and columns of the padding are swapped. " + PAIRS + " (functional.pad counts from the last axis: (left, "
-        "right, top, bottom).)",
-        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, _swap(p), d)),
+        PADDING_SWAPPED,
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, swap(p), d)),
     ),
     Suspect(
         "Only one number of the padding was used. " + PAIRS,
@@ -342,7 +305,7 @@ SUSPECTS = (
     ),
     Suspect(
         "Rows and columns of the dilation are swapped. " + PAIRS,
-        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, p, _swap(d))),
+        way(lambda x, w, b, s, p, d: oracle(x, w, b, s, p, swap(d))),
     ),
     Suspect(
         "Only one number of the dilation was used. " + PAIRS,
@@ -356,14 +319,7 @@ SUSPECTS = (
         "Stride and dilation are swapped: the stride moves the window, the dilation stretches it.",
         way(lambda x, w, b, s, p, d: oracle(x, w, b, d, p, s)),
     ),
-    Suspect(
-        "The last row or column of places is missing: there are (size + 2 * padding - dilation * (kernel - 1) - 1) // "
-        "stride + 1 of them, and the + 1 counts the first place.",
-        lambda got, wanted, *args: any(
-            matches(got, wanted[:, :, : wanted.shape[2] - rows, : wanted.shape[3] - columns])
-            for rows, columns in ((1, 1), (1, 0), (0, 1))
-        ),
-    ),
+    last_missing(PLACES),
     Suspect(
         "Only the first picture of the batch was convolved, or the same one for all.",
         lambda got, wanted, *args: (
@@ -412,11 +368,7 @@ SUSPECTS = (
     Suspect(
         "The result was reshaped where its axes should be moved: reshape keeps the order of the numbers, and spreads "
         "each picture over the channels. Move the axes with permute or einops.rearrange first.",
-        way(
-            _scrambled,
-            lambda *args: (y := oracle(*args)).transpose(0, 1).reshape(y.shape),
-            lambda *args: (y := oracle(*args)).permute(2, 3, 0, 1).reshape(y.shape),
-        ),
+        scrambled,
     ),
     Suspect(
         "The numbers are right, the shape is not: (batch, out, height, width) was wanted.",
@@ -443,47 +395,18 @@ SUSPECTS = (
         "has when nobody says dtype=x.dtype.",
         rounded,
     ),
-    Suspect(
-        "The number of places is another one. There are (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + "
-        "1 of them, for rows and columns each with its own numbers. Is the picture framed before windows are cut?",
-        lambda got, wanted, *args: (
-            isinstance(got, Tensor)
-            and got.dim() == 4
-            and got.shape[:2] == wanted.shape[:2]
-            and got.shape[2:] != wanted.shape[2:]
-        ),
-    ),
+    other_places(PLACES),
 )
 CRASHES = (
     (
-        "an argument was changed in place",
-        "x, weight or bias was changed: an operation that ends in _, +=, or an assignment to x[...]. The caller still "
-        "needs it: make a new tensor.",
-    ),
-    (
-        "is being used in an in-place operation",
-        "x, weight or bias was written to: an operation that ends in _, +=, or an assignment to x[...]. The caller "
-        "still needs it: make a new tensor.",
-    ),
-    (
-        "modified by an inplace operation",
-        "A tensor was written over that the slope still needs: one buffer filled anew for each window, say. Make a new "
-        "tensor for each window, or none at all.",
-    ),
-    (
-        "view size is not compatible",
-        "view works only where the entries lie in order in memory, and this tensor is a view of another: .reshape(...) "
-        "always works.",
-    ),
-    (
         "is invalid for input of size",
-        "A reshape to a shape with another number of entries. Count the places with (size + 2 * padding - dilation * "
-        "(kernel - 1) - 1) // stride + 1, rows and columns each with its own numbers.",
+        f"A reshape to a shape with another number of entries. Count the places with {PLACES}, rows and columns each "
+        "with its own numbers.",
     ),
     (
         "is out of bounds",
-        "A window reaches beyond the padded picture. Is the picture padded, are there no more places than (size + 2 * "
-        "padding - dilation * (kernel - 1) - 1) // stride + 1, and are rows and columns nowhere swapped?",
+        "A window reaches beyond the padded picture. Is the picture padded, are there no more places than "
+        f"{PLACES}, and are rows and columns nowhere swapped?",
     ),
     (
         "must match the existing size",
@@ -498,53 +421,17 @@ CRASHES = (
     ),
     ("expected m1 and m2 to have the same dtype", "A new tensor has float32 and x has float64: dtype=x.dtype."),
     ("expected scalar type", "A new tensor has float32 and x has float64: dtype=x.dtype."),
-    ("Can't call numpy()", "No slope passes through numpy: stay with tensor operations."),
     (
         "cannot be multiplied",
         "The two tables of the matrix product do not fit. A kernel as a row has channels * rows * columns numbers, "
         "weight.reshape(out, -1); a window as a column has as many.",
     ),
-    ("unsupported operand type(s)", "stride, padding and dilation are pairs: take [0] and [1] of each."),
-    ("can't multiply sequence by non-int", "stride, padding and dilation are pairs: take [0] and [1] of each."),
+    *crashes("x, weight or bias", "stride, padding and dilation"),
 )
 # An error of shapes in the first case with padding, or with dilation, comes from that: all was right before.
 UNFIT = ("must match", "is out of bounds", "is invalid for input of size", "equal size", "cannot be multiplied")
 WRONG = (
     "Do the first place that differs by hand: which pixels does the kernel meet there, and with which of its numbers?"
-)
-
-
-def slopes(
-    ask: Examiner,
-    args: tuple[Any, ...],
-    names: Sequence[str],
-    cotangent: Tensor,
-    wanted: Sequence[Tensor],
-    suspects: Sequence[Suspect],
-    generic: str,
-) -> None:
-    """Compares the slopes of sum(cotangent * answer) for the first arguments, which are called `names`."""
-    called = f"the slope of {ask.written(args)},\nits entries weighted by {paste(cotangent)}"
-    answered = ask.ask(lambda: ask.subject.vjp(args, cotangent), called=called, wanted="slopes for " + ", ".join(names))
-    for name, got, right in zip(names, answered, wanted, strict=False):
-        label = f"{called}\nof the slopes: that for {name}"
-        if got is None and right.any():
-            reason = NO_SLOPE.replace("the input", name)
-            ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)
-        got = torch.zeros_like(right) if got is None else got  # no window saw a pixel
-        ask.compare(got, right, args, called=label, generic=generic.format(name=name), suspects=suspects)
-
-
-def _scaled(got: Any, wanted: Tensor, *args: Any) -> bool:
-    return isinstance(got, Tensor) and got.shape == wanted.shape and not got.any() and bool(wanted.any())
-
-
-SLOPES = (
-    Suspect(
-        "The slope is 0 everywhere: the numbers left torch's record of the computation (.detach(), .item(), .data, "
-        "torch.no_grad, a new torch.tensor), although something else of the result is still on it.",
-        _scaled,
-    ),
 )
 
 
@@ -566,7 +453,7 @@ def check(subject: Subject, seed: int | None) -> str:
             y = oracle(*leaves, *args[3:])
         wanted = torch.autograd.grad(y, leaves, cotangent)
         generic = "The values are right, and the slope for {name} is not: a part of the way is not on torch's record."
-        slopes(ask, args, ("x", "weight", "bias"), cotangent, wanted, SLOPES, generic)
+        slopes(ask, args, ("x", "weight", "bias"), cotangent, wanted, (NOTHING_PASSES,), generic)
 
     for args, new in zip(cases(), ("", "", "", "", FRAME, DILATED, ""), strict=True):
         right_for(*args, new=new)

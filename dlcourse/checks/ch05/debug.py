@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.checks.ch05.conv2d import oracle, rounded, way
+from dlcourse.checks.ch05.conv2d import oracle
+from dlcourse.checks.ch05.windows import rounded, way
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject

@@ -7,7 +7,23 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.checks.ch05.conv2d import TAKES, one_sided, rounded, slopes, way
+from dlcourse.checks.ch05.windows import (
+    NOTHING_PASSES,
+    PADDING_SWAPPED,
+    PAIRS,
+    SINGLE_PIXELS,
+    TAKES,
+    Pair,
+    crashes,
+    last_missing,
+    one_sided,
+    other_places,
+    rounded,
+    scrambled,
+    slopes,
+    swap,
+    way,
+)
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
@@ -26,9 +42,6 @@ def max_pool2d(x, kernel, stride, padding):
     return result
 
 
-Pair = tuple[int, int]
-
-
 def oracle(x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> Tensor:
     """torch's own."""
     return functional.max_pool2d(x, kernel, stride, padding)
@@ -41,13 +54,6 @@ def _windows(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, value: float)
     return x.unfold(2, kernel[0], stride[0]).unfold(3, kernel[1], stride[1]).flatten(4)
 
 
-def _swap(pair: Pair) -> Pair:
-    return pair[1], pair[0]
-
-
-PAIRS = "Each pair is (rows, columns): the first number belongs to the height, the second to the width."
-
-
 def _filler_won(got: Any, wanted: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> bool:
     """Where the result is wrong, it is one and the same number, larger than the pixels and none of them."""
     if not (isinstance(got, Tensor) and got.dtype == wanted.dtype and got.shape == wanted.shape and any(padding)):
@@ -56,6 +62,7 @@ def _filler_won(got: Any, wanted: Tensor, x: Tensor, kernel: Pair, stride: Pair,
     return bool((won == won[0]).all() and (got >= wanted).all() and won[0].isfinite() and not (x == won[0]).any())
 
 
+PLACES = "(size + 2 * padding - kernel) // stride + 1"
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     Suspect(
@@ -112,24 +119,22 @@ SUSPECTS = (
         way(lambda x, k, s, p: oracle(x, k, k, p)),
     ),
     Suspect(
-        "The number of places is that of the stride, and the windows still move by single pixels: the window of place "
-        "(i, j) begins at row i * stride[0], column j * stride[1].",
+        SINGLE_PIXELS,
         lambda got, wanted, *args: way(
             lambda x, k, s, p: oracle(x, k, (1, 1), p)[:, :, : wanted.shape[2], : wanted.shape[3]]
         )(got, wanted, *args),
     ),
     Suspect(
         "Rows and columns are swapped in all the pairs. " + PAIRS,
-        way(lambda x, k, s, p: _windows(x, _swap(k), _swap(s), _swap(p), -torch.inf).amax(-1)),
+        way(lambda x, k, s, p: _windows(x, swap(k), swap(s), swap(p), -torch.inf).amax(-1)),
     ),
-    Suspect("Rows and columns of the stride are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, k, _swap(s), p))),
-    Suspect("Rows and columns of the kernel are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, _swap(k), s, p))),
+    Suspect("Rows and columns of the stride are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, k, swap(s), p))),
+    Suspect("Rows and columns of the kernel are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, swap(k), s, p))),
     Suspect(
-        "Rows and columns of the padding are swapped. " + PAIRS + " (functional.pad counts from the last axis: (left, "
-        "right, top, bottom).)",
+        PADDING_SWAPPED,
         way(
-            lambda x, k, s, p: _windows(x, k, s, _swap(p), -torch.inf).amax(-1),
-            lambda x, k, s, p: _windows(x, k, s, _swap(p), 0.0).amax(-1),
+            lambda x, k, s, p: _windows(x, k, s, swap(p), -torch.inf).amax(-1),
+            lambda x, k, s, p: _windows(x, k, s, swap(p), 0.0).amax(-1),
         ),
     ),
     Suspect(
@@ -170,18 +175,10 @@ SUSPECTS = (
         way(*(lambda x, k, s, p, mode=mode: _wrapped(x, k, s, p, mode) for mode in ("circular", "reflect"))),
     ),
     Suspect(
-        "A window that reaches beyond the padding was counted as well: round down, (size + 2 * padding - kernel) // "
-        "stride + 1.",
+        f"A window that reaches beyond the padding was counted as well: round down, {PLACES}.",
         way(lambda x, k, s, p: functional.max_pool2d(x, k, s, p, ceil_mode=True)),
     ),
-    Suspect(
-        "The last row or column of places is missing: there are (size + 2 * padding - kernel) // stride + 1 of them, "
-        "and the + 1 counts the first place.",
-        lambda got, wanted, *args: any(
-            matches(got, wanted[:, :, : wanted.shape[2] - rows, : wanted.shape[3] - columns])
-            for rows, columns in ((1, 1), (1, 0), (0, 1))
-        ),
-    ),
+    last_missing(PLACES),
     Suspect(
         "The largest was taken over the channels too: pooling treats every channel by itself.",
         lambda got, wanted, *args: (
@@ -241,11 +238,7 @@ SUSPECTS = (
     Suspect(
         "The result was reshaped where its axes should be moved: reshape keeps the order of the numbers. Move the axes "
         "with permute or einops.rearrange first.",
-        way(
-            lambda *args: (y := oracle(*args)).permute(0, 2, 3, 1).reshape(y.shape),
-            lambda *args: (y := oracle(*args)).transpose(0, 1).reshape(y.shape),
-            lambda *args: (y := oracle(*args)).permute(2, 3, 0, 1).reshape(y.shape),
-        ),
+        scrambled,
     ),
     Suspect(
         "Nothing was pooled: x came back.",
@@ -276,16 +269,7 @@ SUSPECTS = (
         "has when nobody says dtype=x.dtype.",
         rounded,
     ),
-    Suspect(
-        "The number of places is another one. There are (size + 2 * padding - kernel) // stride + 1 of them, for rows "
-        "and columns each with its own numbers. Is the picture framed before windows are cut?",
-        lambda got, wanted, *args: (
-            isinstance(got, Tensor)
-            and got.dim() == 4
-            and got.shape[:2] == wanted.shape[:2]
-            and got.shape[2:] != wanted.shape[2:]
-        ),
-    ),
+    other_places(PLACES),
 )
 
 
@@ -298,46 +282,18 @@ def _places(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, side: int = 0)
     return (x.shape[2 + side] + 2 * padding[side] - kernel[side]) // stride[side] + 1
 
 
+EMPTY = f"A window is empty: it lies outside the padded picture. There are {PLACES} places."
 CRASHES = (
-    (
-        "an argument was changed in place",
-        "x was changed: an operation that ends in _, +=, or an assignment to x[...]. The caller still needs it: make a "
-        "new tensor.",
-    ),
-    (
-        "is being used in an in-place operation",
-        "x was written to: an operation that ends in _, +=, or an assignment to x[...]. The caller still "
-        "needs it: make a new tensor.",
-    ),
-    (
-        "modified by an inplace operation",
-        "A tensor was written over that the slope still needs: one buffer filled anew for each window, say. Make a new "
-        "tensor for each window, or none at all.",
-    ),
-    (
-        "view size is not compatible",
-        "view works only where the entries lie in order in memory, and this tensor is a view of another: .reshape(...) "
-        "always works.",
-    ),
     (
         "is invalid for input of size",
         "A reshape to a shape with another number of entries. Side by side, without overlap, windows can be made by a "
         "reshape only when stride and kernel are the same and nothing is left over: here they need not be.",
     ),
-    (
-        "no reduction dim",
-        "A window is empty: it lies outside the padded picture. There are (size + 2 * padding - kernel) // stride + 1 "
-        "places.",
-    ),
-    (
-        "Expected reduction dim",
-        "A window is empty: it lies outside the padded picture. There are (size + 2 * padding - kernel) // stride + 1 "
-        "places.",
-    ),
+    ("no reduction dim", EMPTY),
+    ("Expected reduction dim", EMPTY),
     (
         "must match the size",
-        "Two shapes do not fit: count the places with (size + 2 * padding - kernel) // stride + 1, rows and columns "
-        "each with its own numbers.",
+        f"Two shapes do not fit: count the places with {PLACES}, rows and columns each with its own numbers.",
     ),
     (
         "max() received an invalid combination",
@@ -347,17 +303,11 @@ CRASHES = (
         "torch.return_types.max",
         "max(dim=...) gives a pair, the largest numbers and where they stand: take .values, or use amax.",
     ),
-    ("Can't call numpy()", "No slope passes through numpy: stay with tensor operations."),
-    ("unsupported operand type(s)", "kernel, stride and padding are pairs: take [0] and [1] of each."),
-    ("can't multiply sequence by non-int", "kernel, stride and padding are pairs: take [0] and [1] of each."),
     ("'math' is not defined", "`import math` is in the first cell: run it."),
+    *crashes("x", "kernel, stride and padding"),
 )
 SLOPES = (
-    Suspect(
-        "The slope is 0 everywhere: the numbers left torch's record of the computation (.detach(), .item(), .data, "
-        "torch.no_grad, a new torch.tensor), although something else of the result is still on it.",
-        lambda got, wanted, *args: isinstance(got, Tensor) and got.shape == wanted.shape and not got.any(),
-    ),
+    NOTHING_PASSES,
     Suspect(
         "The smallest pixel of the picture has lost slope to the padding, which ties with it where it is alone in its "
         "window. Pad with -math.inf, not with the smallest pixel.",

@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from dlcourse.types import Bool, Float, Tensor
-from dlcourse.widgets.base import BaseWidget
 from dlcourse.widgets.bundle import bundle, styles
 from dlcourse.widgets.draw_pad.engine import DrawPadEngine
+from dlcourse.widgets.draw_pad.pad import PadWidget
 from dlcourse.widgets.draw_pad.picture import picture
 
 HERE = Path(__file__).parent
 
 
-class DrawPad(BaseWidget):
+class DrawPad(PadWidget):
     """A pad to draw on, and what a network reads there while it is drawn.
 
     `DrawPad(network)`: any callable from images (1, 1, 8, 8) in [0, 1] to scores (1, 10); `DrawPad()` only draws.
@@ -39,26 +39,6 @@ class DrawPad(BaseWidget):
     def __init__(self, read: Callable[[Tensor], Tensor] | None = None, *, hide: Iterable[str] = (), **given: Any):
         """read: the network. Raises ValueError for something that cannot be called, or a parameter out of range."""
         super().__init__(hide=hide, **(given if read is None else {**given, "read": read}))
-
-    def draw(self, stroke: Iterable[Iterable[float]]) -> None:
-        """Add a stroke, points (x, y) from (0, 0), top left, to (1, 1), bottom right. Raises ValueError beyond."""
-        self._change(lambda: self.engine.draw(stroke))
-
-    def toggle(self, row: int, column: int) -> None:
-        """Fill a cell of the 8 x 8 grid, row 0 at the top, or empty it again."""
-        self._change(lambda: self.engine.toggle(row, column))
-
-    def example(self, digit: int | None = None) -> None:
-        """Draw a built-in digit in place of what is there; without an argument the next one."""
-        self._change(lambda: self.engine.example(digit))
-
-    def undo(self) -> None:
-        """Take the last change back."""
-        self._change(self.engine.undo)
-
-    def clear(self) -> None:
-        """An empty pad."""
-        self._change(self.engine.clear)
 
     def load(self, text: str) -> None:
         """Take over the drawing of a share string; the network stays. ValueError leaves everything as it was."""

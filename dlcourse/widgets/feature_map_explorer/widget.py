@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from dlcourse.types import Float, Tensor
 from dlcourse.units import TopPatches
-from dlcourse.widgets.base import BaseWidget
 from dlcourse.widgets.bundle import bundle, styles
+from dlcourse.widgets.draw_pad.pad import PadWidget
 from dlcourse.widgets.feature_map_explorer.engine import FeatureMapExplorerEngine
 from dlcourse.widgets.feature_map_explorer.network import Measured
 from dlcourse.widgets.feature_map_explorer.picture import picture
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 PAD = HERE.parent / "draw_pad"
 
 
-class FeatureMapExplorer(BaseWidget):
+class FeatureMapExplorer(PadWidget):
     """Your own trained network on your own drawing: what does each of its units see, and what does it answer to?
 
     model: a torch module that `nn.receptive_fields` understands, from pictures (n, 1, 8, 8) or (n, 1, 28, 28) in [0, 1]
@@ -70,26 +70,6 @@ class FeatureMapExplorer(BaseWidget):
     def show(self, index: int) -> None:
         """An image of the data set, by its index."""
         self._change(lambda: self.engine.show(index))
-
-    def draw(self, stroke: Iterable[Iterable[float]]) -> None:
-        """Add a stroke, points (x, y) from (0, 0), top left, to (1, 1), bottom right."""
-        self._change(lambda: self.engine.draw(stroke))
-
-    def toggle(self, row: int, column: int) -> None:
-        """Fill a cell of the pad's 8 x 8 grid, row 0 at the top, or empty it again."""
-        self._change(lambda: self.engine.toggle(row, column))
-
-    def example(self, digit: int | None = None) -> None:
-        """Draw a built-in digit; without an argument the next one."""
-        self._change(lambda: self.engine.example(digit))
-
-    def undo(self) -> None:
-        """Take the last change of the drawing back."""
-        self._change(self.engine.undo)
-
-    def clear(self) -> None:
-        """An empty pad."""
-        self._change(self.engine.clear)
 
     # ------------------------------------------------------------------ units and channels
 
