@@ -70,27 +70,27 @@ def mlp(
     for inputs, outputs in pairwise(hidden):
         layers.append(nn.Linear(inputs, outputs, init=init, generator=generator))
         if norm is not None:
-            layers.append(_made("norm", norm, outputs))
-        layers.append(_made("activation", activation))
+            layers.append(made("mlp", "norm", norm, outputs))
+        layers.append(made("mlp", "activation", activation))
         if dropout:
             layers.append(nn.Dropout(dropout, generator=generator))
     layers.append(nn.Linear(hidden[-1], classes, init=init, generator=generator))
     return nn.Sequential(*layers).to(generator.device)
 
 
-def _made(role: str, make: Callable[..., torch.nn.Module], *sizes: int) -> torch.nn.Module:
-    """make(*sizes), or a TypeError that says what to give."""
+def made(name: str, role: str, make: Callable[..., torch.nn.Module], *sizes: int) -> torch.nn.Module:
+    """make(*sizes), or a TypeError of the model `name` that says what to give."""
     try:
         made = None if isinstance(make, torch.nn.Module) else make(*sizes)  # a module would take the size for its x
     except TypeError as error:
-        raise _no_module(role, make, sizes) from error
+        raise _no_module(name, role, make, sizes) from error
     if not isinstance(made, torch.nn.Module):
-        raise _no_module(role, make, sizes)
+        raise _no_module(name, role, make, sizes)
     return made
 
 
-def _no_module(role: str, make: object, sizes: tuple[int, ...]) -> TypeError:
+def _no_module(name: str, role: str, make: object, sizes: tuple[int, ...]) -> TypeError:
     return TypeError(
-        f"mlp got {role}={make!r}, which makes no module from {sizes}. Give a class, such as activation=nn.ReLU or "
+        f"{name} got {role}={make!r}, which makes no module from {sizes}. Give a class, such as activation=nn.ReLU or "
         "norm=nn.BatchNorm: not nn.ReLU(), as each layer gets one of its own, and not the function nn.relu."
     )

@@ -11,6 +11,8 @@ from dlcourse_oracles import random
 from dlcourse import data, models, nn, optim, training
 from dlcourse.seeding import generator
 
+NORMS = {}, {"norm": torch.nn.BatchNorm2d}
+
 
 def parameters(model):
     return sum(parameter.numel() for parameter in model.parameters())
@@ -47,6 +49,17 @@ def test_it_lives_on_its_generators_device(build, device):
     model = build(generator=torch.Generator(device=device).manual_seed(0))
     assert {tensor.device.type for tensor in model.state_dict().values()} == {device.type}
     assert model(torch.zeros(2, 1, 28, 28, device=device)).device.type == device.type
+
+
+def test_torchs_norm_in_place_of_ours_changes_nothing():
+    ours, torchs = (models.lenet(image=(1, 8, 8), generator=generator(0), **norm) for norm in NORMS)
+    assert isinstance(ours.norm2, nn.BatchNorm)
+    assert isinstance(torchs.norm2, torch.nn.BatchNorm2d)
+    x = random(5, 1, 8, 8).float()
+    for make in (lambda model: model, torch.nn.Module.eval):  # training mode moves the averages that evaluation uses
+        torch.testing.assert_close(make(ours)(x), make(torchs)(x))
+    with pytest.raises(TypeError, match="lenet got norm="):
+        models.lenet(norm=nn.BatchNorm(16), generator=generator(0))
 
 
 def test_one_seed_gives_one_model():
