@@ -344,9 +344,15 @@ for case in (
     ),
     (
         "bias_for_each_product",
-        "once for each input channel",
+        "in every turn of a loop over the kernel's numbers",
         lambda x, w, b, *rest: convolution(x, w, b * w[0].numel(), *rest),
     ),
+    (
+        "bias_for_each_row_of_the_kernel",
+        "in every turn of a loop over the kernel's numbers",
+        lambda x, w, b, *rest: convolution(x, w, b * w.shape[2], *rest),
+    ),
+    ("sum_of_all_biases", "sum of all biases", lambda x, w, b, *rest: bare_convolution(x, w, *rest) + b.sum()),
     ("bias_along_columns", "along the wrong axis", lambda x, w, b, *rest: bare_convolution(x, w, *rest) + b),
     (
         "bias_along_rows",
@@ -508,17 +514,30 @@ def cells_in_another_order(x, weight, bias, stride, padding, dilation):
     return (table @ weight.reshape(len(weight), -1).T).permute(0, 3, 1, 2) + bias[:, None, None]
 
 
-def by_places(x, weight, bias, stride, padding, dilation, framed=framed, span=lambda k, d: d * (k - 1) + 1):
+def by_places(
+    x,
+    weight,
+    bias,
+    stride,
+    padding,
+    dilation,
+    framed=framed,
+    span=lambda k, d: d * (k - 1) + 1,
+    steps=lambda dilation: dilation,
+    starts=lambda stride: stride,
+    count=place_count,
+):
     """Windows cut out at places that the formula counts."""
     rows, columns = weight.shape[2:]
-    high, wide = (place_count(x.shape[2 + n], weight.shape[2 + n], stride[n], padding[n], dilation[n]) for n in (0, 1))
+    high, wide = (count(x.shape[2 + n], weight.shape[2 + n], stride[n], padding[n], dilation[n]) for n in (0, 1))
     x = framed(x, padding)
     tall, broad = span(rows, dilation[0]), span(columns, dilation[1])
+    down, right = steps(dilation)
     y = torch.zeros(len(x), len(weight), high, wide, dtype=x.dtype)
     for i in range(high):
         for j in range(wide):
-            top, left = i * stride[0], j * stride[1]
-            window = x[:, None, :, top : top + tall : dilation[0], left : left + broad : dilation[1]]
+            top, left = i * starts(stride)[0], j * starts(stride)[1]
+            window = x[:, None, :, top : top + tall : down, left : left + broad : right]
             y[:, :, i, j] = (window * weight).sum(dim=(2, 3, 4)) + bias
     return y
 
@@ -536,6 +555,91 @@ def places_and_another_frame(*args):
 @wrong("05.conv2d", "window ends too early")
 def slice_ends_with_the_kernel(*args):
     return by_places(*args, span=lambda kernel, dilation: kernel)
+
+
+@wrong("05.conv2d", "(with the + 1)")
+def slice_one_short(*args):
+    return by_places(*args, span=lambda kernel, dilation: dilation * (kernel - 1))
+
+
+@wrong("05.conv2d", "A window is too long")
+def slice_without_steps(*args):
+    return by_places(*args, steps=lambda dilation: (1, 1))
+
+
+@wrong("05.conv2d", "A window is too long")
+def slice_without_the_step_of_the_rows(*args):
+    return by_places(*args, steps=lambda dilation: (1, dilation[1]))
+
+
+@wrong("05.conv2d", "two steps of the window are swapped")
+def slice_with_swapped_steps(*args):
+    return by_places(*args, steps=lambda dilation: dilation[::-1])
+
+
+@wrong("05.conv2d", "begin with the wrong number of the stride")
+def windows_begin_at_the_swapped_stride(*args):
+    return by_places(*args, starts=lambda stride: stride[::-1])
+
+
+@wrong("05.conv2d", "Either the padding is counted twice")
+def places_of_a_picture_framed_twice(*args):
+    return by_places(*args, count=lambda n, k, s, p, d: place_count(n, k, s, 2 * p, d))
+
+
+@wrong("05.conv2d", "there are too many")
+def more_places_than_windows(x, weight, bias, stride, padding, dilation):
+    """Padding counted twice where no window is cut: pixels outside are left out."""
+    extra = [padding[n] * 2 // stride[n] for n in (0, 1)]
+    return functional.pad(convolution(x, weight, bias, stride, padding, dilation), (0, extra[1], 0, extra[0]))
+
+
+def through_unfold(x, weight, bias, stride, padding, dilation, thin, span=lambda k, d: d * (k - 1) + 1):
+    x = framed(x, padding)
+    rows, columns = (span(k, d) for k, d in zip(weight.shape[2:], dilation, strict=True))
+    windows = thin(x.unfold(2, rows, stride[0]).unfold(3, columns, stride[1]), dilation)
+    batch, _, down, right = windows.shape[:4]
+    table = windows.permute(0, 2, 3, 1, 4, 5).reshape(batch * down * right, -1)
+    return (table @ weight.flatten(1).T + bias).reshape(batch, down, right, -1).permute(0, 3, 1, 2)
+
+
+@wrong("05.conv2d", "alone thins the last axis, the columns")
+def columns_thinned_by_the_step_of_the_rows(*args):
+    return through_unfold(*args, thin=lambda windows, dilation: windows[..., :: dilation[0]])
+
+
+@wrong("05.conv2d", "alone thins the last axis, the columns")
+def columns_alone_thinned(x, weight, bias, stride, padding, dilation):
+    windows = windows_of(framed(x, padding), [dilation[n] * (weight.shape[2 + n] - 1) + 1 for n in (0, 1)], stride)
+    return torch.einsum("ncijkm,ockm->noij", windows[..., :: dilation[1]], weight) + bias[:, None, None]
+
+
+@wrong("05.conv2d", "A window is too long")
+def rows_alone_thinned(*args):
+    return through_unfold(*args, thin=lambda windows, dilation: windows[..., :: dilation[0], :])
+
+
+@wrong("05.conv2d", "Either its two steps are swapped")
+def thinned_by_swapped_steps(*args):
+    return through_unfold(*args, thin=lambda windows, dilation: windows[..., :: dilation[1], :: dilation[0]])
+
+
+@wrong("05.conv2d", "taken for kernel * dilation pixels long")
+def windows_of_kernel_times_dilation(*args):
+    return through_unfold(
+        *args,
+        thin=lambda windows, dilation: windows[..., :: dilation[0], :: dilation[1]],
+        span=lambda kernel, dilation: kernel * dilation,
+    )
+
+
+@wrong("05.conv2d", "in every turn of a loop over the kernel's numbers")
+def bias_in_the_loop_over_the_kernel(x, weight, bias, stride, padding, dilation):
+    y = bare_convolution(x, weight, stride, padding, dilation)
+    for o in range(len(weight)):
+        for _ in range(weight[0].numel()):
+            y[:, o] += bias[o]
+    return y
 
 
 @wrong("05.conv2d", "where their axes should be moved first")
@@ -846,6 +950,55 @@ def largest_by_item(x, kernel, stride, padding):
     return y
 
 
+def pooled_from(x, kernel, stride, padding, begin, framed=framed):
+    """Right where begin(i, j) is the corner of the window of place (i, j) in the framed picture."""
+    high, wide = (place_count(x.shape[2 + n], kernel[n], stride[n], padding[n], 1) for n in (0, 1))
+    x = framed(x, padding, -math.inf)
+    rows = []
+    for i in range(high):
+        cells = []
+        for j in range(wide):
+            top, left = begin(i, j)
+            cells.append(x[:, :, top : top + kernel[0], left : left + kernel[1]].amax((2, 3)))
+        rows.append(torch.stack(cells, dim=-1))
+    return torch.stack(rows, dim=-2)
+
+
+@wrong("05.max_pool", "counts from the *end* of the axis")
+def begins_below_zero(x, kernel, stride, padding):
+    def begin(i, j):
+        return i * stride[0] - padding[0], j * stride[1] - padding[1]
+
+    return pooled_from(x, kernel, stride, padding, begin, framed=lambda x, *rest: x)
+
+
+@wrong("05.max_pool", "the padding counts twice")
+def framed_and_padding_taken_away(x, kernel, stride, padding):
+    return pooled_from(
+        x, kernel, stride, padding, lambda i, j: (i * stride[0] - padding[0], j * stride[1] - padding[1])
+    )
+
+
+@wrong("05.max_pool", "not i * kernel[0]")
+def begins_at_the_kernel(x, kernel, stride, padding):
+    return pooled_from(x, kernel, stride, padding, lambda i, j: (i * kernel[0], j * stride[1]))
+
+
+@wrong("05.max_pool", "begin kernel apart")
+def columns_begin_at_the_kernel(x, kernel, stride, padding):
+    return pooled_from(x, kernel, stride, padding, lambda i, j: (i * stride[0], j * kernel[1]))
+
+
+@wrong("05.max_pool", "rows and columns not swapped")
+def begins_at_the_stride_of_the_columns(x, kernel, stride, padding):
+    return pooled_from(x, kernel, stride, padding, lambda i, j: (i * stride[1], j * stride[1]))
+
+
+@wrong("05.max_pool", "rows and columns not swapped")
+def begins_at_the_swapped_stride(x, kernel, stride, padding):
+    return pooled_from(x, kernel, stride, padding, lambda i, j: (i * stride[1], j * stride[0]))
+
+
 @wrong("05.max_pool", "shared among all pixels")
 def slope_of_the_mean(x, kernel, stride, padding):
     windows = windows_of(framed(x, padding), kernel, stride)
@@ -1148,6 +1301,46 @@ def without_padding(height, width, kernel, down, right):
     picture, weights = (numbers[None, None] for numbers in drawn(height, width, kernel))
     one = functional.conv2d(shifted(picture[0, 0], down, right)[None, None], weights)
     return torch.isclose(one, functional.conv2d(picture, weights))[0, 0]
+
+
+def kept_with(shift, height, width, kernel, down, right):
+    picture, weights = drawn(height, width, kernel)
+    one = same_convolution(shift(picture, down, right), weights)
+    return (one - shift(same_convolution(picture, weights), down, right)).abs() < 1e-9
+
+
+@wrong("05.equivariance", "is empty where down is 0")
+def slices_that_end_at_minus_zero(*case):
+    def shift(picture, down, right):
+        moved = torch.zeros_like(picture)
+        moved[..., down:, right:] = picture[..., :-down, :-right]
+        return moved
+
+    return kept_with(shift, *case)
+
+
+@wrong("05.equivariance", "is empty where down is 0")
+def padded_slices_that_end_at_minus_zero(*case):
+    return kept_with(lambda picture, d, r: functional.pad(picture[:-d, :-r], (r, 0, d, 0)), *case)
+
+
+@wrong("05.equivariance", "is empty where down is 0")
+def joined_slices_that_end_at_minus_zero(*case):
+    def shift(picture, down, right):
+        rows = torch.cat([picture.new_zeros(down, picture.shape[1]), picture[:-down]])
+        return torch.cat([picture.new_zeros(len(picture), right), rows[:, :-right]], dim=1)
+
+    return kept_with(shift, *case)
+
+
+@wrong("05.equivariance", "stay inside")
+def all_of_the_picture_written(*case):
+    def shift(picture, down, right):
+        moved = torch.zeros_like(picture)
+        moved[down:, right:] = picture
+        return moved
+
+    return kept_with(shift, *case)
 
 
 @wrong("05.equivariance", "Height and width are swapped")

@@ -1,6 +1,6 @@
 """05.conv2d: a convolution with channels, stride, padding and dilation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.checks.ch05.windows import (
+    BELOW_ZERO,
     NOTHING_PASSES,
     PADDING_SWAPPED,
     PAIRS,
@@ -23,6 +24,7 @@ from dlcourse.checks.ch05.windows import (
     scrambled,
     slopes,
     swap,
+    too_many_places,
     way,
 )
 from dlcourse.checks.examiner import Examiner, Suspect, matches
@@ -90,13 +92,39 @@ def _table_of_anything(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pai
     return y.reshape(batch, down, right, out).permute(0, 3, 1, 2)
 
 
-def _short_windows(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> Tensor | None:
-    """[top : top + rows : dilation] where that is one pixel, which meets the whole kernel."""
-    if any(w.shape[2 + n] > d[n] for n in (0, 1)):
-        return None
-    _, _, down, right = oracle(x, w, b, s, p, d).shape
-    corners = functional.pad(x, (p[1], p[1], p[0], p[0]))[:, :, :: s[0], :: s[1]][:, :, :down, :right]
-    return torch.einsum("bchw,oc->bohw", corners, w.sum((2, 3))) + b[:, None, None]
+def _sliced(cut: Callable[[Pair, Pair], tuple[Pair, Pair]]) -> Way:
+    """Windows cut with the lengths and the steps of `cut`(kernel, dilation); one pixel may meet several numbers."""
+
+    def answer(x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> Tensor:
+        wanted = oracle(x, w, b, s, p, d)
+        x = functional.pad(x, (p[1], p[1], p[0], p[0]))
+        (tall, wide), steps = cut((w.shape[2], w.shape[3]), d)
+        result = torch.zeros_like(wanted)
+        for i in range(wanted.shape[2]):
+            for j in range(wanted.shape[3]):
+                top, left = i * s[0], j * s[1]
+                window = x[:, None, :, top : top + tall : steps[0], left : left + wide : steps[1]]
+                result[:, :, i, j] = (window * w).sum((2, 3, 4)) + b
+        return result
+
+    return answer
+
+
+def _span(kernel: Pair, dilation: Pair) -> Pair:
+    return dilation[0] * (kernel[0] - 1) + 1, dilation[1] * (kernel[1] - 1) + 1
+
+
+def _begun(step: Callable[[Pair], Pair]) -> Callable[..., bool]:
+    """As many places as there should be, and the windows begin `step`(stride) apart."""
+    return lambda got, wanted, *args: way(
+        lambda x, w, b, s, p, d: oracle(x, w, b, step(s), p, d)[:, :, : wanted.shape[2], : wanted.shape[3]]
+    )(got, wanted, *args)
+
+
+def _product_for_span(got: Any, wanted: Tensor, x: Tensor, w: Tensor, b: Tensor, s: Pair, p: Pair, d: Pair) -> bool:
+    """Right, for as many places as windows of dilation * kernel pixels have."""
+    shape = [(x.shape[2 + n] + 2 * p[n] - d[n] * w.shape[2 + n]) // s[n] + 1 for n in (0, 1)]
+    return shape != list(wanted.shape[2:]) and matches(got, wanted[:, :, : shape[0], : shape[1]])
 
 
 def _alone(wanted: Tensor, n: int) -> Tensor:
@@ -120,12 +148,10 @@ SPAN = (
     "With dilation it reaches over dilation * (rows - 1) + 1 rows, and so must the slice, [top : top + dilation * "
     "(rows - 1) + 1 : dilation]; the columns likewise."
 )
-FRAME = (
-    "Two shapes do not fit, and without padding all was right: is the picture framed before the windows are cut, with "
-    "padding[0] rows of zeros above and below, and padding[1] columns left and right? functional.pad counts from the "
-    "last axis, (left, right, top, bottom)."
+STEPS = (
+    "Rows take every dilation[0]-th, columns every dilation[1]-th: [..., ::dilation[0], ::dilation[1]] after unfold, "
+    "or as the steps of the two slices."
 )
-DILATED = "Two shapes do not fit, and without dilation all was right: the window is too short. " + SPAN
 ORDER = "The numbers of kernel and window meet in different orders: flatten both as (channel, row, column)."
 SHAPE = "The numbers are right and their axes are not: (batch, out, height, width) was wanted."
 # The order matters: the first suspect that fits is named. The letters are those of the arguments.
@@ -145,10 +171,16 @@ SUSPECTS = (
     Suspect("The bias is missing: each output channel adds its own to all its places.", way(_bare)),
     Suspect(
         "The bias was added once for each input channel: add it once, after the sum over the channels.",
+        way(lambda x, w, b, *rest: oracle(x, w, b * x.shape[1], *rest)),
+    ),
+    Suspect(
+        "The bias was added more than once, in every turn of a loop over the kernel's numbers: add it once, after the "
+        "loops over channels, rows and columns.",
         way(
-            lambda x, w, b, *rest: oracle(x, w, b * x.shape[1], *rest),
             lambda x, w, b, *rest: oracle(x, w, b * w[0, 0].numel(), *rest),
             lambda x, w, b, *rest: oracle(x, w, b * w[0].numel(), *rest),
+            lambda x, w, b, *rest: oracle(x, w, b * w.shape[2], *rest),
+            lambda x, w, b, *rest: oracle(x, w, b * w.shape[3], *rest),
         ),
     ),
     Suspect("The bias was subtracted: add it.", way(lambda x, w, b, *rest: oracle(x, w, -b, *rest))),
@@ -162,8 +194,13 @@ SUSPECTS = (
     ),
     Suspect(
         "Every output channel got the same bias, the first one: each has its own.",
+        way(lambda x, w, b, *rest: _bare(x, w, b, *rest) + b[0]),
+    ),
+    Suspect(
+        "Every output channel got the sum of all biases, or their mean: output channel o has its own, bias[o].",
         way(
-            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b[0], lambda x, w, b, *rest: _bare(x, w, b, *rest) + b.sum()
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b.sum(),
+            lambda x, w, b, *rest: _bare(x, w, b, *rest) + b.mean(),
         ),
     ),
     Suspect(
@@ -241,6 +278,11 @@ SUSPECTS = (
         )(got, wanted, *args),
     ),
     Suspect(
+        "The number of places is right, and the windows begin with the wrong number of the stride: that of place (i, "
+        "j) at row i * stride[0], column j * stride[1].",
+        lambda *args: any(_begun(step)(*args) for step in (swap, lambda s: (s[0], s[0]), lambda s: (s[1], s[1]))),
+    ),
+    Suspect(
         "The padding was left out: padding[0] rows of zeros above *and* below, padding[1] columns on either side.",
         way(lambda x, w, b, s, p, d: oracle(x, w, b, s, 0, d)),
     ),
@@ -301,7 +343,18 @@ SUSPECTS = (
     ),
     Suspect(
         "The window ends too early, and broadcasting filled what is missing. " + SPAN,
-        way(_short_windows),
+        way(
+            _sliced(lambda kernel, d: (kernel, d)),
+            _sliced(lambda kernel, d: ((d[0] * (kernel[0] - 1), d[1] * (kernel[1] - 1)), d)),
+        ),
+    ),
+    Suspect(
+        "The two steps of the window are swapped, and broadcasting filled what is missing. " + STEPS,
+        way(_sliced(lambda kernel, d: (_span(kernel, d), swap(d)))),
+    ),
+    Suspect(
+        "The two dilations are swapped where the window ends, and broadcasting filled what is missing. " + SPAN,
+        way(_sliced(lambda kernel, d: (_span(kernel, swap(d)), d))),
     ),
     Suspect(
         "Rows and columns of the dilation are swapped. " + PAIRS,
@@ -318,6 +371,11 @@ SUSPECTS = (
     Suspect(
         "Stride and dilation are swapped: the stride moves the window, the dilation stretches it.",
         way(lambda x, w, b, s, p, d: oracle(x, w, b, d, p, s)),
+    ),
+    Suspect(
+        "Places are missing at the end, because the window was taken for kernel * dilation pixels long. From its first "
+        "pixel to its last it spans dilation * (kernel - 1) + 1: nothing is left out behind the last one.",
+        _product_for_span,
     ),
     last_missing(PLACES),
     Suspect(
@@ -395,6 +453,7 @@ SUSPECTS = (
         "has when nobody says dtype=x.dtype.",
         rounded,
     ),
+    too_many_places(PLACES),
     other_places(PLACES),
 )
 CRASHES = (
@@ -415,9 +474,9 @@ CRASHES = (
     ),
     (
         "must match the size",
-        "Two shapes do not fit. A window and the kernel: is the picture framed, the window cut with the dilation as "
-        "its step, the number of places right? Or the bias: (out,) is matched with the columns, bias[:, None, None] "
-        "with the channels.",
+        "Two shapes do not fit. A window and the kernel: is the picture framed, does the slice end at top + dilation * "
+        "(rows - 1) + 1 (with the + 1) and have the dilation as its step, is the number of places right? Or the bias: "
+        "(out,) is matched with the columns, bias[:, None, None] with the channels.",
     ),
     ("expected m1 and m2 to have the same dtype", "A new tensor has float32 and x has float64: dtype=x.dtype."),
     ("expected scalar type", "A new tensor has float32 and x has float64: dtype=x.dtype."),
@@ -428,8 +487,62 @@ CRASHES = (
     ),
     *crashes("x, weight or bias", "stride, padding and dilation"),
 )
-# An error of shapes in the first case with padding, or with dilation, comes from that: all was right before.
-UNFIT = ("must match", "is out of bounds", "is invalid for input of size", "equal size", "cannot be multiplied")
+# An error of shapes in the first case with padding, or with dilation, comes from that: all was right before. What went
+# wrong the error does not say, so the text names all that may have, but for the windows whose size torch tells.
+SHAPES = (
+    "must match",
+    "need to match",
+    "is invalid for input of size",
+    "equal size",
+    "cannot be multiplied",
+    "does not broadcast with",
+)
+FRAME = (
+    f"without padding all was right. Either the padding is counted twice: {PLACES} wants the size of the picture "
+    "before it was framed, and a framed one has the 2 * padding already. Or the picture is not framed before the "
+    "windows are cut, with padding[0] rows of zeros above and below, and padding[1] columns left and right "
+    "(functional.pad counts from the last axis, (left, right, top, bottom)). And " + BELOW_ZERO + "."
+)
+WHOLE_SPAN = (
+    "A window is too long, and without dilation all was right: with dilation (2, 3) and a kernel of 2 by 2 it spans 3 "
+    "rows and 4 columns, and of these 2 rows and 2 columns are wanted. The step is missing, or one of the two: [..., "
+    "::step] alone thins the last axis, the columns. " + STEPS
+)
+HALF_WINDOW = (
+    "A window has fewer pixels than the kernel has numbers, and without dilation all was right. Either its two steps "
+    "are swapped, or it ends too early. " + STEPS + " " + SPAN
+)
+DILATED = (
+    "without dilation all was right. Either a window has not as many pixels as the kernel has numbers: it spans "
+    "dilation * (rows - 1) + 1 rows, of which every dilation[0]-th is taken, and the columns likewise with "
+    f"dilation[1]. Or the places were counted without the dilation: there are {PLACES}."
+)
+
+
+def _told(pixels: tuple[int, ...], numbers: int) -> list[str]:
+    """How torch tells that a window has so many pixels along an axis where the kernel has so many numbers."""
+    texts = []
+    for a, b in [(n, numbers) for n in pixels] + [(numbers, n) for n in pixels]:
+        texts.append(f"tensor a ({a}) must match the size of tensor b ({b})")
+        texts.append(f"size {a} for operand 1 which does not broadcast with previously seen size {b}")
+    return texts + [f"{which} has size {n} in dim" for which in ("first", "second") for n in pixels]
+
+
+def _told_in_tables(pixels: tuple[int, ...], numbers: int) -> list[str]:
+    """The same of windows as rows or columns of a table."""
+    return [text for n in pixels for text in (f"x{n} and {numbers}x", f"x{numbers} and {n}x", f"x{n}), vec ({numbers}")]
+
+
+NEW_PADDING = (
+    *((part, "Two shapes do not fit, and " + FRAME) for part in SHAPES),
+    ("is out of bounds", "A window reaches beyond the picture, and " + FRAME),
+)
+NEW_DILATION = (
+    *((part, WHOLE_SPAN) for part in (*_told((3, 4), 2), *_told_in_tables((2 * 3, 2 * 4, 3 * 4), 2 * 2))),
+    *((part, HALF_WINDOW) for part in _told_in_tables((1, 2), 2 * 2)),
+    *((part, "Two shapes do not fit, and " + DILATED) for part in SHAPES),
+    ("is out of bounds", "A window reaches beyond the picture, and " + DILATED),
+)
 WRONG = (
     "Do the first place that differs by hand: which pixels does the kernel meet there, and with which of its numbers?"
 )
@@ -439,11 +552,10 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("05.conv2d", "conv2d", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
 
-    def right_for(*args: Any, new: str = "") -> None:
+    def right_for(*args: Any, new: Sequence[tuple[str, str]] = ()) -> None:
         """new: what to tell of an error of shapes."""
         called, wanted = ask.written(args), oracle(*args)
-        crashes = [(part, new) for part in UNFIT if new]
-        got = ask.ask(lambda: subject.call(*args), called=called, wanted=show(wanted), crashes=crashes)
+        got = ask.ask(lambda: subject.call(*args), called=called, wanted=show(wanted), crashes=new)
         ask.compare(got, wanted, args, called=called, generic=WRONG)
 
     def slopes_for(*args: Any) -> None:
@@ -455,7 +567,7 @@ def check(subject: Subject, seed: int | None) -> str:
         generic = "The values are right, and the slope for {name} is not: a part of the way is not on torch's record."
         slopes(ask, args, ("x", "weight", "bias"), cotangent, wanted, (NOTHING_PASSES,), generic)
 
-    for args, new in zip(cases(), ("", "", "", "", FRAME, DILATED, ""), strict=True):
+    for args, new in zip(cases(), ((), (), (), (), NEW_PADDING, NEW_DILATION, ()), strict=True):
         right_for(*args, new=new)
     slopes_for(*cases()[-1])
     for round_ in range(12):
@@ -471,6 +583,7 @@ def cases() -> list[tuple[Any, ...]]:
     rows = [[3, -1, 2, 0, 7], [1, 4, -2, 5, -6], [-3, 2, 6, 1, -4], [8, -5, 0, 3, 9]]
     picture = torch.tensor([[rows]], dtype=torch.float32)
     kernel = torch.tensor([[[[1.0, 2.0, -1.0], [3.0, -2.0, 4.0]]]])
+    square = torch.tensor([[[[9.0, 7.0], [5.0, -3.0]]]])  # no row or column adds up to 0: that would hide broadcasting
     numbers = torch.Generator().manual_seed(5)
 
     def some(*shape: int) -> Tensor:
@@ -483,7 +596,7 @@ def cases() -> list[tuple[Any, ...]]:
         (some(1, 3, 4, 2), some(3, 3, 2, 2), some(3), one, none, one),  # as many out as in, 3 x 1 places
         (some(1, 1, 5, 6), some(1, 1, 2, 2), some(1), (2, 3), none, one),
         (some(1, 1, 3, 2), some(1, 1, 3, 2), some(1), one, (1, 2), one),
-        (some(1, 1, 5, 6), some(1, 1, 2, 2), some(1), one, none, (2, 3)),
+        (some(1, 1, 5, 6), square, some(1), one, none, (2, 3)),
         (some(2, 2, 3, 3), some(2, 2, 2, 2), some(2), (3, 2), (1, 2), (1, 2)),
     ]
 

@@ -307,7 +307,24 @@ SUSPECTS: tuple[tuple[str, Mask], ...] = (
         _other(down=lambda *case: 0),
     ),
 )
+ENDS = (
+    "x[:-down] is empty where down is 0, because -0 is 0, and x[:, :-right] likewise: let the slices end at height - "
+    "down and width - right."
+)
 CRASHES = (
+    ("must match the existing size (0)", "A slice is empty. " + ENDS),
+    ("but got size 0 for tensor", "A slice is empty. " + ENDS),
+    (
+        "must match the existing size",
+        "What is written and where it is written to have different shapes: of the moved picture height - down rows and "
+        "width - right columns stay inside, x[: height - down, : width - right].",
+    ),
+    (
+        "Kernel size can't be greater than actual input size",
+        "The kernel is larger than the padded picture. Either the picture is empty: "
+        + ENDS
+        + " Or it is not padded by kernel // 2 on all four sides.",
+    ),
     (
         "unknown parameter type",
         "The shapes of new tensors are given as whole numbers: torch.randn(height, width).",

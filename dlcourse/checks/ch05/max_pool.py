@@ -1,5 +1,6 @@
 """05.max_pool: the largest number of each window, with nothing to win in the padding."""
 
+from collections.abc import Callable, Sequence
 from itertools import permutations
 from typing import Any
 
@@ -8,12 +9,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.checks.ch05.windows import (
+    BELOW_ZERO,
     NOTHING_PASSES,
     PADDING_SWAPPED,
     PAIRS,
     SINGLE_PIXELS,
     TAKES,
     Pair,
+    Way,
     crashes,
     last_missing,
     one_sided,
@@ -22,10 +25,12 @@ from dlcourse.checks.ch05.windows import (
     scrambled,
     slopes,
     swap,
+    too_many_places,
     way,
 )
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.show import show
 from dlcourse.checks.subject import Subject
 
 
@@ -52,6 +57,20 @@ def _windows(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, value: float)
     rows, columns = padding
     x = functional.pad(x, (columns, columns, rows, rows), value=value)
     return x.unfold(2, kernel[0], stride[0]).unfold(3, kernel[1], stride[1]).flatten(4)
+
+
+def _begun(step: Callable[[Pair, Pair], Pair]) -> Way:
+    """As many places as there should be, their windows `step`(kernel, stride) apart and cut where the picture ends."""
+
+    def answer(x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> Tensor:
+        down, right = (_places(x, kernel, stride, padding, side) for side in (0, 1))
+        steps = step(kernel, stride)
+        beyond = (0, steps[1] * right + kernel[1], 0, steps[0] * down + kernel[0])
+        x = functional.pad(x, (padding[1], padding[1], padding[0], padding[0]), value=-torch.inf)
+        x = functional.pad(x, beyond, value=-torch.inf)
+        return _windows(x, kernel, steps, (0, 0), 0.0)[:, :, :down, :right].amax(-1)
+
+    return answer
 
 
 def _filler_won(got: Any, wanted: Tensor, x: Tensor, kernel: Pair, stride: Pair, padding: Pair) -> bool:
@@ -125,10 +144,20 @@ SUSPECTS = (
         )(got, wanted, *args),
     ),
     Suspect(
+        "The number of places is right, and the windows begin kernel apart, not stride: that of place (i, j) begins at "
+        "row i * stride[0], column j * stride[1].",
+        way(*map(_begun, (lambda k, s: k, lambda k, s: (k[0], s[1]), lambda k, s: (s[0], k[1])))),
+    ),
+    Suspect(
         "Rows and columns are swapped in all the pairs. " + PAIRS,
         way(lambda x, k, s, p: _windows(x, swap(k), swap(s), swap(p), -torch.inf).amax(-1)),
     ),
     Suspect("Rows and columns of the stride are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, k, swap(s), p))),
+    Suspect(
+        "The number of places is right, and the windows begin with the wrong number of the stride: that of place (i, "
+        "j) at row i * stride[0], column j * stride[1].",
+        way(*map(_begun, (lambda k, s: swap(s), lambda k, s: (s[0], s[0]), lambda k, s: (s[1], s[1])))),
+    ),
     Suspect("Rows and columns of the kernel are swapped. " + PAIRS, way(lambda x, k, s, p: oracle(x, swap(k), s, p))),
     Suspect(
         PADDING_SWAPPED,
@@ -269,6 +298,7 @@ SUSPECTS = (
         "has when nobody says dtype=x.dtype.",
         rounded,
     ),
+    too_many_places(PLACES),
     other_places(PLACES),
 )
 
@@ -282,15 +312,26 @@ def _places(x: Tensor, kernel: Pair, stride: Pair, padding: Pair, side: int = 0)
     return (x.shape[2 + side] + 2 * padding[side] - kernel[side]) // stride[side] + 1
 
 
-EMPTY = f"A window is empty: it lies outside the padded picture. There are {PLACES} places."
+EMPTY = (
+    "A window is empty: it begins outside the picture. Either its start is wrong, and that of place (i, j) is row i * "
+    "stride[0], column j * stride[1] of the framed picture (not i * kernel[0], and rows and columns not swapped). Or "
+    f"there are too many places: there should be {PLACES}."
+)
+# All was right without padding, so in the first case with padding these may have come of it.
+EMPTY_WITH_PADDING = (
+    "A window is empty, and without padding all was right. Either the picture is not framed before the windows are "
+    f"cut: {BELOW_ZERO}, so frame the picture first (or begin at max(..., 0)). Or the padding counts twice: a framed "
+    "picture has the 2 * padding in its size already, and its windows begin at i * stride[0], with no padding[0] taken "
+    "away."
+)
+EMPTIES = ("no reduction dim", "Expected reduction dim", "iterable argument is empty", "non-zero size")
 CRASHES = (
     (
         "is invalid for input of size",
         "A reshape to a shape with another number of entries. Side by side, without overlap, windows can be made by a "
         "reshape only when stride and kernel are the same and nothing is left over: here they need not be.",
     ),
-    ("no reduction dim", EMPTY),
-    ("Expected reduction dim", EMPTY),
+    *((part, EMPTY) for part in EMPTIES),
     (
         "must match the size",
         f"Two shapes do not fit: count the places with {PLACES}, rows and columns each with its own numbers.",
@@ -332,10 +373,12 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("05.max_pool", "max_pool2d", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
 
-    def right_for(*args: Any) -> None:
-        ask.value(
-            args, oracle(*args), generic="Do the first place that differs by hand: which pixels lie in its window?"
-        )
+    def right_for(*args: Any, new: Sequence[tuple[str, str]] = ()) -> None:
+        """new: what to tell of an error that this case alone brings."""
+        called, wanted = ask.written(args), oracle(*args)
+        got = ask.ask(lambda: subject.call(*args), called=called, wanted=show(wanted), crashes=new)
+        generic = "Do the first place that differs by hand: which pixels lie in its window?"
+        ask.compare(got, wanted, args, called=called, generic=generic)
 
     def slope_for(*args: Any) -> None:
         x = args[0].clone().requires_grad_()
@@ -346,8 +389,10 @@ def check(subject: Subject, seed: int | None) -> str:
         generic = "The values are right, and the slope for {name} is not: it goes to the largest pixel of each window."
         slopes(ask, args, ("x",), cotangent, wanted, SLOPES, generic)
 
+    padded = False
     for args in cases():
-        right_for(*args)
+        first, padded = any(args[3]) and not padded, padded or any(args[3])
+        right_for(*args, new=[(part, EMPTY_WITH_PADDING) for part in EMPTIES if first])
     slope_for(*cases()[-1])
     slope_for(torch.tensor([[[[-5.0, -1.0, -4.0, -2.0]]]]), (1, 2), (1, 2), (0, 1))  # the smallest is alone, and wins
     for round_ in range(12):

@@ -31,6 +31,12 @@ TAKES = (
 )
 
 
+BELOW_ZERO = (
+    "a start or an index below 0, as in i * stride[0] - padding[0], does not lie in front of the picture: it counts "
+    "from the *end* of the axis"
+)
+
+
 def swap(pair: Pair) -> Pair:
     return pair[1], pair[0]
 
@@ -88,6 +94,24 @@ def last_missing(places: str) -> Suspect:
     )
 
 
+def too_many_places(places: str) -> Suspect:
+    """All that should be there is, and more beyond it."""
+
+    def fits(got: Any, wanted: Tensor, *args: Any) -> bool:
+        return (
+            isinstance(got, Tensor)
+            and got.dim() == 4
+            and got.shape != wanted.shape
+            and matches(got[:, :, : wanted.shape[2], : wanted.shape[3]], wanted)
+        )
+
+    return Suspect(
+        f"The first places are right, and there are too many: their number is {places}. Is all of the formula in your "
+        "count, and the padding once only? A framed picture has the 2 * padding in its size already.",
+        fits,
+    )
+
+
 def other_places(places: str) -> Suspect:
     """Their number is wrong, in whatever way."""
 
@@ -101,7 +125,7 @@ def other_places(places: str) -> Suspect:
 
     return Suspect(
         f"The number of places is another one. There are {places} of them, for rows and columns each with its own "
-        "numbers. Is the picture framed before windows are cut?",
+        "numbers. Is the picture framed before windows are cut, and is the padding counted only once?",
         fits,
     )
 
