@@ -86,6 +86,7 @@ def sigmoid(x):
 
 def run(module, body, call="checks.sigmoid(sigmoid)"):
     environment = {**os.environ, "IPYTHONDIR": os.environ.get("TMPDIR", "/tmp") + "/ipython-of-tests"}
+    environment.pop("VIRTUAL_ENV", None)  # where another environment is active, IPython warns of it
     command = [sys.executable, *module, "-c", CODE.format(body=body, call=call)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     return done.stdout + done.stderr
