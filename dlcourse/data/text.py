@@ -132,10 +132,11 @@ class TextBatches:
 
     def __iter__(self) -> Iterator[tuple[Int[Tensor, "batch length"], Int[Tensor, "batch length"], bool]]:
         used = self.size * self.stream
-        x = self.ids[:used].view(self.size, self.stream).split(self.time, dim=1)
-        y = self.ids[1 : used + 1].view(self.size, self.stream).split(self.time, dim=1)
-        for i, (now, after) in enumerate(zip(x, y, strict=True)):
-            yield now, after, i == 0
+        x = self.ids[:used].view(self.size, self.stream)
+        y = self.ids[1 : used + 1].view(self.size, self.stream)
+        for start in range(0, self.stream, self.time):
+            now = slice(start, start + self.time)
+            yield x[:, now], y[:, now], start == 0
 
     def __repr__(self) -> str:
         return f"TextBatches({len(self)} of {self.size} x {self.time}, from {len(self.ids):,} symbols)"

@@ -8,7 +8,7 @@ A step keeps everything that its draw came from, the state included, so that one
     sample_steps(model, torch.tensor([another]), state=step.state, ...)        # as if `another` had been drawn there
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -45,12 +45,12 @@ def sample_steps(
 ) -> Iterator[SampleStep]:
     """Draw `steps` symbols behind the prefix, a step for each; see `shaping` for temperature, top_k and top_p.
 
-    The model is called as model(ids (1, time), state) and gives logits (1, time, classes) and the next state, as CharRNN
-    does. It reads in eval mode and without gradients, and each module's mode is put back before a step is handed out, so
-    it may be trained meanwhile. The draws come from `generator` alone: one number each, on its device. state: where to
-    read the prefix from, such as that of an earlier step.
+    The model is called as model(ids (1, time), state) and gives logits (1, time, classes) and the next state, as
+    CharRNN does. It reads in eval mode and without gradients, and each module's mode is put back before a step is
+    handed out, so it may be trained meanwhile. The draws come from `generator` alone, on its device. state: from where
+    to read the prefix, such as that of an earlier step.
 
-    Raises ValueError for an empty prefix (begin with a newline, say), for negative steps, and for what `shaped` refuses.
+    Raises ValueError for an empty prefix (begin with a newline, say), for negative steps and for what `shaped` refuses.
     """
     if prefix.ndim != 1 or not len(prefix):
         raise ValueError(f"sample_steps got a prefix {tuple(prefix.shape)}; wanted one row of one symbol or more.")

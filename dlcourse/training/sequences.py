@@ -33,7 +33,10 @@ def perplexity(loss: float | Float[Tensor, ""]) -> float:
     >>> round(perplexity(math.log(4)), 6)
     4.0
     """
-    return math.exp(loss) if loss < 709 else math.inf  # beyond, exp is no double
+    try:
+        return math.exp(loss)
+    except OverflowError:  # above 709
+        return math.inf
 
 
 def text_loss(model: torch.nn.Module, ids: Int[Tensor, " time"], *, size: int = 16, time: int = 256) -> float:
@@ -61,8 +64,8 @@ def mean_absolute_error(predictions: Float[Tensor, "..."], targets: Float[Tensor
     """
     if predictions.shape != targets.shape or not targets.numel():
         raise ValueError(
-            f"mean_absolute_error got predictions {tuple(predictions.shape)} and targets {tuple(targets.shape)}; wanted "
-            "equal shapes, or each would be compared with every other, and one number or more."
+            f"mean_absolute_error got predictions {tuple(predictions.shape)} and targets {tuple(targets.shape)}; "
+            "wanted equal shapes, or each would be compared with every other, and one number or more."
         )
     return (predictions - targets).abs().mean().item()
 
@@ -86,8 +89,8 @@ def scaled_error(
     error = mean_absolute_error(predictions, targets)
     if season < 1 or len(train) <= season:
         raise ValueError(
-            f"scaled_error got train {tuple(train.shape)} and season={season}; wanted a season of 1 or more, and a longer "
-            "series."
+            f"scaled_error got train {tuple(train.shape)} and season={season}; wanted a season of 1 or more, and a "
+            "longer series."
         )
     guess = mean_absolute_error(train[:-season], train[season:])
     if guess == 0:
