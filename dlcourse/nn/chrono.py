@@ -25,7 +25,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from dlcourse.types import Float, Tensor
+from dlcourse.types import Tensor
 
 # Gates in a bias -> which of them keeps the old, and which lets in the new. LSTM i, f, g, o; GRU r, z, n.
 KEEPS = {4: (1, 0), 3: (1, None)}
@@ -49,21 +49,22 @@ def forget_bias_(lstm: nn.Module, value: float) -> nn.Module:
 
 
 @torch.no_grad()
-def chrono_(layer: nn.Module, longest: float, *, generator: torch.Generator) -> nn.Module:
+def chrono_(layer: nn.Module, longest: int, *, generator: torch.Generator) -> nn.Module:
     """Set the biases of the gates that keep and let in, in place: memories of 2 to `longest` steps. Returns the layer.
 
     For LSTM, GRU and their cells, torch's too. The other biases stay as they are. Raises ValueError for another layer,
     one without biases, and `longest` below 2.
     """
-    if not longest >= 2:
+    if longest < 2:
         raise ValueError(f"chrono_ got longest={longest}; wanted 2 or more, the steps of the longest memory needed.")
     for bias_ih, bias_hh in _biases("chrono_", layer, (4, 3)):
         keep, let_in = KEEPS[len(bias_ih)]
-        memory = _uniform(bias_ih.shape[1], 1, longest - 1, generator).log()
-        bias_ih[keep] = memory.to(bias_ih)
+        times = torch.empty(layer.hidden_size, device=generator.device, dtype=torch.float32)
+        bias = times.uniform_(1, longest - 1, generator=generator).log().to(bias_ih)
+        bias_ih[keep] = bias
         bias_hh[keep] = 0
         if let_in is not None:
-            bias_ih[let_in] = -memory.to(bias_ih)
+            bias_ih[let_in] = -bias
             bias_hh[let_in] = 0
     return layer
 
@@ -77,7 +78,3 @@ def _biases(caller: str, layer: nn.Module, kinds: tuple[int, ...]) -> Iterator[t
     for name in names:
         pair = getattr(layer, name), getattr(layer, name.replace("bias_ih", "bias_hh"))
         yield tuple(bias.view(-1, layer.hidden_size) for bias in pair)
-
-
-def _uniform(size: int, low: float, high: float, generator: torch.Generator) -> Float[Tensor, " hidden"]:
-    return torch.empty(size, device=generator.device, dtype=torch.float32).uniform_(low, high, generator=generator)

@@ -145,8 +145,8 @@ class Recurrent(nn.Module):
         self.bias, self.bidirectional = bias, bidirectional
         if not 0 <= dropout <= 1 or (dropout and self.num_layers == 1):
             raise ValueError(
-                f"{type(self).__name__} got dropout={dropout} and num_layers={self.num_layers}; wanted a probability in "
-                "[0, 1], and where it is not 0 two layers or more: it drops between them. Put a Dropout behind one."
+                f"{type(self).__name__} got dropout={dropout} and num_layers={self.num_layers}; wanted a probability "
+                "in [0, 1], and where it is not 0 two layers or more: it drops between them. Put a Dropout behind one."
             )
         self.dropout, self.generator = dropout, generator if dropout else None
         for layer in range(self.num_layers):
