@@ -28,7 +28,8 @@ def load(name: str, *, split: str = "train", scale: str | None = None) -> Datase
         mnist, fashion_mnist  10,000 / 2,000, equal classes  60,000 / 10,000
         tiny_shakespeare      first 200,000 / 50,000         892,315 / 223,079 characters
         spoken_digits         600 / 300                      2,700 / 300
-        all others            one size: digits 1,442 / 355, breast_cancer 456 / 113, iris 120 / 30, wine 144 / 34
+        all others            one size: digits 1,442 / 355, breast_cancer 456 / 113, iris 120 / 30, wine 144 / 34,
+                              sunspots 247 / 62, co2 420 / 106
 
     Images are float32 (batch, channel, height, width) in [0, 1]; tables are float32 (batch, features) in raw units.
     Sets that are not installed are downloaded once, with a progress bar.
