@@ -16,6 +16,7 @@ ORACLES = {**FUNCTIONS, **CLASSES}
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
     *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
+    *(f"nn/{name}.py" for name in ("rnn", "lstm", "gru", "recurrent", "chrono", "gradient_flow")),
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp", "lenet", "resnet")),
     "hooks.py",
 ]
@@ -28,6 +29,10 @@ HARMLESS = {
     "for i, (example, label) in enumerate(zip(x, labels.to(x.dtype), strict=True)): [True -> False]": "checked before",
     "q = q * r.diagonal().sign() [q * r.diagonal().sign() -> q / r.diagonal().sign()]": "a sign is its own inverse",
     "image: tuple[int, int, int] = (1, 28, 28), [28 -> 29]": "pools leave an odd last row or column out",
+    "norms = torch.linalg.matrix_norm(matrices.where(finite[:, :, None, None], 0.0), ord=2) [0.0 -> 1.0]": "replaced",
+    "x = x.where(mask.unsqueeze(2), 0.0) [0.0 -> 1.0]": "any finite number does where the state stands still",
+    "def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, generator: torch.Generator): "
+    "[True -> False]": "RNNCell hands its own on; the oracles of LSTMCell and GRUCell see it",
     "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
 }
 
