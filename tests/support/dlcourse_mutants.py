@@ -642,49 +642,25 @@ def one_draw(layer, longest, *, generator):
     return layer
 
 
-def flow_like(norm=torch.linalg.matrix_norm, parts=2, total=False):
-    """The gradient flow by one pass back for each unit, with another norm, or a part of the state."""
+def flow_like(norm, parts=2):
+    """The gradient flow from torch's Jacobian, with another norm, or of a part of the state."""
 
     def function(cell, x, state):
         nn.gradient_flow(cell, x, state)  # refuses
-        with torch.enable_grad():
-            as_tuple = lambda s: s if isinstance(s, tuple) else (s,)  # noqa: E731
-            links, now = [], as_tuple(state)
-            for inputs in x.unbind(1):
-                new = as_tuple(cell(inputs, tuple(now) if len(now) > 1 else now[0]))
-                now = [part.detach().requires_grad_() for part in new] if not total else list(new)
-                links.append((new, now))
-            if total:
-                rows = [
-                    torch.autograd.grad(
-                        now[0][:, j].sum(),
-                        [p for _, parts in links for p in parts],
-                        retain_graph=True,
-                        materialize_grads=True,
-                    )
-                    for j in range(now[0].shape[1])
-                ]
-                many = len(now)
-                stacked = [torch.stack([row[k] for row in rows], 1) for k in range(len(rows[0]))]
-                found = [torch.cat(stacked[t * many :][:many], 2) for t in range(len(links))]
-                return torch.stack([norm(m) for m in found], 1)
-            eye = torch.eye(now[0].shape[1], dtype=x.dtype, device=x.device).expand(len(x), -1, -1)
-            slopes = [eye, *(torch.zeros_like(eye) for _ in now[1:])]
-            norms = [norm(torch.cat(slopes[:parts], 2))]
-            for t in reversed(range(1, x.shape[1])):
-                rows = [
-                    torch.autograd.grad(
-                        links[t][0],
-                        links[t - 1][1],
-                        [s[:, j] for s in slopes],
-                        retain_graph=True,
-                        materialize_grads=True,
-                    )
-                    for j in range(eye.shape[1])
-                ]
-                slopes = [torch.stack(part, 1) for part in zip(*rows, strict=True)]
-                norms.append(norm(torch.cat(slopes[:parts], 2)))
-        return torch.stack(norms[::-1], 1).detach()
+        as_tuple = lambda s: s if isinstance(s, tuple) else (s,)  # noqa: E731
+        as_state = lambda parts: parts if len(parts) > 1 else parts[0]  # noqa: E731
+        now, norms = as_tuple(state), []
+        for t in range(x.shape[1]):
+            now = tuple(part.detach() for part in as_tuple(cell(x[:, t], as_state(now))))
+
+            def last(*now, rest=x[:, t + 1 :]):
+                for inputs in rest.unbind(1):
+                    now = as_tuple(cell(inputs, as_state(now)))
+                return now[0].sum(0)  # an example's state changes its own answer alone
+
+            slopes = torch.autograd.functional.jacobian(last, now)
+            norms.append(norm(torch.cat(slopes[:parts], 2).transpose(0, 1)))
+        return torch.stack(norms, 1)
 
     return function
 
@@ -1255,9 +1231,8 @@ NAMED = [
         "from a copy of the generator",
         lambda layer, longest, *, generator: nn.chrono_(layer, longest, generator=copy.deepcopy(generator)),
     ),
-    ("nn.gradient_flow", "Frobenius", flow_like()),
+    ("nn.gradient_flow", "Frobenius", flow_like(torch.linalg.matrix_norm)),
     ("nn.gradient_flow", "h alone of an LSTM", flow_like(spectral, parts=1)),
-    ("nn.gradient_flow", "the cell state counted twice", flow_like(spectral, total=True)),
     ("nn.gradient_flow", "first to last", lambda *a: nn.gradient_flow(*a).flip(1)),
     ("nn.gradient_flow", "squared", lambda *a: nn.gradient_flow(*a).square()),
     ("nn.gradient_flow", "the mean of the batch", lambda *a: nn.gradient_flow(*a).mean(0)),
