@@ -18,6 +18,7 @@ NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED]
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
     *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
+    *(f"nn/{name}.py" for name in ("rnn", "lstm", "gru", "recurrent", "chrono", "gradient_flow")),
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp", "lenet", "resnet")),
     *(f"models/{name}.py" for name in ("ngram", "naive", "charrnn")),
     *("generation/shaping.py", "generation/sampling.py"),
@@ -38,6 +39,10 @@ HARMLESS = {
     "longer = torch.where(known, place, -1) [1 -> 2]": "any number below 0 stands for an unknown context",
     "found.append(torch.cat([longer.new_full((1,), -1), longer])) [1 -> 2]": "as above",
     "for table, context in zip(self.tables, before, strict=True): [True -> False]": "equal lengths",
+    "norms = torch.linalg.matrix_norm(matrices.where(finite[:, :, None, None], 0.0), ord=2) [0.0 -> 1.0]": "replaced",
+    "x = x.where(mask.unsqueeze(2), 0.0) [0.0 -> 1.0]": "any finite number does where the state stands still",
+    "def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, generator: torch.Generator): "
+    "[True -> False]": "RNNCell hands its own on; the oracles of LSTMCell and GRUCell see it",
     "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
 }
 

@@ -71,7 +71,7 @@ def chrono_(layer: nn.Module, longest: int, *, generator: torch.Generator) -> nn
 
 def _biases(caller: str, layer: nn.Module, kinds: tuple[int, ...]) -> Iterator[tuple[Tensor, Tensor]]:
     """For each layer and direction its two biases, a row for each gate. They share memory with the parameters."""
-    names = [name for name, _ in layer.named_parameters(recurse=False) if name.startswith("bias_ih")]
+    names = [name for name, _ in layer.named_parameters() if name.startswith("bias_ih")]
     if not names or len(getattr(layer, names[0])) // layer.hidden_size not in kinds:
         wanted = "an LSTM or LSTMCell" if kinds == (4,) else "an LSTM, a GRU or a cell of either"
         raise ValueError(f"{caller} got {layer}; wanted {wanted}, with biases.")

@@ -52,8 +52,8 @@ def gradient_flow(
     slopes = [torch.zeros_like(part) for part in after[-1]]
     slopes[0] += torch.eye(units, dtype=slopes[0].dtype, device=slopes[0].device).repeat(batch, 1)
     jacobians = [torch.cat(slopes, 1)]
-    for old, new in zip(before[:0:-1], after[:0:-1], strict=True):  # from the last step back to the second
-        slopes = torch.autograd.grad(new, old, slopes, materialize_grads=True)
+    for t in reversed(range(1, x.shape[1])):
+        slopes = torch.autograd.grad(after[t], before[t], slopes, materialize_grads=True)
         jacobians.append(torch.cat(slopes, 1))
     return _spectral_norm(rearrange(jacobians[::-1], "t (b j) k -> b t j k", j=units))
 

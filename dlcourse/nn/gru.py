@@ -74,16 +74,20 @@ def gru_cell_definition(
     size = weight_hh.shape[1]
     blocks = {gate: slice(place * size, (place + 1) * size) for place, gate in enumerate("rzn")}
     new = torch.empty_like(hidden)
-    for n, (example, old) in enumerate(zip(x, hidden, strict=True)):
 
-        def product(gate: str, weight: Tensor, bias: Tensor | None, vector: Tensor) -> Tensor:
-            rows = blocks[gate]
-            return weight[rows] @ vector if bias is None else weight[rows] @ vector + bias[rows]
+    def from_x(gate: str, n: int) -> Tensor:
+        rows = blocks[gate]
+        return weight_ih[rows] @ x[n] + (0 if bias_ih is None else bias_ih[rows])
 
-        from_x = {gate: product(gate, weight_ih, bias_ih, example) for gate in blocks}
-        from_h = {gate: product(gate, weight_hh, bias_hh, old) for gate in blocks}
-        r, z = sigmoid(from_x["r"] + from_h["r"]), sigmoid(from_x["z"] + from_h["z"])
-        new[n] = (1 - z) * tanh(from_x["n"] + r * from_h["n"]) + z * old
+    def from_h(gate: str, n: int) -> Tensor:
+        rows = blocks[gate]
+        return weight_hh[rows] @ hidden[n] + (0 if bias_hh is None else bias_hh[rows])
+
+    for n in range(len(x)):
+        r = sigmoid(from_x("r", n) + from_h("r", n))
+        z = sigmoid(from_x("z", n) + from_h("z", n))
+        candidate = tanh(from_x("n", n) + r * from_h("n", n))
+        new[n] = (1 - z) * candidate + z * hidden[n]
     return new
 
 

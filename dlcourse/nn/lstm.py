@@ -79,18 +79,19 @@ def lstm_cell_definition(
     check_cell("lstm_cell_definition", 4, x, state, weight_ih, weight_hh, bias_ih, bias_hh)
     size = weight_hh.shape[1]
     blocks = {gate: slice(place * size, (place + 1) * size) for place, gate in enumerate("ifgo")}
-    hiddens, cells = torch.empty_like(state[0]), torch.empty_like(state[1])
-    for n, (example, hidden, cell) in enumerate(zip(x, *state, strict=True)):
+    hidden, cell = state
+    new_hidden, new_cell = torch.empty_like(hidden), torch.empty_like(cell)
 
-        def total(gate: str, example: Tensor = example, hidden: Tensor = hidden) -> Tensor:
-            rows = blocks[gate]
-            product = weight_ih[rows] @ example + weight_hh[rows] @ hidden
-            return product if bias_ih is None else product + bias_ih[rows] + bias_hh[rows]
+    def total(gate: str, n: int) -> Tensor:
+        rows = blocks[gate]
+        product = weight_ih[rows] @ x[n] + weight_hh[rows] @ hidden[n]
+        return product if bias_ih is None else product + bias_ih[rows] + bias_hh[rows]
 
-        i, f, g, o = sigmoid(total("i")), sigmoid(total("f")), tanh(total("g")), sigmoid(total("o"))
-        cells[n] = f * cell + i * g
-        hiddens[n] = o * tanh(cells[n])
-    return hiddens, cells
+    for n in range(len(x)):
+        i, f, g, o = sigmoid(total("i", n)), sigmoid(total("f", n)), tanh(total("g", n)), sigmoid(total("o", n))
+        new_cell[n] = f * cell[n] + i * g
+        new_hidden[n] = o * tanh(new_cell[n])
+    return new_hidden, new_cell
 
 
 class LSTMCell(Cell):

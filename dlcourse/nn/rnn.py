@@ -121,8 +121,10 @@ def add_parameters(
 ) -> None:
     """Give the module the four parameters of a cell, uniform within +-1 / sqrt(hidden_size); None for no bias."""
     rows, bound = gates * module.hidden_size, module.hidden_size**-0.5
-    for name, shape in zip(NAMES, ((rows, features), (rows, module.hidden_size), (rows,), (rows,)), strict=True):
-        if bias or name.startswith("weight"):
+    columns = {"weight_ih": (features,), "weight_hh": (module.hidden_size,)}
+    for name in NAMES:
+        if bias or name in columns:
+            shape = (rows, *columns.get(name, ()))
             start = torch.empty(shape, device=generator.device, dtype=torch.float32)
             module.register_parameter(name + suffix, nn.Parameter(start.uniform_(-bound, bound, generator=generator)))
         else:

@@ -1796,6 +1796,8 @@ def recurrent_cell(kind):
             for small in (state[i][:1], state[i][:, :1]):
                 states = [small if i == j else state[j] for j in range(parts)]
                 refuses(wrong(state=states), ValueError, *words, str(tuple(small.shape)))
+        refuses(wrong(weight_ih=weight_ih[0]), ValueError, *words, "weight_ih (3,)")
+        refuses(wrong(weight_hh=weight_hh[0]), ValueError, *words, "weight_hh (4,)")
         refuses(wrong(weight_ih=weight_ih[1:]), ValueError, *words, f"weight_ih ({4 * gates - 1}, 3)")
         refuses(wrong(weight_hh=weight_hh[1:]), ValueError, *words, f"weight_hh ({4 * gates - 1}, 4)")
         more = [torch.cat([w, w[:gates]]) for w in (weight_ih, weight_hh, bias_ih, bias_hh)]
@@ -2089,7 +2091,7 @@ LAYERS = [
     {},
     {"num_layers": 2, "bidirectional": True},
     {"num_layers": 3, "bias": False},
-    {"bidirectional": True, "bias": False},
+    {"bias": False, "bidirectional": True},
 ]
 
 
@@ -2144,6 +2146,8 @@ def recurrent_class(kind):
     parts = RECURRENT[kind][1]
 
     def oracle(make, device):
+        refusals(make, device)
+        dropped(make, device)
         for options, dtype in product(LAYERS, DTYPES):
             ours, theirs = twins(kind, make, device, **options)
             assert repr(ours) == f"{make.__name__}(3, 5{''.join(f', {k}={v}' for k, v in options.items())})"
@@ -2161,8 +2165,6 @@ def recurrent_class(kind):
                 assert_close(run(ours)(x).detach(), judge(theirs)(x.double()).detach().to(dtype))
                 padding_changes_nothing(ours, lengths, x)
             cells_are_torchs(kind, ours, x, state)
-        dropped(make, device)
-        refusals(make, device)
 
     def dropped(make, device):
         """Between layers in training alone; at probability 1 the same as torch; at 1/2 with the generator's masks."""
