@@ -29,9 +29,9 @@ class CharRNN(torch.nn.Module):
     hidden: numbers of the state in each of `layers` layers. embedding: numbers for each class. cell: nn.LSTM, nn.GRU or
     nn.RNN, or whatever is called as cell(embedding, hidden, num_layers=layers, generator=generator), takes (batch,
     time, features) and a state or None, and gives outputs and the next state. All weights come from `generator`, on
-    whose device the model is made; the embedding's are standard normal, as torch's. (A seventh of that, rows of length
-    1, learns far more slowly: a recurrent layer's first weights are made for inputs of variance 1.) Raises ValueError
-    for sizes that are not whole or below 1.
+    whose device the model is made; the embedding's are standard normal, as torch's. Rows of length 1 would learn more
+    slowly: the first weights of a recurrent layer are made for inputs of variance 1. Raises ValueError for sizes that
+    are not whole or below 1.
 
     >>> model = CharRNN(5, hidden=3, generator=torch.Generator().manual_seed(0))
     >>> logits, state = model(torch.tensor([[0, 4, 1, 1]]))
