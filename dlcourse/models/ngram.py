@@ -11,7 +11,7 @@ like that is trusted soon. An h that was never seen says nothing: p(w | h) = p(w
 
 Witten and Bell, 1991, "The zero-frequency problem: estimating the probabilities of novel events in adaptive text
 compression" (method C); interpolated as in Chen and Goodman, 1999, "An empirical study of smoothing techniques for
-language modeling", section 2.6. An n-gram of order n looks back n - 1 symbols and never further; it has seen "the cat"
+language modeling". An n-gram of order n looks back n - 1 symbols and never further; it has seen "the cat"
 and learns nothing from it about "the dog". That is what a network with a state is for.
 """
 
