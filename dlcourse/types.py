@@ -24,6 +24,8 @@ DIMENSIONS: dict[str, str] = {
     "height": "rows of an image, top to bottom",
     "width": "columns of an image, left to right",
     "time": "positions in a sequence, first to last",
+    "length": "positions of a window of a sequence",
+    "horizon": "positions to foretell",
     "points": "places of a plot or of a generated set",
     "train": "examples to learn from",
     "test": "examples held back, to measure with",
@@ -36,5 +38,7 @@ DIMENSIONS: dict[str, str] = {
     "group_out": "output channels of one group: out / groups",
     "out_height": "rows of the picture that comes out",
     "out_width": "columns of the picture that comes out",
+    "pairs": "a context and the symbol behind it, each once",
+    "contexts": "runs of symbols that something may follow, each once",
     "bins": "intervals that numbers are sorted into",
 }

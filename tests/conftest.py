@@ -27,6 +27,7 @@ CHECKED = [
     "dlcourse.models",
     "dlcourse.training",
     "dlcourse.units",
+    "dlcourse.generation",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

@@ -1,4 +1,4 @@
-"""Sets that come with scikit-learn and Python itself. scikit-learn is imported when a set is asked for."""
+"""Sets that come with scikit-learn, Python and the course. scikit-learn is imported when a set of it is asked for."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from dlcourse.data.catalogue import source
-from dlcourse.data.kinds import Dataset, Text
+from dlcourse.data.kinds import Dataset, Series, Text
 
 # As far as the publishers tell.
 _UNITS = {
@@ -65,6 +65,31 @@ def photograph(name: str) -> Dataset:
     )
 
 
+def series(name: str, *, season: int, units: str) -> Series:
+    """A table of the course: a year, or a year and month, and a value in each row."""
+    lines = (Path(__file__).parent / "tables" / f"{name}.csv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+    return Series(
+        name=name,
+        years=torch.tensor([_year(when) for when, _ in rows], dtype=torch.float32, device="cpu"),
+        values=torch.tensor([float(value) for _, value in rows], dtype=torch.float32, device="cpu"),
+        season=season,
+        units=units,
+        source=source(name).origin,
+        licence=source(name).licence,
+    )
+
+
+def _year(when: str) -> float:
+    """The middle of a year or of a month, counted in years.
+
+    >>> _year("1958"), _year("1958-07")
+    (1958.5, 1958.5416666666667)
+    """
+    year, _, month = when.partition("-")
+    return int(year) + ((int(month) - 0.5) / 12 if month else 0.5)
+
+
 def topics() -> Text:
     entry = source("topics")
     try:
@@ -80,12 +105,14 @@ def _standard_library() -> str:
     return "\n".join(Path(find_spec(module).origin).read_text(encoding="utf-8") for module in modules)
 
 
-LOADERS: dict[str, Callable[[], Dataset | Text]] = {
+LOADERS: dict[str, Callable[[], Dataset | Series | Text]] = {
     "digits": digits,
     "breast_cancer": lambda: table("breast_cancer"),
     "iris": lambda: table("iris"),
     "wine": lambda: table("wine"),
     "china": lambda: photograph("china"),
     "flower": lambda: photograph("flower"),
+    "sunspots": lambda: series("sunspots", season=11, units="sunspot number, mean of the year"),
+    "co2": lambda: series("co2", season=12, units="CO2 in the air, ppm by volume, mean of the month"),
     "topics": topics,
 }

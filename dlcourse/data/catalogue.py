@@ -149,6 +149,16 @@ SOURCES = {
         "vultilion on Flickr (photo 6056698931), in scikit-learn",
         "CC BY 2.0",
     ),
+    "sunspots": Source(
+        "309 years of sunspots, 1700 to 2008, a number for each",
+        "the international sunspot number (version 1), published by NOAA's National Geophysical Data Center",
+        "public domain",
+    ),
+    "co2": Source(
+        "44 years of carbon dioxide in the air over Mauna Loa, 1958 to 2001, a number for each month",
+        "Keeling and Whorf 2004, weekly means (CDIAC, Oak Ridge); here means of months, 5 empty ones filled by a line",
+        "public domain",
+    ),
     "topics": Source(
         "English and code, about 465,000 characters; differs between Python versions",
         "the help topics of Python's language reference (pydoc_data.topics), in Python's standard library",

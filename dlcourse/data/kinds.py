@@ -1,4 +1,4 @@
-"""What `load` returns: a labelled set, a text, a list of names, or recordings. Each says where it is from."""
+"""What `load` returns: a labelled set, a series, a text, a list of names, or recordings. Each says where it is from."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +27,26 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"Dataset({self.name}: x {tuple(self.x.shape)}, y {tuple(self.y.shape)}, {len(self.classes)} classes)"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Series:
+    """One number at each of many times, evenly spaced; unpacks into the two: `years, values = load("sunspots")`."""
+
+    name: str
+    years: Float[Tensor, " time"]  # when: 1958.5 is the middle of 1958
+    values: Float[Tensor, " time"]  # raw, never scaled
+    season: int  # steps after which it comes round, about: what a seasonal guess would look back
+    units: str
+    source: str
+    licence: str
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.years, self.values))
+
+    def __repr__(self) -> str:
+        first, final = int(self.years[0]), int(self.years[-1])
+        return f"Series({self.name}: {len(self.values)} values, {first} to {final}, {self.units})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

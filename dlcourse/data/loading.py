@@ -10,25 +10,26 @@ from dataclasses import replace
 
 from dlcourse.data import bundled, downloaded, parts
 from dlcourse.data.catalogue import source
-from dlcourse.data.kinds import Dataset, Names, Recordings, Text
+from dlcourse.data.kinds import Dataset, Names, Recordings, Series, Text
 
 SPLITS = ("train", "test", "all")
 SCALES = ("small", "full")
 
 
-def load(name: str, *, split: str = "train", scale: str | None = None) -> Dataset | Text | Names | Recordings:
+def load(name: str, *, split: str = "train", scale: str | None = None) -> Dataset | Series | Text | Names | Recordings:
     """The set called `name` (`data.names()` lists them), on the CPU.
 
     split: "train", "test" or "all" (both). MNIST, Fashion-MNIST and the spoken digits come with their publishers' test
         part. Of the tables and of digits every fifth example of each class is for testing, of the names every fifth, of
-        a text the last fifth. A photograph has no parts to speak of: ask for "train" or "all".
+        a text or a series the last fifth. A photograph has no parts to speak of: ask for "train" or "all".
     scale: None takes DLCOURSE_SCALE, or "small" where that is not set.
 
         set                   small (train / test)           full (train / test)
         mnist, fashion_mnist  10,000 / 2,000, equal classes  60,000 / 10,000
         tiny_shakespeare      first 200,000 / 50,000         892,315 / 223,079 characters
         spoken_digits         600 / 300                      2,700 / 300
-        all others            one size: digits 1,442 / 355, breast_cancer 456 / 113, iris 120 / 30, wine 144 / 34
+        all others            one size: digits 1,442 / 355, breast_cancer 456 / 113, iris 120 / 30, wine 144 / 34,
+                              sunspots 247 / 62, co2 420 / 106
 
     Images are float32 (batch, channel, height, width) in [0, 1]; tables are float32 (batch, features) in raw units.
     Sets that are not installed are downloaded once, with a progress bar.
@@ -49,6 +50,9 @@ def load(name: str, *, split: str = "train", scale: str | None = None) -> Datase
     whole = bundled.LOADERS[name]()
     if isinstance(whole, Text):
         return replace(whole, text=parts.of_text(whole.text, split))
+    if isinstance(whole, Series):
+        years, values = (parts.of_series(row, split) for row in whole)
+        return replace(whole, years=years, values=values)
     if len(whole.y) == 1 and split == "test":
         raise ValueError(f'load({name!r}, split="test"): one photograph cannot be split; ask for "train" or "all"')
     if split == "all":

@@ -2,7 +2,7 @@
 
 import torch
 
-from dlcourse.types import Bool, Int, Tensor
+from dlcourse.types import Bool, Float, Int, Tensor
 
 
 def held_out(labels: Int[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
@@ -29,6 +29,12 @@ def of_text(text: str, split: str) -> str:
     """The first four fifths of a text for training, the rest for testing."""
     cut = len(text) * 4 // 5
     return {"train": text[:cut], "test": text[cut:], "all": text}[split]
+
+
+def of_series(series: Float[Tensor, " time"], split: str) -> Float[Tensor, " _"]:
+    """The first four fifths of a series, in time, for training, the rest for testing."""
+    cut = len(series) * 4 // 5
+    return {"train": series[:cut], "test": series[cut:], "all": series}[split]
 
 
 def of_names(names: tuple[str, ...], split: str) -> tuple[str, ...]:

@@ -22,9 +22,12 @@ from dlcourse.nn.activation import (
     tanh,
     tanh_definition,
 )
+from dlcourse.nn.chrono import chrono_, forget_bias_
 from dlcourse.nn.conv import Conv2d, conv2d, conv2d_loops
 from dlcourse.nn.conv_transpose import ConvTranspose2d, conv_transpose2d, conv_transpose2d_loops
 from dlcourse.nn.dropout import Dropout, dropout
+from dlcourse.nn.gradient_flow import gradient_flow, scale_spectral_radius_, spectral_radius
+from dlcourse.nn.gru import GRUCell, gru_cell, gru_cell_definition, gru_gates
 from dlcourse.nn.init import fans, gain, he_normal, he_uniform, orthogonal, xavier_normal, xavier_uniform
 from dlcourse.nn.linear import Linear, linear, linear_definition
 from dlcourse.nn.loss import (
@@ -33,6 +36,7 @@ from dlcourse.nn.loss import (
     cross_entropy,
     cross_entropy_definition,
 )
+from dlcourse.nn.lstm import LSTMCell, lstm_cell, lstm_cell_definition, lstm_gates
 from dlcourse.nn.norm import (
     BatchNorm,
     LayerNorm,
@@ -52,6 +56,8 @@ from dlcourse.nn.pool import (
     max_pool2d_definition,
 )
 from dlcourse.nn.receptive import ReceptiveField, receptive_fields
+from dlcourse.nn.recurrent import GRU, LSTM, RNN, detach, length_mask, unroll, unroll_steps
+from dlcourse.nn.rnn import RNNCell, rnn_cell, rnn_cell_definition
 from dlcourse.nn.sizes import output_size, transposed_output_size
 from dlcourse.nn.softmax import (
     log_softmax,
@@ -63,6 +69,9 @@ from dlcourse.nn.softmax import (
 )
 
 __all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
     "BatchNorm",
@@ -70,11 +79,14 @@ __all__ = [
     "ConvTranspose2d",
     "Dropout",
     "Flatten",
+    "GRUCell",
     "Identity",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "MaxPool2d",
     "Normalize",
+    "RNNCell",
     "ReLU",
     "ReceptiveField",
     "Sequential",
@@ -87,23 +99,31 @@ __all__ = [
     "batch_norm_definition",
     "binary_cross_entropy_with_logits",
     "binary_cross_entropy_with_logits_definition",
+    "chrono_",
     "conv2d",
     "conv2d_loops",
     "conv_transpose2d",
     "conv_transpose2d_loops",
     "cross_entropy",
     "cross_entropy_definition",
+    "detach",
     "dropout",
     "elu",
     "fans",
+    "forget_bias_",
     "gain",
     "gelu",
     "gelu_tanh",
+    "gradient_flow",
+    "gru_cell",
+    "gru_cell_definition",
+    "gru_gates",
     "he_normal",
     "he_uniform",
     "layer_norm",
     "layer_norm_definition",
     "leaky_relu",
+    "length_mask",
     "linear",
     "linear_definition",
     "log_sigmoid",
@@ -112,6 +132,9 @@ __all__ = [
     "log_softmax_definition",
     "logsumexp",
     "logsumexp_definition",
+    "lstm_cell",
+    "lstm_cell_definition",
+    "lstm_gates",
     "max_pool2d",
     "max_pool2d_definition",
     "moments",
@@ -119,6 +142,9 @@ __all__ = [
     "output_size",
     "receptive_fields",
     "relu",
+    "rnn_cell",
+    "rnn_cell_definition",
+    "scale_spectral_radius_",
     "sigmoid",
     "sigmoid_definition",
     "silu",
@@ -126,9 +152,12 @@ __all__ = [
     "softmax_definition",
     "softplus",
     "softplus_definition",
+    "spectral_radius",
     "tanh",
     "tanh_definition",
     "transposed_output_size",
+    "unroll",
+    "unroll_steps",
     "xavier_normal",
     "xavier_uniform",
 ]

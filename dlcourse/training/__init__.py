@@ -21,6 +21,7 @@ from dlcourse.training.metrics import (
     evaluate,
     evaluating,
 )
+from dlcourse.training.sequences import bits_per_character, mean_absolute_error, perplexity, scaled_error, text_loss
 
 __all__ = [
     "CAUSES",
@@ -38,6 +39,7 @@ __all__ = [
     "TrainStep",
     "Watched",
     "accuracy",
+    "bits_per_character",
     "calibration",
     "confusion",
     "diagnose",
@@ -45,6 +47,10 @@ __all__ = [
     "evaluating",
     "lr_finder",
     "lr_finder_steps",
+    "mean_absolute_error",
+    "perplexity",
+    "scaled_error",
+    "text_loss",
     "train",
     "train_steps",
     "watch",

@@ -78,7 +78,7 @@ def test_a_dataset_unpacks_and_shows_itself_in_one_line():
     assert repr(iris) == "Dataset(iris: x (120, 4), y (120,), 3 classes)"
 
 
-@pytest.mark.parametrize("name", [*CLASSIFIED, "china", "flower", "topics"])
+@pytest.mark.parametrize("name", [*CLASSIFIED, "china", "flower", "sunspots", "co2", "topics"])
 def test_each_set_says_where_it_is_from(name):
     loaded = data.load(name)
     assert loaded.name == name

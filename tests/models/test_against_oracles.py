@@ -3,10 +3,11 @@
 import pytest
 from dlcourse_oracles import CLASSES
 from dlcourse_oracles import ORACLES as FUNCTIONS
+from dlcourse_text import ORACLES as TEXT
 
 from dlcourse import models
 
-ORACLES = {name: oracle for name, oracle in {**FUNCTIONS, **CLASSES}.items() if name.startswith("models.")}
+ORACLES = {name: oracle for name, oracle in {**FUNCTIONS, **CLASSES, **TEXT}.items() if name.startswith("models.")}
 RECORDS = {"models.LogisticStep", "models.PerceptronStep"}  # no behaviour of their own
 
 

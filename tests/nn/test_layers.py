@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812, torch's own name for it
-from dlcourse_oracles import agree, random, same_state
+from dlcourse_oracles import RECURRENT, agree, random, same_state
 from dlcourse_tolerance import assert_close
 from hypothesis import given
 from hypothesis import strategies as st
@@ -315,6 +315,19 @@ def on_pictures(layer):
     return nn.Sequential(torch.nn.Unflatten(1, (3, 1, 1)), layer)
 
 
+class Hidden(torch.nn.Module):
+    """A recurrent layer or cell for a table: the hidden states after one step, or after three steps alike."""
+
+    def __init__(self, layer, steps=None):
+        super().__init__()
+        self.layer, self.steps = layer, steps
+
+    def forward(self, x):
+        found = self.layer(x if self.steps is None else x[:, None].expand(-1, self.steps, -1))
+        return found[0] if isinstance(found, tuple) else found
+
+
+RICH = {"num_layers": 2, "bidirectional": True, "dropout": 0.3}
 MODULES = {
     "Linear": lambda: nn.Linear(3, 3, generator=generator(0)),
     "Dropout": lambda: nn.Dropout(0.5, generator=generator(0)),
@@ -323,6 +336,11 @@ MODULES = {
     "Normalize": lambda: nn.Normalize([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]),
     "Conv2d": lambda: on_pictures(nn.Conv2d(3, 2, 2, padding=1, generator=generator(0))),
     "ConvTranspose2d": lambda: on_pictures(nn.ConvTranspose2d(3, 2, 2, generator=generator(0))),
+    **{
+        f"{kind}Cell": lambda k=kind: Hidden(getattr(nn, f"{k}Cell")(3, 2, generator=generator(0)))
+        for kind in RECURRENT
+    },
+    **{kind: lambda k=kind: Hidden(getattr(nn, k)(3, 2, **RICH, generator=generator(0)), 3) for kind in RECURRENT},
 }
 OF_OURS = pytest.mark.parametrize("make", MODULES.values(), ids=MODULES)
 

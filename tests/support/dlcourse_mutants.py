@@ -459,6 +459,370 @@ def columns_first(field, row, column):
     return left, top, right, bottom
 
 
+def sums(x, hidden, weight_ih, weight_hh, bias_ih=None, bias_hh=None):
+    """What a cell adds up: from x, and from the hidden state."""
+    return torch.nn.functional.linear(x, weight_ih, bias_ih), torch.nn.functional.linear(hidden, weight_hh, bias_hh)
+
+
+def rnn_like(total=lambda from_x, from_h, activation: activation(from_x + from_h)):
+    """The plain cell with one part changed."""
+
+    def function(x, hidden, *weights, activation=torch.tanh):
+        nn.rnn_cell(x, hidden, *weights)  # refuses
+        return total(*sums(x, hidden, *weights), activation)
+
+    return function
+
+
+def lstm_like(
+    order="ifgo",
+    bends=(torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid),
+    memory=lambda c, i, f, g: f * c + i * g,
+    shown=lambda o, new, old: o * torch.tanh(new),
+    answer=lambda hidden, cell: (hidden, cell),
+):
+    """The LSTM's cell with one part changed."""
+
+    def function(x, state, *weights):
+        nn.lstm_cell(x, state, *weights)  # refuses
+        blocks = dict(zip(order, sum(sums(x, state[0], *weights)).chunk(4, 1), strict=True))
+        i, f, g, o = (bend(blocks[gate]) for gate, bend in zip("ifgo", bends, strict=True))
+        cell = memory(state[1], i, f, g)
+        return answer(shown(o, cell, state[1]), cell)
+
+    return function
+
+
+def lstm_gates_like(order=(0, 1, 2, 3), bend=lambda gates: gates):
+    """The LSTM's gates in another order, or with another bend."""
+
+    def function(*inputs):
+        gates = nn.lstm_gates(*inputs)
+        return bend([gates[place] for place in order])
+
+    return function
+
+
+def gru_like(
+    candidate=lambda r, from_x, from_h, weight, h, bias: torch.tanh(from_x + r * from_h),
+    answer=lambda z, n, h: (1 - z) * n + z * h,
+    order="rzn",
+    gates=False,
+):
+    """The GRU's cell, or its gates, with one part changed."""
+
+    def function(x, hidden, *weights):
+        nn.gru_gates(x, hidden, *weights)  # refuses
+        from_x, from_h = (dict(zip(order, part.chunk(3, 1), strict=True)) for part in sums(x, hidden, *weights))
+        r, z = (torch.sigmoid(from_x[gate] + from_h[gate]) for gate in "rz")
+        bias = weights[3].chunk(3)[2] if len(weights) > 2 and weights[3] is not None else 0.0
+        n = candidate(r, from_x["n"], from_h["n"], weights[1].chunk(3)[2], hidden, bias)
+        return (r, z, n) if gates else answer(z, n, hidden)
+
+    return function
+
+
+def reset_before_the_product(r, from_x, from_h, weight, h, bias):
+    return torch.tanh(from_x + (r * h) @ weight.T + bias)
+
+
+def bias_outside_the_reset(r, from_x, from_h, weight, h, bias):
+    return torch.tanh(from_x + r * (from_h - bias) + bias)
+
+
+def steps_like(keep=lambda mask, new, old: torch.where(mask, new, old), clean=True):
+    """The unrolling with one part changed."""
+
+    def function(cell, x, state, mask=None):
+        if mask is not None and clean:
+            x = x.where(mask[:, :, None], 0.0)
+        for t, inputs in enumerate(x.unbind(1)):
+            new = cell(inputs, state)
+            pairs = zip(*(s if isinstance(s, tuple) else (s,) for s in (new, state)), strict=True)
+            kept = new if mask is None else [keep(mask[:, t : t + 1], *pair) for pair in pairs]
+            state = tuple(kept) if isinstance(new, tuple) else kept if mask is None else kept[0]
+            yield state
+
+    return function
+
+
+def unrolled(change=lambda outputs, final, mask: (outputs, final), backwards=None):
+    """The run to the end, with its answer changed, or with another way backwards."""
+
+    def function(cell, x, state, mask=None, **options):
+        if options.get("backwards") and backwards:
+            return backwards(cell, x, state, mask)
+        return change(*nn.unroll(cell, x, state, mask, **options), mask)
+
+    return function
+
+
+def from_the_padding(cell, x, state, mask):
+    """Backwards over the padding, as over zeros."""
+    x = x if mask is None else x.where(mask[:, :, None], 0.0)
+    outputs, final = nn.unroll(cell, x.flip(1), state)
+    return outputs.flip(1) if mask is None else outputs.flip(1).where(mask[:, :, None], 0.0), final
+
+
+def left_reversed(cell, x, state, mask):
+    outputs, final = nn.unroll(cell, x, state, mask, backwards=True)
+    return outputs.flip(1), final
+
+
+def biases_of(layer, gates):
+    """Pairs of biases, a row for each gate, that can be written to."""
+    for name, bias in layer.named_parameters():
+        if name.startswith("bias_ih"):
+            other = getattr(layer, name.replace("_ih", "_hh"))
+            yield tuple(b.detach().view(gates, -1) for b in (bias, other))
+
+
+def forgetting(change, *, first=False):
+    """`forget_bias_` followed by a fault; the first layer's alone if wanted."""
+
+    def function(lstm, value):
+        before = copy.deepcopy(lstm.state_dict())
+        nn.forget_bias_(lstm, value)
+        for place, (ih, hh) in enumerate(biases_of(lstm, 4)):
+            if not first or place:
+                change(ih, hh, value, [t.view(4, -1) for n, t in before.items() if n.startswith("bias_ih")][place])
+        return lstm
+
+    return function
+
+
+def input_for_forget(ih, hh, value, before):
+    ih[0], ih[1] = value, before[1]
+
+
+def chrono_like(change=None, times=None):
+    """`chrono_` followed by a fault, or with times of another kind."""
+
+    def function(layer, longest, *, generator):
+        state = generator.get_state()
+        nn.chrono_(layer, longest, generator=generator)
+        again = torch.Generator(generator.device)
+        again.set_state(state)
+        gates = 4 if isinstance(layer, (torch.nn.LSTM, torch.nn.LSTMCell)) else 3
+        for ih, hh in biases_of(layer, gates):
+            u = torch.empty(layer.hidden_size, device=generator.device).uniform_(1, longest - 1, generator=again)
+            if times:
+                ih[1] = times(u, longest)
+                if gates == 4:
+                    ih[0] = -ih[1]
+            if change:
+                change(ih, hh, gates)
+        return layer
+
+    return function
+
+
+def chrono_sign(ih, hh, gates):
+    if gates == 3:
+        ih[1] = -ih[1]
+
+
+def chrono_input(ih, hh, gates):
+    if gates == 4:
+        ih[0] = 0
+
+
+def chrono_twice(ih, hh, gates):
+    hh[1] = ih[1]
+
+
+def one_draw(layer, longest, *, generator):
+    nn.chrono_(layer, longest, generator=generator)
+    gates = 4 if isinstance(layer, (torch.nn.LSTM, torch.nn.LSTMCell)) else 3
+    first, *others = biases_of(layer, gates)
+    for ih, _ in others:
+        ih[1] = first[0][1]
+        if gates == 4:
+            ih[0] = first[0][0]
+    return layer
+
+
+def flow_like(norm, parts=2):
+    """The gradient flow from torch's Jacobian, with another norm, or of a part of the state."""
+
+    def function(cell, x, state):
+        nn.gradient_flow(cell, x, state)  # refuses
+        as_tuple = lambda s: s if isinstance(s, tuple) else (s,)  # noqa: E731
+        as_state = lambda parts: parts if len(parts) > 1 else parts[0]  # noqa: E731
+        now, norms = as_tuple(state), []
+        for t in range(x.shape[1]):
+            now = tuple(part.detach() for part in as_tuple(cell(x[:, t], as_state(now))))
+
+            def last(*now, rest=x[:, t + 1 :]):
+                for inputs in rest.unbind(1):
+                    now = as_tuple(cell(inputs, as_state(now)))
+                return now[0].sum(0)  # an example's state changes its own answer alone
+
+            slopes = torch.autograd.functional.jacobian(last, now)
+            norms.append(norm(torch.cat(slopes[:parts], 2).transpose(0, 1)))
+        return torch.stack(norms, 1)
+
+    return function
+
+
+def spectral(matrix):
+    return torch.linalg.matrix_norm(matrix, ord=2)
+
+
+def leaving_gradients(cell, x, state):
+    found = nn.gradient_flow(cell, x, state)
+    if isinstance(cell, torch.nn.Module):
+        with torch.enable_grad():
+            new = cell(x[:, 0], state)
+            (new if isinstance(new, torch.Tensor) else new[0]).sum().backward()
+    return found
+
+
+def radius_like(size):
+    """The spectral radius, measured otherwise; it refuses as ours does."""
+    return lambda weight: nn.spectral_radius(weight) * 0 + size(weight)
+
+
+def to_the_largest_singular_value(weight, radius):
+    nn.scale_spectral_radius_(weight, radius)  # refuses
+    with torch.no_grad():
+        return weight.mul_(radius / spectral(weight)) if radius else weight
+
+
+def starting(base, change):
+    """A recurrent layer whose parameters start otherwise."""
+
+    def start(self, *sizes, **options):
+        base.__init__(self, *sizes, **options)
+        with torch.no_grad():
+            for name, p in self.named_parameters():
+                change(name, p, options["generator"])
+
+    return broken(base, __init__=start)
+
+
+def zero_biases(name, p, generator):
+    if "bias" in name:
+        p.zero_()
+
+
+def by_fan_in(name, p, generator):
+    if p.ndim > 1:
+        p.uniform_(-(p.shape[1] ** -0.5), p.shape[1] ** -0.5, generator=generator)
+
+
+def from_the_global_stream(name, p, generator):
+    p.copy_(torch.rand_like(p))
+
+
+def layer_with(base, *, given=lambda x, state, lengths: (x, state, lengths), answer=None):
+    """A recurrent layer with what it is given or what it answers changed; it refuses as ours does."""
+
+    def forward(self, x, state=None, *, lengths=None):
+        if self.training and not self.dropout:
+            base.forward(self, x, state, lengths=lengths)  # refuses
+        new_x, new_state, new_lengths = given(x, state, lengths)
+        found = base.forward(self, new_x, new_state, lengths=new_lengths)
+        return answer(self, x, lengths, *found) if answer else found
+
+    return broken(base, forward=forward)
+
+
+def last_output_as_state(self, x, lengths, outputs, final):
+    """The hidden state of the last position, padding or not; of the forward direction."""
+    hidden = final[0] if isinstance(final, tuple) else final
+    hidden = hidden.clone()
+    hidden[-1 - self.bidirectional] = outputs[:, -1, : self.hidden_size]
+    return outputs, (hidden, final[1]) if isinstance(final, tuple) else hidden
+
+
+def dropped_at_the_end(self, x, lengths, outputs, final):
+    return nn.dropout(outputs, self.dropout) if self.dropout and self.training else outputs, final
+
+
+def halves_swapped(self, x, lengths, outputs, final):
+    return torch.cat(outputs.chunk(2, 2)[::-1], 2) if self.bidirectional else outputs, final
+
+
+def directions_apart(self, x, lengths, outputs, final):
+    """Final states: all forward ones, then all backward ones."""
+    change = lambda s: torch.cat([s[::2], s[1::2]]) if self.bidirectional else s  # noqa: E731
+    return outputs, tuple(map(change, final)) if isinstance(final, tuple) else change(final)
+
+
+def padding_shown(self, x, lengths, outputs, final):
+    if lengths is not None:
+        rows = torch.arange(len(x), device=x.device)
+        last = outputs[rows, lengths - 1][:, None]
+        outputs = torch.where(nn.length_mask(lengths, x.shape[1])[:, :, None], outputs, last)
+    return outputs, final
+
+
+def evaluating(self, x, state=None, *, lengths=None):
+    """Dropout at evaluation too."""
+    mode = self.training
+    found = type(self).__mro__[1].forward(self.train(), x, state, lengths=lengths)
+    self.train(mode)
+    return found
+
+
+def never_dropping(self, x, state=None, *, lengths=None):
+    mode = self.training
+    found = type(self).__mro__[1].forward(self.eval(), x, state, lengths=lengths)
+    self.train(mode)
+    return found
+
+
+def backward_from_the_padding(base):
+    """The backward direction reads the padding first, as zeros."""
+
+    def forward(self, x, state=None, *, lengths=None):
+        found = base.forward(self, x, state, lengths=lengths)
+        if lengths is None or not self.bidirectional:
+            return found
+        x = x.where(nn.length_mask(lengths, x.shape[1])[:, :, None], 0.0)
+        outputs = base.forward(self, x, state)[0]
+        half = self.hidden_size
+        return torch.cat([found[0][:, :, :half], outputs[:, :, half:]], 2), found[1]
+
+    return broken(base, forward=forward)
+
+
+def of_recurrent_layers():
+    """The faults of the three layers, which are the same for each."""
+    for name in ("RNN", "LSTM", "GRU"):
+        base = getattr(nn, name)
+        for fault, version in {
+            "lengths ignored": layer_with(base, given=lambda x, s, lengths: (x, s, None)),
+            "one position too many": layer_with(
+                base, given=lambda x, s, n: (x, s, None if n is None else (n + 1).clamp(max=x.shape[1]))
+            ),
+            "the state that is given ignored": layer_with(base, given=lambda x, s, n: (x, None, n)),
+            "the batch second": layer_with(base, given=lambda x, s, n: (x.transpose(0, 1).reshape(x.shape), s, n)),
+            "the state of the last position, padding or not": layer_with(base, answer=last_output_as_state),
+            "the last hidden state shown behind the length": layer_with(base, answer=padding_shown),
+            "backwards from the padding": backward_from_the_padding(base),
+            "directions swapped in the outputs": layer_with(base, answer=halves_swapped),
+            "final states direction by direction": layer_with(base, answer=directions_apart),
+            "dropout behind the last layer": layer_with(base, answer=dropped_at_the_end),
+            "drops at evaluation": broken(base, forward=evaluating),
+            "never drops": broken(base, forward=never_dropping),
+            "biases of 0 at first": starting(base, zero_biases),
+            "bounds from the fan-in": starting(base, by_fan_in),
+            "a start from the global stream": starting(base, from_the_global_stream),
+        }.items():
+            yield f"nn.{name}", fault, version
+        cell = getattr(nn, f"{name}Cell")
+        for fault, version in {
+            "biases of 0 at first": starting(cell, zero_biases),
+            "bounds from the fan-in": starting(cell, by_fan_in),
+            "a start from the global stream": starting(cell, from_the_global_stream),
+            "the state ignored": broken(cell, forward=lambda self, x, state=None, f=cell.forward: f(self, x)),
+            "without biases": broken(cell, __init__=without_bias),
+        }.items():
+            yield f"nn.{name}Cell", fault, version
+
+
 NAMED = [
     ("nn.sigmoid", "overflows far below 0", nn.sigmoid_definition),
     (
@@ -782,6 +1146,112 @@ NAMED = [
     ("nn.Normalize", "unbiased std", measuring(correction=1)),
     ("nn.Normalize", "one pair for all channels", measuring(together=True)),
     ("nn.Normalize", "a constant divided by its rounding", measuring(exact=False)),
+    ("nn.rnn_cell", "no bend", rnn_like(lambda a, b, bend: a + b)),
+    ("nn.rnn_cell", "each part bent by itself", rnn_like(lambda a, b, bend: bend(a) + bend(b))),
+    ("nn.rnn_cell", "activation ignored", rnn_like(lambda a, b, bend: torch.tanh(a + b))),
+    ("nn.rnn_cell", "the state forgotten", rnn_like(lambda a, b, bend: bend(a + 0 * b))),
+    (
+        "nn.rnn_cell",
+        "the weight transposed",
+        lambda x, h, w, u, a=None, b=None, **o: nn.rnn_cell(x, h, w, u.T if len(u) == len(u.T) else u, a, b, **o),
+    ),
+    (
+        "nn.rnn_cell",
+        "shapes not checked",
+        lambda x, h, *w, activation=torch.tanh: activation(sum(sums(x, h, *w))),
+    ),
+    ("nn.lstm_cell", "input and forget gate swapped", lstm_like("figo")),
+    ("nn.lstm_cell", "candidate last", lstm_like("ifog")),
+    (
+        "nn.lstm_cell",
+        "tanh and sigmoid swapped",
+        lstm_like(bends=(torch.tanh, torch.tanh, torch.sigmoid, torch.tanh)),
+    ),
+    ("nn.lstm_cell", "sigmoid for the candidate", lstm_like(bends=(torch.sigmoid,) * 4)),
+    ("nn.lstm_cell", "forgets where it should keep", lstm_like(memory=lambda c, i, f, g: (1 - f) * c + i * g)),
+    ("nn.lstm_cell", "no forget gate", lstm_like(memory=lambda c, i, f, g: c + i * g + 0 * f)),
+    ("nn.lstm_cell", "the memory shown without tanh", lstm_like(shown=lambda o, new, old: o * new)),
+    ("nn.lstm_cell", "the old memory shown", lstm_like(shown=lambda o, new, old: o * torch.tanh(old))),
+    ("nn.lstm_cell", "cell before hidden", lstm_like(answer=lambda hidden, cell: (cell, hidden))),
+    ("nn.lstm_gates", "input and forget gate swapped", lstm_gates_like((1, 0, 2, 3))),
+    ("nn.lstm_gates", "candidate last", lstm_gates_like((0, 1, 3, 2))),
+    ("nn.lstm_gates", "bent twice", lstm_gates_like(bend=lambda gates: [torch.sigmoid(gate) for gate in gates])),
+    ("nn.gru_cell", "reset before the product", gru_like(reset_before_the_product)),
+    ("nn.gru_cell", "a bias outside the reset", gru_like(bias_outside_the_reset)),
+    ("nn.gru_cell", "no reset", gru_like(lambda r, a, b, *rest: torch.tanh(a + b + 0 * r))),
+    ("nn.gru_cell", "the update gate the other way round", gru_like(answer=lambda z, n, h: z * n + (1 - z) * h)),
+    ("nn.gru_cell", "reset and update gate swapped", gru_like(order="zrn")),
+    ("nn.gru_gates", "reset before the product", gru_like(reset_before_the_product, gates=True)),
+    ("nn.gru_gates", "reset and update gate swapped", gru_like(order="zrn", gates=True)),
+    ("nn.unroll_steps", "mask ignored", lambda cell, x, state, mask=None: nn.unroll_steps(cell, x, state)),
+    ("nn.unroll_steps", "slopes through a nan that is left out", steps_like(clean=False)),
+    ("nn.unroll_steps", "the state set to 0 behind the length", steps_like(lambda m, new, old: new.where(m, 0.0))),
+    (
+        "nn.unroll_steps",
+        "all at once",
+        lambda cell, x, state, mask=None: iter(list(nn.unroll_steps(cell, x, state, mask))),
+    ),
+    (
+        "nn.unroll_steps",
+        "the state before each step",
+        lambda cell, x, state, mask=None: iter([state, *nn.unroll_steps(cell, x, state, mask)][:-1]),
+    ),
+    ("nn.unroll", "backwards ignored", unrolled(backwards=nn.unroll)),
+    ("nn.unroll", "backwards from the padding", unrolled(backwards=from_the_padding)),
+    ("nn.unroll", "backward outputs left reversed", unrolled(backwards=left_reversed)),
+    (
+        "nn.unroll",
+        "the last hidden state shown behind the length",
+        unrolled(lambda out, final, m: (out if m is None else torch.where(m[:, :, None], out, out[:, :1]), final)),
+    ),
+    ("nn.length_mask", "one too many", lambda n, time: nn.length_mask(n, time) | nn.length_mask(n, time).roll(1, 1)),
+    ("nn.length_mask", "True at the padding", lambda n, time: ~nn.length_mask(n, time)),
+    ("nn.length_mask", "numbers", lambda n, time: nn.length_mask(n, time).long()),
+    ("nn.detach", "copies", lambda state: None if state is None else copy.deepcopy(nn.detach(state))),
+    ("nn.detach", "only the hidden state", lambda s: (nn.detach(s[0]), s[1]) if isinstance(s, tuple) else nn.detach(s)),
+    ("nn.detach", "does nothing", lambda state: state),
+    ("nn.forget_bias_", "the input gate's rows", forgetting(input_for_forget)),
+    ("nn.forget_bias_", "both biases", forgetting(lambda ih, hh, value, before: hh[1].fill_(value))),
+    ("nn.forget_bias_", "added to the old", forgetting(lambda ih, hh, value, before: ih[1].add_(before[1]))),
+    ("nn.forget_bias_", "the first layer only", forgetting(lambda ih, hh, v, old: ih[1].copy_(old[1]), first=True)),
+    ("nn.forget_bias_", "all gates", forgetting(lambda ih, hh, value, before: ih.fill_(value))),
+    ("nn.chrono_", "the input gate left at 0", chrono_like(chrono_input)),
+    ("nn.chrono_", "both biases", chrono_like(chrono_twice)),
+    ("nn.chrono_", "the sign of another convention", chrono_like(chrono_sign)),
+    ("nn.chrono_", "no logarithm", chrono_like(times=lambda u, longest: u)),
+    (
+        "nn.chrono_",
+        "uniform in the logarithm",
+        chrono_like(times=lambda u, n: (u - 1) / max(n - 2, 1) * math.log(n - 1)),
+    ),
+    ("nn.chrono_", "the longest for every unit", chrono_like(times=lambda u, n: 0 * u + math.log(n - 1))),
+    ("nn.chrono_", "one draw for all layers", one_draw),
+    (
+        "nn.chrono_",
+        "from a copy of the generator",
+        lambda layer, longest, *, generator: nn.chrono_(layer, longest, generator=copy.deepcopy(generator)),
+    ),
+    ("nn.gradient_flow", "Frobenius", flow_like(torch.linalg.matrix_norm)),
+    ("nn.gradient_flow", "h alone of an LSTM", flow_like(spectral, parts=1)),
+    ("nn.gradient_flow", "first to last", lambda *a: nn.gradient_flow(*a).flip(1)),
+    ("nn.gradient_flow", "squared", lambda *a: nn.gradient_flow(*a).square()),
+    ("nn.gradient_flow", "the mean of the batch", lambda *a: nn.gradient_flow(*a).mean(0)),
+    ("nn.gradient_flow", "gradients left behind", leaving_gradients),
+    ("nn.spectral_radius", "the largest singular value", radius_like(spectral)),
+    ("nn.spectral_radius", "the largest real part", radius_like(lambda w: torch.linalg.eigvals(w).real.max())),
+    ("nn.spectral_radius", "the largest number", radius_like(lambda w: w.abs().max())),
+    ("nn.scale_spectral_radius_", "a copy", lambda w, r: nn.scale_spectral_radius_(w.clone(), r)),
+    (
+        "nn.scale_spectral_radius_",
+        "by the largest singular value",
+        to_the_largest_singular_value,
+    ),
+    (
+        "nn.scale_spectral_radius_",
+        "times, not to",
+        lambda w, r: nn.scale_spectral_radius_(w, r * nn.spectral_radius(w).item()),
+    ),
+    *of_recurrent_layers(),
     ("hooks.capture", "hooks stay", hooking(stays=True)),
     ("hooks.capture", "hooks stay after an exception", hooking()),
     ("hooks.capture", "the first output", hooking(first=True)),

@@ -1732,6 +1732,690 @@ def trusted_steps(name, *examples):
     return steps
 
 
+# --- recurrent networks -----------------------------------------------------------------------------------------------
+
+# How many blocks of rows a cell's weights have, and how many tensors its state: torch's cell and layer.
+RECURRENT = {
+    "RNN": (1, 1, torch.rnn_tanh_cell, torch.nn.RNNCell, torch.nn.RNN),
+    "LSTM": (4, 2, torch.lstm_cell, torch.nn.LSTMCell, torch.nn.LSTM),
+    "GRU": (3, 1, torch.gru_cell, torch.nn.GRUCell, torch.nn.GRU),
+}
+
+
+def as_tuple(state):
+    """The tensors of a state."""
+    return state if isinstance(state, tuple) else (state,)
+
+
+def as_state(parts):
+    """One tensor by itself, two as a tuple."""
+    return tuple(parts) if len(parts) > 1 else parts[0]
+
+
+def cell_inputs(kind, batch, features, hidden, *, scale=1.0, seed=0, dtype=torch.float64, device="cpu"):
+    """x, the tensors of a state, two weights and two biases."""
+    gates, parts = RECURRENT[kind][:2]
+    shapes = [(batch, features), *[(batch, hidden)] * parts]
+    shapes += [(gates * hidden, features), (gates * hidden, hidden), (gates * hidden,), (gates * hidden,)]
+    return [random(*s, seed=seed + i, scale=scale, dtype=dtype, device=device) for i, s in enumerate(shapes)]
+
+
+def on_parts(cell, kind):
+    """The cell as a function of tensors alone, whose answers stand side by side."""
+    parts = RECURRENT[kind][1]
+
+    def function(x, *rest):
+        return torch.cat(as_tuple(cell(x, as_state(rest[:parts]), *rest[parts:])), 1)
+
+    return function
+
+
+def recurrent_cell(kind):
+    """Oracle for a pure cell: torch's value and all slopes, with biases and without; refusals with the shapes."""
+    gates, parts, reference = RECURRENT[kind][:3]
+
+    def oracle(function, device):
+        ours, theirs = on_parts(function, kind), on_parts(reference, kind)
+        for (batch, features, hidden), dtype in product(((3, 2, 4), (1, 1, 1), (2, 4, 1), (0, 2, 3)), DTYPES):
+            for scale in (1.0, 30.0):
+                inputs = cell_inputs(kind, batch, features, hidden, scale=scale, dtype=dtype, device=device)
+                if scale > 1:
+                    inputs = [turned(t) if t.ndim > 1 else t.repeat_interleave(2)[::2] for t in inputs]
+                agree_on_pictures(ours, wide(theirs), *inputs)
+                agree_on_pictures(ours, wide(theirs), *inputs[:-2])
+        x, *state, weight_ih, weight_hh, bias_ih, bias_hh = cell_inputs(kind, 2, 3, 4, device=device)
+        name = function.__name__ if function.__name__.startswith(kind.lower()) else ""
+
+        def wrong(x=x, state=state, weight_ih=weight_ih, weight_hh=weight_hh, biases=(bias_ih, bias_hh)):
+            return lambda: function(x, as_state(state), weight_ih, weight_hh, *biases)
+
+        words = (name, "(batch, features)", "x[None]", f"({gates} * hidden, features)", f"({gates} * hidden,)")
+        refuses(wrong(x=x[:, :2]), ValueError, *words, "x (2, 2)", f"weight_ih ({4 * gates}, 3)")
+        refuses(wrong(x=x[0]), ValueError, *words, "x (3,)")
+        for i in range(parts):  # a state of one example, or of one unit, would fit by broadcasting
+            for small in (state[i][:1], state[i][:, :1]):
+                states = [small if i == j else state[j] for j in range(parts)]
+                refuses(wrong(state=states), ValueError, *words, str(tuple(small.shape)))
+        refuses(wrong(weight_ih=weight_ih[0]), ValueError, *words, "weight_ih (3,)")
+        refuses(wrong(weight_hh=weight_hh[0]), ValueError, *words, "weight_hh (4,)")
+        refuses(wrong(weight_ih=weight_ih[1:]), ValueError, *words, f"weight_ih ({4 * gates - 1}, 3)")
+        refuses(wrong(weight_hh=weight_hh[1:]), ValueError, *words, f"weight_hh ({4 * gates - 1}, 4)")
+        more = [torch.cat([w, w[:gates]]) for w in (weight_ih, weight_hh, bias_ih, bias_hh)]
+        refuses(wrong(weight_ih=more[0], weight_hh=more[1], biases=more[2:]), ValueError, *words)
+        for biases in ((bias_ih, bias_hh[:1]), (bias_ih[:1], bias_hh)):
+            refuses(wrong(biases=biases), ValueError, *words, "(1,)")
+        for biases in ((bias_ih, None), (None, bias_hh)):
+            refuses(wrong(biases=biases), ValueError, *words, "None", "or none")
+
+    return oracle
+
+
+def rnn_cell(function, device):
+    """As every cell; and any activation, which is called once for what is added up."""
+    recurrent_cell("RNN")(function, device)
+    inputs = cell_inputs("RNN", 3, 2, 4, device=device)
+    agree(lambda *a: function(*a, activation=torch.relu), torch.rnn_relu_cell, *inputs)
+    agree(
+        lambda *a: function(*a, activation=lambda z: z**2),
+        lambda x, h, w, u, a, b: (x @ w.T + a + h @ u.T + b) ** 2,
+        *inputs,
+    )
+
+
+def lstm_gates(function, device):
+    """The gates as printed, in torch's order; cell state and answer follow from them."""
+    for sizes in ((3, 2, 4), (1, 1, 1)):
+        x, h, c, *weights = cell_inputs("LSTM", *sizes, device=device)
+
+        def printed(x, h, c, w, u, a, b):
+            i, f, g, o = torch.split(x @ w.T + a + h @ u.T + b, u.shape[1], 1)
+            return torch.cat([torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)])
+
+        def ours(x, h, c, *weights):
+            return torch.cat(function(x, (h, c), *weights)) + 0 * c.sum()
+
+        agree(ours, lambda *a, p=printed: p(*a) + 0 * a[2].sum(), x, h, c, *weights)
+        i, f, g, o = function(x, (h, c), *weights)
+        assert_close(o * torch.tanh(f * c + i * g), torch.lstm_cell(x, (h, c), *weights)[0])
+        assert len(function(x, (h, c), *weights[:2])) == 4
+    refuses(lambda: function(x, (h[:, :0], c), *weights), ValueError, "lstm_cell", "(4 * hidden,)")
+
+
+def gru_gates(function, device):
+    """The gates as printed, in torch's order; the answer follows from them."""
+    for sizes in ((3, 2, 4), (1, 1, 1)):
+        x, h, *weights = cell_inputs("GRU", *sizes, device=device)
+
+        def printed(x, h, w, u, a, b):
+            r_x, z_x, n_x = torch.split(x @ w.T + a, u.shape[1], 1)
+            r_h, z_h, n_h = torch.split(h @ u.T + b, u.shape[1], 1)
+            r = torch.sigmoid(r_x + r_h)
+            return torch.cat([r, torch.sigmoid(z_x + z_h), torch.tanh(n_x + r * n_h)])
+
+        agree(lambda *a: torch.cat(function(*a)), printed, x, h, *weights)
+        _, z, n = function(x, h, *weights)
+        assert_close(n + z * (h - n), torch.gru_cell(x, h, *weights))
+        assert len(function(x, h, *weights[:2])) == 3
+    refuses(lambda: function(x, h[:, :0], *weights), ValueError, "gru_cell", "(3 * hidden,)")
+
+
+def recurrent_cell_class(kind):
+    """Oracle for a cell as a module: torch's once the states are exchanged, torch's own start from the same seed."""
+    _, parts, _, reference, _ = RECURRENT[kind]
+
+    def oracle(make, device):
+        for bias in (True, False):
+            with global_stream_untouched():
+                ours = make(3, 5, bias=bias, generator=source(2, device))
+            with torch.random.fork_rng(devices=[device] if device.type != "cpu" else []):
+                torch.manual_seed(2)
+                theirs = reference(3, 5, bias=bias, device=device)
+            assert repr(ours) == f"{make.__name__}(3, 5{'' if bias else ', bias=False'})"
+            assert [*ours.state_dict()] == [*theirs.state_dict()]
+            assert all(map(torch.equal, ours.parameters(), theirs.parameters())), "another start than torch's"
+            assert {p.dtype for p in ours.parameters()} == {torch.float32}
+            theirs.load_state_dict(make(3, 5, bias=bias, generator=source(3, device)).state_dict())
+            ours.load_state_dict(theirs.state_dict())
+            for model in (ours, copy.deepcopy(ours).double()):
+                judge = copy.deepcopy(theirs).double()
+                x, *state = cell_inputs(kind, 4, 3, 5, dtype=model.weight_ih.dtype, device=device)[: 1 + parts]
+                agree(*(on_parts(m, kind) for m in (model, with_double(judge))), x, *state)
+                agree_as_modules(on_x(model), on_x(judge), x)
+        assert make(1, 1, generator=source(0, device)).bias_hh is not None, "biases unless told otherwise"
+        assert (ours.input_size, ours.hidden_size) == (3, 5)
+        for sizes in ((0, 3), (3, 0), (2.5, 3)):
+            refuses(lambda s=sizes: make(*s, generator=source(0, device)), ValueError, make.__name__, "1 or more")
+        refuses(lambda: ours(torch.zeros(2, 4, device=device)), ValueError, f"{kind.lower()}_cell", "(2, 4)")
+
+    return oracle
+
+
+def rnn_cell_class(make, device):
+    """And with another activation."""
+    recurrent_cell_class("RNN")(make, device)
+    layer = make(3, 5, activation=torch.relu, generator=source(0, device))
+    x, h = cell_inputs("RNN", 4, 3, 5, dtype=torch.float32, device=device)[:2]
+    assert_close(layer(x, h).detach(), torch.rnn_relu_cell(x, h, *layer.parameters()).detach())
+
+
+def with_double(module):
+    """The module, which computes in float64 and rounds its answer to the dtype of what came in."""
+
+    def function(x, state=None):
+        state = None if state is None else as_state([part.double() for part in as_tuple(state)])
+        return as_state([part.to(x.dtype) for part in as_tuple(module(x.double(), state))])
+
+    return function
+
+
+class on_x(torch.nn.Module):  # noqa: N801, used like a function
+    """A cell as a module of x alone, with all its answers side by side."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, x):
+        return torch.cat(as_tuple(self.module(x)), 1)
+
+
+# A cell of h alone and one of (h, c), in plain arithmetic.
+def decaying(x, h):
+    return h / 2 + x.sum(1, keepdim=True) * h + x[:, :1]
+
+
+def swapping(x, state):
+    h, c = state
+    return c * x[:, :1] + h, h + x[:, 1:]
+
+
+def run_alone(cell, x, state, real):
+    """For each example by itself, and only at its real positions: the states, those in between repeated."""
+    rows = []
+    for n in range(len(x)):
+        now, seen = as_state([part[n : n + 1] for part in as_tuple(state)]), []
+        for t in range(x.shape[1]):
+            now = cell(x[n : n + 1, t], now) if real[n][t] else now
+            seen.append(now)
+        rows.append(seen)
+    return [
+        as_state([torch.cat([as_tuple(row[t])[p] for row in rows]) for p in range(len(as_tuple(state)))])
+        for t in range(x.shape[1])
+    ]
+
+
+MASKS = ([[1, 1, 1, 1], [1, 0, 0, 0], [1, 1, 1, 0]], [[0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 0, 1]], [[1] * 4] * 3)
+
+
+def masked_runs(device):
+    """(cell, x with nan and huge numbers where it is masked, tensors of the state, mask as rows, mask or None)."""
+    for cell, parts, dtype in product((decaying, swapping), (1, 2), DTYPES):
+        if (cell is swapping) != (parts == 2):
+            continue
+        for rows in MASKS:
+            x = random(3, 4, 2, dtype=dtype, device=device)
+            state = [random(3, 1, seed=i + 1, dtype=dtype, device=device) for i in range(parts)]
+            mask = torch.tensor(rows, dtype=torch.bool, device=device)
+            for junk in (math.nan, 1e30, -INF):
+                yield cell, x.masked_fill(~mask[:, :, None], junk), state, rows, mask
+            if mask.all():
+                yield cell, x, state, rows, None
+
+
+def agree_in_part(function, reference, x, *others):
+    """As `agree`, where x may hold nan: their slopes are 0."""
+    agree(function, lambda x, *rest: reference(x.nan_to_num(0, 0, 0).clamp(-9, 9), *rest), x, *others)
+
+
+def unroll_steps(function, device):
+    """Example by example, real position by real position; lazily; slopes too, past a nan that is masked."""
+    for cell, x, state, rows, mask in masked_runs(device):
+
+        def flat(states):
+            return torch.cat([part for state in states for part in as_tuple(state)])
+
+        agree_in_part(
+            lambda x, *s, c=cell, m=mask: flat(function(c, x, as_state(s), m)),
+            lambda x, *s, c=cell, r=rows: flat(run_alone(c, x, as_state(s), r)),
+            *(x, *state),
+        )
+    seen = []
+    steps = function(lambda x, h: seen.append(h) or h + x, torch.ones(1, 3, 1, device=device), state[0][:1])
+    assert not seen
+    next(steps)
+    assert len(seen) == 1, "a step is made when it is asked for"
+
+
+def unroll(function, device):
+    """The same run to the end, forwards and backwards."""
+    for (cell, x, state, rows, mask), backwards in product(masked_runs(device), (False, True)):
+
+        def alone(x, *s, c=cell, r=rows, b=backwards):
+            turn = (lambda t: t.flip(1)) if b else (lambda t: t)
+            states = run_alone(c, turn(x), as_state(s), [row[::-1] if b else row for row in r])
+            outputs = turn(torch.stack([as_tuple(state)[0] for state in states], 1))
+            shown = outputs * torch.tensor(r, device=x.device)[:, :, None]
+            return torch.cat([shown.flatten(), *(part.flatten() for part in as_tuple(states[-1]))])
+
+        def ours(x, *s, c=cell, m=mask, b=backwards):
+            outputs, final = function(c, x, as_state(s), m, **({"backwards": True} if b else {}))
+            assert outputs.shape == (*x.shape[:2], 1)
+            return torch.cat([outputs.flatten(), *(part.flatten() for part in as_tuple(final))])
+
+        agree_in_part(ours, alone, x, *state)
+
+
+def length_mask(function, device):
+    """By hand; lengths that cannot be are refused."""
+    for dtype in (torch.int64, torch.int32):
+        lengths = torch.tensor([2, 1, 4], dtype=dtype, device=device)
+        wanted = [[True, True, False, False], [True, False, False, False], [True] * 4]
+        mask = function(lengths, 4)
+        assert (mask.tolist(), mask.dtype, mask.device) == (wanted, torch.bool, lengths.device)
+    assert function(lengths[:0], 3).shape == (0, 3)
+    assert function(torch.ones(1, dtype=torch.int64, device=device), 1).tolist() == [[True]]
+    for wrong in ([0, 2], [2, 5], [-1, 2]):
+        refuses(lambda w=wrong: function(torch.tensor(w, device=device), 4), ValueError, str(wrong), "from 1 to 4")
+    refuses(lambda: function(lengths.float(), 4), ValueError, "float32", "whole numbers")
+    refuses(lambda: function(lengths[None], 4), ValueError, "[[2, 1, 4]]")
+
+
+def detach(function, device):
+    """The same numbers in the same memory, cut off; what was given still has its way back."""
+    assert function(None) is None
+    leaf = random(1, 2, 3, device=device).requires_grad_()
+    for state in (2 * leaf, (2 * leaf, 3 * leaf)):
+        cut = function(state)
+        assert isinstance(cut, tuple) == isinstance(state, tuple)
+        assert len(as_tuple(cut)) == len(as_tuple(state))
+        for ours, given in zip(as_tuple(cut), as_tuple(state), strict=True):
+            assert torch.equal(ours, given)
+            assert ours.data_ptr() == given.data_ptr()
+            assert not ours.requires_grad
+            assert given.requires_grad
+
+
+def layer_run(layer, **options):
+    """(outputs, final state), side by side, as a function of x and the tensors of a state."""
+
+    def run(x, *state):
+        outputs, final = layer(x, *([as_state(state)] if state else []), **options)
+        return torch.cat([outputs.flatten(), *(part.flatten() for part in as_tuple(final))])
+
+    return run
+
+
+def packed_run(layer, lengths):
+    """The same by torch's packed sequences."""
+    pack, pad = torch.nn.utils.rnn.pack_padded_sequence, torch.nn.utils.rnn.pad_packed_sequence
+
+    def run(x, *state):
+        packed = pack(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        outputs, final = layer(packed, as_state(state) if state else None)
+        outputs, _ = pad(outputs, batch_first=True, total_length=x.shape[1])
+        return torch.cat([outputs.flatten(), *(part.flatten() for part in as_tuple(final))])
+
+    return run
+
+
+def agree_with_weights(ours, theirs, run, judge, *inputs):
+    """As `agree`, for x, the state and every parameter of the two layers, of which `theirs` is wider."""
+
+    def function(layer, call, kind):
+        def value(*given):
+            tensors, weights = given[: len(inputs)], given[len(inputs) :]
+            named = {name: w.to(kind) for (name, _), w in zip(layer.named_parameters(), weights, strict=True)}
+            return torch.func.functional_call(
+                Called(layer, call), {f"layer.{k}": v for k, v in named.items()}, tuple(t.to(kind) for t in tensors)
+            ).to(given[0].dtype)
+
+        return value
+
+    weights = [p.detach().clone() for p in ours.parameters()]
+    dtype = inputs[0].dtype
+    agree(function(ours, run, dtype), function(theirs, judge, torch.float64), *inputs, *weights)
+
+
+class Called(torch.nn.Module):
+    """A layer that is run by a function of it."""
+
+    def __init__(self, layer, call):
+        super().__init__()
+        self.layer, self.call = layer, call
+
+    def forward(self, *inputs):
+        return self.call(self.layer)(*inputs)
+
+
+LAYERS = [
+    {},
+    {"num_layers": 2, "bidirectional": True},
+    {"num_layers": 3, "bias": False},
+    {"bias": False, "bidirectional": True},
+]
+
+
+def twins(kind, make, device, **options):
+    """Our layer and torch's from one seed: the same names, the same start. torch's is in float64, with other weights
+    copied to and fro."""
+    with global_stream_untouched():
+        ours = make(3, 5, **options, generator=source(2, device))
+    with torch.random.fork_rng(devices=[device] if device.type != "cpu" else []):
+        torch.manual_seed(2)
+        theirs = RECURRENT[kind][4](3, 5, batch_first=True, **options, device=device)
+    assert [*ours.state_dict()] == [*theirs.state_dict()]
+    assert all(map(torch.equal, ours.parameters(), theirs.parameters())), "another start than torch's"
+    assert {p.dtype for p in ours.parameters()} == {torch.float32}
+    theirs.load_state_dict(make(3, 5, **options, generator=source(3, device)).state_dict())
+    ours.load_state_dict(theirs.state_dict())
+    return ours, theirs.double()
+
+
+def padding_changes_nothing(layer, lengths, x):
+    """Whatever stands behind the lengths: outputs, states and slopes are the same, and finite."""
+    behind = (torch.arange(x.shape[1], device=x.device) >= lengths[:, None])[:, :, None]
+    found = []
+    for junk in (0.0, math.nan, INF, -1e30):
+        leaf = x.masked_fill(behind, junk).requires_grad_()
+        value = layer_run(layer, lengths=lengths)(leaf)
+        slopes = torch.autograd.grad(value.square().sum(), [leaf, *layer.parameters()])
+        assert not slopes[0].masked_select(behind).any()
+        found.append([value.detach(), *slopes])
+    for others in found[1:]:
+        assert all(map(torch.equal, others, found[0])), "padding changed a result"
+
+
+def cells_are_torchs(kind, layer, x, state):
+    """`layer.cell(...)` is torch's cell with the weights of that layer and direction."""
+    x, start = x[:, 0], as_state([part[0] for part in state])
+    weights = [p.detach() for p in layer.parameters()]
+    many = len(weights) // len(state[0])  # weights and biases of one cell
+    for place in range(len(state[0])):
+        own = weights[place * many :][:many]
+        x = x[:, :1].expand(-1, own[0].shape[1])
+        k, backwards = divmod(place, 1 + layer.bidirectional)
+        steps = [layer.cell(k, backwards=True) if backwards else layer.cell(k)]
+        steps += [layer.cell()] if place == 0 else []
+        for step in steps:
+            for one, other in zip(as_tuple(step(x, start)), as_tuple(RECURRENT[kind][2](x, start, *own)), strict=True):
+                assert_close(one.detach(), other)
+
+
+def recurrent_class(kind):
+    """Oracle for a layer: torch's values and slopes over options, states and lengths; packed sequences; dropout."""
+    parts = RECURRENT[kind][1]
+
+    def oracle(make, device):
+        refusals(make, device)
+        dropped(make, device)
+        for options, dtype in product(LAYERS, DTYPES):
+            ours, theirs = twins(kind, make, device, **options)
+            assert repr(ours) == f"{make.__name__}(3, 5{''.join(f', {k}={v}' for k, v in options.items())})"
+            ours = ours.to(dtype)
+            rows = options.get("num_layers", 1) * (1 + options.get("bidirectional", False))
+            x = random(4, 3, 3, scale=2, dtype=dtype, device=device)
+            state = [random(rows, 4, 5, seed=i + 1, dtype=dtype, device=device) for i in range(parts)]
+            agree_with_weights(ours, theirs, layer_run, layer_run, x, *state)
+            for one in (x, turned(x), x[:, :1], x[:1]):
+                assert_close(layer_run(ours)(one).detach(), layer_run(theirs)(one.double()).detach().to(dtype))
+            for lengths in ([3, 1, 2, 3], [3, 3, 3, 3], [1, 1, 1, 1]):
+                lengths = torch.tensor(lengths, device=device)
+                run, judge = partial(layer_run, lengths=lengths), partial(packed_run, lengths=lengths)
+                agree_with_weights(ours, theirs, run, judge, x, *state)
+                assert_close(run(ours)(x).detach(), judge(theirs)(x.double()).detach().to(dtype))
+                padding_changes_nothing(ours, lengths, x)
+            cells_are_torchs(kind, ours, x, state)
+
+    def dropped(make, device):
+        """Between layers in training alone; at probability 1 the same as torch; at 1/2 with the generator's masks."""
+        x = random(4, 3, 3, dtype=torch.float32, device=device)
+        ours, theirs = twins(kind, make, device, num_layers=3, dropout=1.0, bidirectional=True)
+        assert_close(layer_run(ours)(x).detach(), layer_run(theirs)(x.double()).detach().float())
+        assert repr(ours) == f"{make.__name__}(3, 5, num_layers=3, dropout=1.0, bidirectional=True)"
+        layer = make(3, 5, num_layers=3, dropout=0.5, generator=source(2, device))
+        masks = source(0, device)
+        masks.set_state(layer.generator.get_state())
+        with global_stream_untouched():
+            found = layer(x)[0]
+        hidden = x
+        for k in range(3):
+            alone = RECURRENT[kind][4](hidden.shape[2], 5, batch_first=True, device=device)
+            alone.load_state_dict({n[:-1] + "0": p for n, p in layer.state_dict().items() if n.endswith(f"l{k}")})
+            hidden = alone(hidden)[0]
+            if k < 2:
+                hidden = torch.where(torch.rand(hidden.shape, generator=masks, device=device) >= 0.5, 2 * hidden, 0.0)
+        assert_close(found.detach(), hidden.detach())
+        assert torch.equal(masks.get_state(), layer.generator.get_state())
+        assert not torch.equal(layer(x)[0], found), "a new mask each time"
+        twin = copy.deepcopy(layer)
+        assert torch.equal(twin(x)[0], layer(x)[0])
+        before = layer.generator.get_state()
+        theirs = RECURRENT[kind][4](3, 5, 3, batch_first=True, device=device)
+        theirs.load_state_dict(layer.state_dict())
+        assert_close(layer.eval()(x)[0].detach(), theirs(x)[0].detach())
+        assert torch.equal(layer.generator.get_state(), before)
+        assert make(3, 5, num_layers=2, generator=source(2, device)).generator is None
+
+    def refusals(make, device):
+        name, draw = make.__name__, source(0, device)
+        for sizes, layers in (((0, 3), 1), ((3, 0), 1), ((3, 3), 0)):
+            refuses(lambda s=sizes, n=layers: make(*s, num_layers=n, generator=draw), ValueError, name, "1 or more")
+        for p, layers in ((-0.1, 2), (1.1, 2), (math.nan, 2), (0.5, 1)):
+            words = (name, f"dropout={p}", f"num_layers={layers}", "[0, 1]", "between them")
+            refuses(lambda p=p, n=layers: make(2, 2, num_layers=n, dropout=p, generator=draw), ValueError, *words)
+        layer = make(3, 5, num_layers=2, bidirectional=True, generator=draw)
+        for shape in ((2, 3), (2, 4, 2), (2, 0, 3), (1, 2, 4, 3)):
+            x = torch.zeros(shape, device=device)
+            refuses(lambda x=x: layer(x), ValueError, name, str(shape), "(batch, time, 3)", "x[None]")
+        x, good = torch.zeros(2, 4, 3, device=device), torch.zeros(4, 2, 5, device=device)
+        for lengths in ([1], [1, 2, 3], 3):
+            lengths = torch.tensor(lengths, device=device)
+            refuses(lambda n=lengths: layer(x, lengths=n), ValueError, name, str(tuple(lengths.shape)), "(2,)")
+        for lengths in ([0, 2], [2, 5]):
+            refuses(lambda n=lengths: layer(x, lengths=torch.tensor(n, device=device)), ValueError, "from 1 to 4")
+        wanted = "a tuple (hidden, cell)" if parts > 1 else "a tensor"
+        words = (name, wanted, "(4, 2, 5)", "(layers * directions, batch, hidden)")
+        for wrong in (good[:1], good[:, :1], good[:, :, :1], good[0]):  # some would fit by broadcasting
+            for place in range(parts):
+                state = as_state([wrong if i == place else good for i in range(parts)])
+                refuses(lambda s=state: layer(x, s), ValueError, *words, str(tuple(wrong.shape)))
+        refuses(lambda: layer(x, good if parts > 1 else (good, good)), ValueError, *words)
+        refuses(lambda: layer(x, (good,)), ValueError, *words)
+
+    return oracle
+
+
+def rnn_class(make, device):
+    """And with another activation."""
+    recurrent_class("RNN")(make, device)
+    ours = make(3, 5, num_layers=2, activation=torch.relu, generator=source(0, device))
+    theirs = torch.nn.RNN(3, 5, 2, nonlinearity="relu", batch_first=True, device=device)
+    theirs.load_state_dict(ours.state_dict())
+    x = random(2, 4, 3, dtype=torch.float32, device=device)
+    assert_close(layer_run(ours)(x).detach(), layer_run(theirs)(x).detach())
+
+
+def gated(kind, device):
+    """torch's layer, two layers in both directions, and torch's cell in float64; with the ends of parameters' names."""
+    cell, layer = RECURRENT[kind][3:]
+    for made, suffixes in (
+        (layer(3, 40, 2, bidirectional=True, device=device), ("_l0", "_l0_reverse", "_l1", "_l1_reverse")),
+        (cell(3, 40, device=device).double(), ("",)),
+    ):
+        for i, p in enumerate(made.parameters()):
+            p.data.copy_(random(*p.shape, seed=i))
+        yield made, suffixes
+
+
+def left_after_a_step(kind, layer, suffix):
+    """What torch's cell keeps of a memory of 1, when weights are 0 and the candidate is 0: the gate that keeps."""
+    parts, cell = RECURRENT[kind][1:3]
+    weights = [torch.zeros_like(getattr(layer, name + suffix)) for name in ("weight_ih", "weight_hh")]
+    biases = [getattr(layer, name + suffix).detach().view(-1, 40).clone() for name in ("bias_ih", "bias_hh")]
+    for bias in biases:
+        bias[2] = 0  # the candidate's: LSTM i, f, g, o; GRU r, z, n
+    one = weights[0].new_ones(1, 40)
+    x = weights[0][:1]
+    return as_tuple(cell(x, as_state([one] * parts), *weights, *(bias.flatten() for bias in biases)))[-1][0].detach()
+
+
+def only_these_changed(before, layer, gates):
+    """Weights, and the biases of all other gates, are as before; bias_hh is 0 where bias_ih was set."""
+    for name, value in layer.state_dict().items():
+        for gate, (now, then) in enumerate(zip(value.split(40), before[name].split(40), strict=True)):
+            if "weight" in name or gate not in gates:
+                assert torch.equal(now, then), f"{name} changed"
+            elif "bias_hh" in name:
+                assert not now.any()
+    assert all(p.requires_grad for p in layer.parameters())
+
+
+def forget_bias(function, device):
+    """What is kept of the memory is sigmoid(value), in every layer and direction; nothing else changes."""
+    for value in (2.0, -1.5, 0.0):
+        for layer, suffixes in gated("LSTM", device):
+            before = copy.deepcopy(layer.state_dict())
+            assert function(layer, value) is layer
+            only_these_changed(before, layer, {1})
+            for suffix in suffixes:
+                kept = left_after_a_step("LSTM", layer, suffix)
+                assert_close(kept, torch.sigmoid(torch.full_like(kept, value)))
+    for wrong in (
+        torch.nn.GRU(3, 4, device=device),
+        torch.nn.RNN(3, 4, device=device),
+        torch.nn.LSTM(3, 4, bias=False, device=device),
+        torch.nn.Linear(3, 4, device=device),
+    ):
+        refuses(lambda w=wrong: function(w, 1.0), ValueError, type(wrong).__name__, "an LSTM or LSTMCell", "biases")
+
+
+def chrono(function, device):
+    """A unit's memory, 1 / (1 - what is kept), is uniform in 2 to `longest`; an LSTM lets in as much as it forgets."""
+    for (kind, gates), longest in product((("LSTM", {0, 1}), ("GRU", {1})), (2, 3, 100)):
+        for layer, suffixes in gated(kind, device):
+            before, draw, again = copy.deepcopy(layer.state_dict()), source(4, device), source(4, device)
+            with global_stream_untouched():
+                assert function(layer, longest, generator=draw) is layer
+            only_these_changed(before, layer, gates)
+            for suffix in suffixes:
+                memory = 1 / (1 - left_after_a_step(kind, layer, suffix))
+                wanted = 1 + torch.empty(40, device=device).uniform_(1, longest - 1, generator=again).to(memory)
+                torch.testing.assert_close(memory, wanted, rtol=1e-4, atol=0)
+                if kind == "LSTM":
+                    i, f = getattr(layer, "bias_ih" + suffix).detach().split(40)[:2]
+                    assert_close(torch.sigmoid(i), 1 - torch.sigmoid(f))
+            assert torch.equal(draw.get_state(), again.get_state())
+    layer, draw = torch.nn.GRUCell(1, 100, device=device), source(0, device)
+    memory = 1 + torch.cat([function(layer, 50, generator=draw).bias_ih.split(100)[1].exp() for _ in range(200)])
+    assert memory.mean().item() == pytest.approx(26, rel=0.02)
+    assert memory.var().item() == pytest.approx(48**2 / 12, rel=0.03)
+    here = function(torch.nn.LSTMCell(1, 3, device=device), 9, generator=source(0, "cpu"))  # a generator elsewhere too
+    assert here.bias_ih.device == here.weight_ih.device
+    plain, unbiased = torch.nn.RNN(3, 4, device=device), torch.nn.GRU(3, 4, bias=False, device=device)
+    for wrong in (plain, unbiased, torch.nn.Identity()):
+        words = (type(wrong).__name__, "an LSTM, a GRU or a cell of either", "biases")
+        refuses(lambda w=wrong: function(w, 9, generator=draw), ValueError, *words)
+    for longest in (1, -3):
+        words = (f"longest={longest}", "2 or more")
+        refuses(lambda n=longest: function(layer, n, generator=draw), ValueError, *words)
+
+
+def gradient_flow(function, device):
+    """The largest singular value of the whole Jacobian, from any state to the last hidden state; exact."""
+    with global_stream_untouched():
+        for kind, dtype in product(RECURRENT, DTYPES):
+            _, parts, _, reference, _ = RECURRENT[kind]
+            for batch, time, hidden in ((2, 4, 3), (1, 1, 2), (3, 2, 1)):
+                with torch.random.fork_rng(devices=[]):
+                    cell = reference(2, hidden, device=device).to(dtype)
+                for p in cell.parameters():
+                    p.data.copy_(random(*p.shape, seed=1))
+                x = random(batch, time, 2, dtype=dtype, device=device)
+                state = [random(batch, hidden, seed=i + 1, dtype=dtype, device=device) for i in range(parts)]
+                with torch.no_grad():  # it switches slopes on for itself, and off again
+                    found = function(cell, x, as_state(state))
+                    assert not torch.is_grad_enabled()
+                assert not found.requires_grad
+                assert all(p.grad is None for p in cell.parameters())
+                assert_close(found, jacobian_norms(cell, x, state))
+    ones, zeros = torch.ones(2, 3, 1, device=device), torch.zeros(2, 2, device=device)
+    forgetful = torch.nn.Linear(1, 2, device=device)
+    assert function(lambda x, h: forgetful(x), ones, zeros).tolist() == [[0, 0, 1]] * 2
+
+    def steep_or_not(x, h):
+        return torch.where(x > 0, 1e30, 0.5) * h
+
+    signs = torch.tensor([1.0, -1.0], device=device)[:, None, None]
+    assert function(steep_or_not, signs * ones, zeros).tolist() == [[INF, pytest.approx(1e30), 1], [0.25, 0.5, 1]]
+    refuses(lambda: function(steep_or_not, ones[:, :0], zeros), ValueError, "(2, 0, 1)", "one step")
+
+
+def jacobian_norms(cell, x, state):
+    """By torch.autograd.functional, example by example and step by step."""
+    rows = []
+    for n in range(len(x)):
+        now, row = [part[n] for part in state], []
+        for t in range(x.shape[1]):
+            now = [part[0].detach() for part in as_tuple(cell(x[n : n + 1, t], as_state([p[None] for p in now])))]
+
+            def later(flat, n=n, t=t, now=now):
+                parts = [p[None] for p in flat.split(len(now[0]))]
+                for u in range(t + 1, x.shape[1]):
+                    parts = as_tuple(cell(x[n : n + 1, u], as_state(parts)))
+                return parts[0][0]
+
+            jacobian = torch.autograd.functional.jacobian(later, torch.cat(now))
+            row.append(torch.linalg.svdvals(jacobian)[0])
+        rows.append(torch.stack(row))
+    return torch.stack(rows)
+
+
+SQUARES = [
+    ([[0.5]], 0.5),
+    ([[-3.0, 0.0], [7.0, 2.0]], 3.0),
+    ([[0.0, 2.0], [-2.0, 0.0]], 2.0),  # a turn: the eigenvalues are +-2i
+    ([[1.0, 5.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.5]], 1.5),
+]
+
+
+def spectral_radius(function, device):
+    """Cases by hand, and numpy's eigenvalues; what is not square is refused."""
+    for rows, wanted in (*SQUARES, ([[0.0, 9.0], [0.0, 0.0]], 0.0)):
+        for dtype in DTYPES:
+            found = function(torch.tensor(rows, dtype=dtype, device=device))
+            assert (found.shape, found.dtype, found.device.type) == ((), dtype, device.type)
+            assert found.item() == pytest.approx(wanted, rel=1e-5, abs=1e-6)
+    matrix = random(7, 7, device=device)
+    assert function(matrix).item() == pytest.approx(abs(np.linalg.eigvals(matrix.cpu().numpy())).max())
+    for shape in ((3, 4), (4, 3), (3,), (2, 3, 3)):
+        refuses(lambda s=shape: function(torch.zeros(s, device=device)), ValueError, str(shape), "square", "chunk(4)")
+
+
+def scale_spectral_radius(function, device):
+    """In place, parameters and parts of them too; directions stay."""
+    for (rows, _), radius in product(SQUARES, (0.25, 1.0, 3.0)):
+        weight = torch.nn.Parameter(torch.tensor(rows, device=device))
+        before = weight.detach().clone()
+        assert function(weight, radius) is weight
+        assert weight.requires_grad
+        assert weight.is_leaf
+        assert abs(np.linalg.eigvals(weight.detach().cpu().numpy())).max() == pytest.approx(radius, rel=1e-5)
+        scale = weight.detach().flatten()[before.flatten() != 0] / before.flatten()[before.flatten() != 0]
+        assert_close(scale, scale[:1].expand_as(scale))
+        assert scale[0] > 0
+    blocks = random(8, 2, device=device)
+    rest = blocks[:6].clone()
+    function(blocks.chunk(4)[3], 0.5)
+    assert torch.equal(blocks[:6], rest)
+    assert abs(np.linalg.eigvals(blocks[6:].cpu().numpy())).max() == pytest.approx(0.5)
+    assert not function(rest[:2], 0.0).any()
+    for matrix, radius in (([[0.0, 9.0], [0.0, 0.0]], 1.0), ([[2.0]], -1.0), ([[2.0]], math.nan)):
+        weight = torch.tensor(matrix, device=device)
+        refuses(lambda w=weight, r=radius: function(w, r), ValueError, f"radius={radius}", "0 or more")
+        assert weight.tolist() == matrix
+    refuses(lambda: function(torch.zeros(2, 3, device=device), 1.0), ValueError, "(2, 3)", "square")
+
+
 LABELS = torch.tensor([0, 2, 1, 1])
 GOALS = torch.tensor([[0.0, 1.0], [0.25, 1.0]], dtype=torch.float64)
 
@@ -1796,6 +2480,23 @@ ORACLES = {
     "nn.output_size": output_size,
     "nn.transposed_output_size": transposed_output_size,
     "nn.receptive_fields": receptive_fields,
+    "nn.rnn_cell": rnn_cell,
+    "nn.rnn_cell_definition": rnn_cell,
+    "nn.lstm_cell": recurrent_cell("LSTM"),
+    "nn.lstm_cell_definition": recurrent_cell("LSTM"),
+    "nn.lstm_gates": lstm_gates,
+    "nn.gru_cell": recurrent_cell("GRU"),
+    "nn.gru_cell_definition": recurrent_cell("GRU"),
+    "nn.gru_gates": gru_gates,
+    "nn.unroll_steps": unroll_steps,
+    "nn.unroll": unroll,
+    "nn.length_mask": length_mask,
+    "nn.detach": detach,
+    "nn.forget_bias_": forget_bias,
+    "nn.chrono_": chrono,
+    "nn.gradient_flow": gradient_flow,
+    "nn.spectral_radius": spectral_radius,
+    "nn.scale_spectral_radius_": scale_spectral_radius,
     "hooks.capture": capture,
     "hooks.replace": replace,
     "models.perceptron_steps": perceptron_steps,
@@ -1818,6 +2519,12 @@ CLASSES = {
     "nn.Conv2d": layer2d(torch.nn.Conv2d, F.conv2d, transposed=False),
     "nn.ConvTranspose2d": layer2d(torch.nn.ConvTranspose2d, F.conv_transpose2d, transposed=True),
     "nn.ReceptiveField": receptive_field_class,
+    "nn.RNNCell": rnn_cell_class,
+    "nn.LSTMCell": recurrent_cell_class("LSTM"),
+    "nn.GRUCell": recurrent_cell_class("GRU"),
+    "nn.RNN": rnn_class,
+    "nn.LSTM": recurrent_class("LSTM"),
+    "nn.GRU": recurrent_class("GRU"),
     "models.ResidualBlock": residual_block_class,
 }
 # What is handed on from torch: the very same class.
