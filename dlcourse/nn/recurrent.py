@@ -183,7 +183,7 @@ class Recurrent(nn.Module):
                 outputs, final = unroll(self.cell(layer, backwards=backwards), x, start, mask, backwards=backwards)
                 sides.append(outputs)
                 finals.append(final)
-            x = torch.cat(sides, 2)
+            x = torch.cat(sides, 2) if self.bidirectional else outputs
             if self.dropout and self.training and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, generator=self.generator)
         return x, each(lambda *ends: torch.stack(ends), *finals)
