@@ -18,7 +18,7 @@ NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED]
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
     *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
-    *(f"nn/{name}.py" for name in ("rnn", "lstm", "gru", "recurrent", "chrono", "gradient_flow")),
+    *(f"nn/{name}.py" for name in ("rnn", "lstm", "gru", "unroll", "recurrent", "chrono", "gradient_flow")),
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp", "lenet", "resnet")),
     *(f"models/{name}.py" for name in ("ngram", "naive", "charrnn")),
     *("generation/shaping.py", "generation/sampling.py"),

@@ -56,7 +56,7 @@ from dlcourse.nn.pool import (
     max_pool2d_definition,
 )
 from dlcourse.nn.receptive import ReceptiveField, receptive_fields
-from dlcourse.nn.recurrent import GRU, LSTM, RNN, detach, length_mask, unroll, unroll_steps
+from dlcourse.nn.recurrent import GRU, LSTM, RNN
 from dlcourse.nn.rnn import RNNCell, rnn_cell, rnn_cell_definition
 from dlcourse.nn.sizes import output_size, transposed_output_size
 from dlcourse.nn.softmax import (
@@ -67,6 +67,7 @@ from dlcourse.nn.softmax import (
     softmax,
     softmax_definition,
 )
+from dlcourse.nn.unroll import detach, length_mask, unroll, unroll_steps
 
 __all__ = [
     "GRU",

@@ -5,7 +5,7 @@ A gate that stands at f multiplies the memory by f at each step, so that k steps
 of 2 steps.
 
 - **forget bias**: one number for all units. 1 is a custom that helps (Gers, Schmidhuber and Cummins, 2000; Jozefowicz,
-  Zaremba and Sutskever, 2015): a memory of 4 steps. A task of 100 steps asks for more.
+  Zaremba and Sutskever, 2015): some 4 steps. A task of 100 steps asks for more.
 - **chrono**: a time of its own for each unit, drawn between 2 steps and the `longest` that the task may need (Tallec
   and Ollivier, 2018, arXiv:1804.11188, section 2), and the input gate at 1 - f, so that what comes in is averaged over
   that time:

@@ -12,6 +12,11 @@ few steps the radius says little: a matrix with a radius of 0 may stretch at fir
 
 The norm is the spectral one, the largest singular value: the most by which a small change of the state at step t can
 grow until it reaches h_T. The state is all that a cell hands on: h of an RNN or GRU, h and c side by side of an LSTM.
+
+Where it misleads: it speaks of the best direction, and of the weights as they are. An LSTM that starts with a forget
+bias of 2 lets a good part of a gradient back through 100 steps, but in few directions (a chrono start: in many), and
+does not learn to remember the first of 100 symbols (tests/nn/test_memory.py). Next to nothing means: it cannot be
+learned. Much does not mean that it will be.
 """
 
 from collections.abc import Callable
@@ -19,7 +24,7 @@ from collections.abc import Callable
 import torch
 from einops import rearrange, repeat
 
-from dlcourse.nn.recurrent import State, each, hidden_of
+from dlcourse.nn.unroll import State, each, hidden_of
 from dlcourse.types import Float, Tensor
 
 

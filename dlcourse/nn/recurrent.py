@@ -1,19 +1,6 @@
-"""Recurrent layers: a cell run along a sequence, and such runs in both directions and on top of each other.
+"""Recurrent layers: a cell run along a sequence, in one direction or both, and such layers on top of each other.
 
-    state_0 = zeros, or what is given          state_t = cell(x_t, state_{t-1})          t = 1, ..., time
-
-The outputs are the hidden states h_1 to h_time, the *final state* is the last one; a text that goes on is read by
-handing it in again. Gradients go back through all steps that one call has seen (backpropagation through time).
-**Truncated**: read a long text a window at a time, and between windows keep the numbers of the state but cut the
-gradient (Williams and Peng, 1990, Neural Computation 2); `detach` cuts:
-
-    state = None
-    for x, y in windows:
-        outputs, state = layer(x, detach(state))
-
-**Lengths.** Sequences of unlike lengths share a batch by being padded to the longest. The mask is True where a position
-is real. Behind its length an example's state stands still and its output is 0, so padding changes no result, whatever
-it holds. torch packs the sequences instead; the answers are the same.
+`dlcourse.nn.unroll` runs one cell; here are the parameters, the directions and the layers.
 
 **Both directions** (Schuster and Paliwal, 1997): a second cell reads from the end, each example from its own end, and
 both outputs stand side by side. Only for a sequence that is there as a whole: at step t it knows what comes later.
@@ -24,7 +11,7 @@ The loop is our own, with a matrix product for x at each step. benchmarks/recurr
 than torch's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -35,74 +22,8 @@ from dlcourse.nn.gru import gru_cell
 from dlcourse.nn.lstm import lstm_cell
 from dlcourse.nn.rnn import NAMES, add_parameters, rnn_cell
 from dlcourse.nn.sizes import whole
-from dlcourse.types import Bool, Float, Int, Tensor
-
-State = Tensor | tuple[Tensor, Tensor]  # of an LSTM (hidden, cell), else hidden; each shape is in the signatures
-Step = Callable[[Tensor, State], State]
-
-
-def unroll_steps(
-    cell: Step,
-    x: Float[Tensor, "batch time features"],
-    state: Float[Tensor, "batch hidden"] | tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]],
-    mask: Bool[Tensor, "batch time"] | None = None,
-) -> Iterator[State]:
-    """The state after each step. `cell` is any (x (batch, features), state) -> state: RNNCell, LSTMCell, GRUCell.
-
-    Where the mask is False the state stands still, and x may hold anything, nan too.
-
-    >>> [state.item() for state in unroll_steps(lambda x, h: h / 2 + x, torch.ones(1, 3, 1), torch.zeros(1, 1))]
-    [1.0, 1.5, 1.75]
-    """
-    if mask is not None:
-        x = x.where(mask.unsqueeze(2), 0.0)  # through a nan that is left out afterwards, the slopes would still be nan
-    for t, inputs in enumerate(x.unbind(1)):
-        new = cell(inputs, state)
-        state = new if mask is None else each(partial(torch.where, mask[:, t : t + 1]), new, state)
-        yield state
-
-
-def unroll(
-    cell: Step,
-    x: Float[Tensor, "batch time features"],
-    state: Float[Tensor, "batch hidden"] | tuple[Float[Tensor, "batch hidden"], Float[Tensor, "batch hidden"]],
-    mask: Bool[Tensor, "batch time"] | None = None,
-    *,
-    backwards: bool = False,
-) -> tuple[Float[Tensor, "batch time hidden"], State]:
-    """Run the steps to their end: all hidden states, 0 where the mask is False, and the final state.
-
-    backwards: from the last position to the first. The outputs stand at the position at which they were made.
-    """
-    if backwards:
-        outputs, final = unroll(cell, x.flip(1), state, None if mask is None else mask.flip(1))
-        return outputs.flip(1), final
-    states = list(unroll_steps(cell, x, state, mask))
-    outputs = torch.stack([hidden_of(state) for state in states], 1)
-    return outputs if mask is None else outputs.where(mask.unsqueeze(2), 0.0), states[-1]
-
-
-def length_mask(lengths: Int[Tensor, " batch"], time: int) -> Bool[Tensor, "batch time"]:
-    """True at the first lengths[n] positions of row n. Raises ValueError for a length below 1 or above `time`.
-
-    >>> length_mask(torch.tensor([1, 3]), 3)
-    tensor([[ True, False, False],
-            [ True,  True,  True]])
-    """
-    if lengths.ndim != 1 or lengths.is_floating_point() or ((lengths < 1) | (lengths > time)).any():
-        raise ValueError(
-            f"length_mask got lengths {lengths.tolist()} of {lengths.dtype} and time={time}; wanted a row of whole "
-            f"numbers from 1 to {time}, how many positions of each example are real."
-        )
-    return torch.arange(time, device=lengths.device) < lengths[:, None]
-
-
-def detach(state: State | None) -> State | None:
-    """The state with the same numbers and no way back for gradients: cuts backpropagation through time. None is None.
-
-    The tensors share their memory with the given ones, which stay as they are.
-    """
-    return None if state is None else each(Tensor.detach, state)
+from dlcourse.nn.unroll import State, Step, each, length_mask, unroll
+from dlcourse.types import Float, Int, Tensor
 
 
 class Recurrent(nn.Module):
@@ -150,7 +71,7 @@ class Recurrent(nn.Module):
             )
         self.dropout, self.generator = dropout, generator if dropout else None
         for layer in range(self.num_layers):
-            features = hidden_size * len(self.directions) if layer else input_size
+            features = self.hidden_size * len(self.directions) if layer else self.input_size
             for backwards in self.directions:
                 add_parameters(self, _suffix(layer, backwards), self.gates, features, bias, generator)
 
@@ -179,11 +100,11 @@ class Recurrent(nn.Module):
         for layer in range(self.num_layers):
             sides = []
             for backwards in self.directions:
-                start = each(lambda whole: whole[len(finals)], state)
+                start = each(lambda part: part[len(finals)], state)
                 outputs, final = unroll(self.cell(layer, backwards=backwards), x, start, mask, backwards=backwards)
                 sides.append(outputs)
                 finals.append(final)
-            x = torch.cat(sides, 2)
+            x = torch.cat(sides, 2) if self.bidirectional else outputs
             if self.dropout and self.training and layer < self.num_layers - 1:
                 x = dropout(x, self.dropout, generator=self.generator)
         return x, each(lambda *ends: torch.stack(ends), *finals)
@@ -277,16 +198,6 @@ class GRU(Recurrent):
 
     gates = 3
     step = staticmethod(gru_cell)
-
-
-def each(function: Callable[..., Tensor], *states: State) -> State:
-    """function(one tensor of each state), for the one tensor of a state or for both."""
-    return tuple(map(function, *states)) if isinstance(states[0], tuple) else function(*states)
-
-
-def hidden_of(state: State) -> Tensor:
-    """The hidden state, which others see."""
-    return state[0] if isinstance(state, tuple) else state
 
 
 def _suffix(layer: int, backwards: bool) -> str:

@@ -238,6 +238,8 @@ def test_what_gets_back_100_steps_depends_on_the_start(seed):
             flow = nn.gradient_flow(nn.chrono_(cell, 100, generator=g), x, state)[:, 0]
             assert flow.min() > 0.1
             assert flow.max() < 1
+    lstm = nn.forget_bias_(nn.LSTMCell(2, 24, generator=g), 2.0)
+    assert nn.gradient_flow(lstm, x, (zero, zero))[:, 0].max() > 1e-3, "and yet it does not learn: test_memory.py"
 
 
 @given(seed=seeds, longest=st.integers(2, 1000), kind=st.sampled_from(["LSTM", "GRU"]))
