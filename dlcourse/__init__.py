@@ -23,6 +23,7 @@ _ROOMS = (
     "autograd",
     "checks",
     "data",
+    "generation",
     "hooks",
     "learn",
     "models",

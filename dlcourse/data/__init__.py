@@ -36,6 +36,7 @@ _HOMES = {
     "parity": "synthetic",
     "copy_task": "synthetic",
     "adding_problem": "synthetic",
+    "first_symbol": "synthetic",
 }
 
 __all__ = list(_HOMES)

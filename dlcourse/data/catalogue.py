@@ -239,4 +239,5 @@ GENERATORS = {
     "parity": "bits and whether their number of ones is odd",
     "copy_task": "symbols to repeat after a pause",
     "adding_problem": "long sequences with two marked numbers to add",
+    "first_symbol": "long sequences of symbols of which the first has to be remembered",
 }

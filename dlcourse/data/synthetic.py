@@ -7,6 +7,7 @@ Raises ValueError, in all of them, when n is below 1.
 import math
 
 import torch
+from torch.nn import functional
 
 from dlcourse.types import Float, Int, Tensor
 
@@ -106,6 +107,22 @@ def adding_problem(
     second = half + _integers(n, 1, high=length - half, generator=generator)
     marks = torch.zeros_like(numbers).scatter_(1, torch.cat([first, second], dim=1), 1.0)
     return torch.stack([numbers, marks], dim=-1), (numbers * marks).sum(dim=1)
+
+
+def first_symbol(
+    n: int, *, length: int = 100, symbols: int = 4, noise: int = 4, generator: torch.Generator
+) -> tuple[Float[Tensor, "batch time features"], Int[Tensor, " batch"]]:
+    """What was the first of `length` symbols?
+
+    The first is one of `symbols`, all others are of `noise` other kinds and say nothing about it. x is one-hot, with
+    symbols + noise features; y is the first symbol. Chance is 1 / symbols. In the spirit of the tasks with a long time
+    lag of Hochreiter and Schmidhuber 1997, section 5.
+    """
+    if length < 2 or noise < 1:
+        raise ValueError(f"first_symbol(length={length}, noise={noise}): wanted at least 2 steps and 1 kind of noise")
+    y = _turns(n, symbols, generator)
+    rest = symbols + _integers(n, length - 1, high=noise, generator=generator)
+    return functional.one_hot(torch.cat([y[:, None], rest], dim=1), symbols + noise).float(), y
 
 
 def _turns(n: int, classes: int, generator: torch.Generator) -> Int[Tensor, " batch"]:

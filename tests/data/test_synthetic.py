@@ -138,6 +138,18 @@ def test_adding_problem_marks_one_number_in_each_half(length):
     assert (y - 1).square().mean().item() == pytest.approx(1 / 6, rel=0.1)
 
 
+@pytest.mark.parametrize(("length", "symbols", "noise"), [(2, 1, 1), (7, 4, 3), (100, 4, 4)])
+def test_first_symbol_says_it_once(length, symbols, noise):
+    x, y = draw("first_symbol", 600, length=length, symbols=symbols, noise=noise)
+    assert x.shape == (600, length, symbols + noise)
+    assert (x.sum(dim=2) == 1).all()
+    kinds = x.argmax(dim=2)
+    assert torch.equal(kinds[:, 0], y)
+    assert (y.bincount(minlength=symbols) >= 600 // symbols).all()
+    assert (kinds[:, 1:] >= symbols).all()
+    assert kinds[:, 1:].unique().tolist() == list(range(symbols, symbols + noise))
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -145,6 +157,9 @@ def test_adding_problem_marks_one_number_in_each_half(length):
         ("copy_task", {"delay": 0}),
         ("copy_task", {"symbols": 0}),
         ("adding_problem", {"length": 1}),
+        ("first_symbol", {"length": 1}),
+        ("first_symbol", {"noise": 0}),
+        ("first_symbol", {"symbols": 0}),
         ("parity", {"bits": 0}),
         ("blobs", {"classes": 0}),
     ],

@@ -10,10 +10,9 @@ import time
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812, torch's own name for it
 
 from dlcourse import nn, optim
-from dlcourse.data.synthetic import adding_problem
+from dlcourse.data.synthetic import adding_problem, first_symbol
 from dlcourse.seeding import generator
 
 LENGTH, BATCH = 100, 64
@@ -32,18 +31,6 @@ RUNS = [
 ]
 
 
-def adding(n, g):
-    return adding_problem(n, length=LENGTH, generator=g)
-
-
-def first_symbol(n, g):
-    """One of four symbols, then 99 of four others, which say nothing; the label is the first."""
-    symbols = torch.randint(4, 8, (n, LENGTH), generator=g)
-    labels = torch.randint(4, (n,), generator=g)
-    symbols[:, 0] = labels
-    return F.one_hot(symbols, 8).float(), labels
-
-
 def squared(out, y):
     return (out[:, 0] - y).square().mean()
 
@@ -54,7 +41,7 @@ def accuracy(out, y):
 
 # task -> (examples, features, outputs, loss, what is measured, units, learning rate, updates): the same for all rivals
 TASKS = {
-    "adding": (adding, 2, 1, squared, squared, 24, 0.03, 250),
+    "adding": (adding_problem, 2, 1, squared, squared, 24, 0.03, 250),
     "first symbol": (first_symbol, 8, 4, nn.cross_entropy, accuracy, 32, 0.01, 200),
 }
 
@@ -69,14 +56,14 @@ def learned(task, kind, start, seed):
     optimizer = optim.Adam(parameters, lr=lr)
     begun = time.process_time()
     for _ in range(updates):
-        x, y = make(BATCH, g)
+        x, y = make(BATCH, length=LENGTH, generator=g)
         optimizer.zero_grad()
         loss(head(layer(x)[0][:, -1]), y).backward()
         optim.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
     seconds = time.process_time() - begun
     with torch.no_grad():
-        x, y = make(512, generator(10_000 + seed))
+        x, y = make(512, length=LENGTH, generator=generator(10_000 + seed))
         return measure(head(layer(x)[0][:, -1]), y).item(), seconds
 
 
