@@ -1,0 +1,5 @@
+"""The exercises of chapter 08, in the order of the exercise notebook; a file for each."""
+
+from dlcourse.checks.ch08 import clip, lstm_cell, radius
+
+EXERCISES = tuple(exercise.EXERCISE for exercise in (lstm_cell, clip, radius))
