@@ -27,6 +27,10 @@ _HOMES = {
     "OptimizerRaceEngine": "dlcourse.widgets.optimizer_race.engine",
     "FeatureMapExplorer": "dlcourse.widgets.feature_map_explorer.widget",
     "FeatureMapExplorerEngine": "dlcourse.widgets.feature_map_explorer.engine",
+    "CharSampler": "dlcourse.widgets.char_sampler.widget",
+    "CharSamplerEngine": "dlcourse.widgets.char_sampler.engine",
+    "RNNUnroller": "dlcourse.widgets.rnn_unroller.widget",
+    "RNNUnrollerEngine": "dlcourse.widgets.rnn_unroller.engine",
 }
 
 __all__ = sorted(_HOMES)

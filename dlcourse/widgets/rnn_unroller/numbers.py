@@ -1,0 +1,23 @@
+"""Numbers as the unroller writes them. `figure` in numbers.js follows the same rule."""
+
+import math
+
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def figure(value: float, digits: int = 3) -> str:
+    """Three digits that count, beyond a thousandth and ten thousand with a power of ten.
+
+    >>> figure(0.5), figure(0.01234), figure(3.2e-9), figure(-0.25), figure(123456.0), figure(0.0)
+    ('0.5', '0.0123', '3.2·10⁻⁹', '-0.25', '1.23·10⁵', '0')
+    >>> figure(math.inf), figure(0.9999)
+    ('more than float32 holds', '1')
+    """
+    if not math.isfinite(value):
+        return "more than float32 holds"
+    if value == 0:
+        return "0"
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    if -3 <= int(exponent) <= 4:
+        return f"{float(f'{value:.{digits - 1}e}'):g}" if int(exponent) < digits else f"{value:.0f}"
+    return f"{float(mantissa):g}·10{str(int(exponent)).translate(RAISED)}"
