@@ -1,0 +1,1 @@
+"""The char sampler: a language model writes, and each symbol shows what it was drawn from."""
