@@ -1,0 +1,473 @@
+"""08.masked: a recurrent network on a padded batch, whose padding changes nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dlcourse.checks.ch08.several import IN_PLACE, ROUNDED, parts, shapes_alone, way
+from dlcourse.checks.examiner import Examiner, Suspect, matches
+from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.subject import Subject
+
+Pair = tuple[Tensor, Tensor]
+NAMES = ("outputs", "final")
+
+
+def masked_rnn(x, lengths, weight_ih, weight_hh, bias):
+    real = torch.arange(x.shape[1]) < lengths[:, None]
+    hidden = x.new_zeros(len(x), len(bias))
+    outputs = []
+    for t in range(x.shape[1]):
+        new = torch.tanh(x[:, t] @ weight_ih.T + hidden @ weight_hh.T + bias)
+        here = real[:, t, None]
+        hidden = torch.where(here, new, hidden)
+        outputs.append(torch.where(here, hidden, 0.0))
+    return torch.stack(outputs, dim=1), hidden
+
+
+def _states(
+    x: Tensor,
+    real: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias: Tensor,
+    *,
+    bend: Callable[[Tensor], Tensor] = torch.tanh,
+    start: float = 0.0,
+) -> Tensor:
+    """The state after each position, (batch, time, hidden), in float64: example by example, still where not real."""
+    x, weight_ih, weight_hh, bias = (tensor.double() for tensor in (x, weight_ih, weight_hh, bias))
+    rows = []
+    for n in range(len(x)):
+        hidden, row = torch.full_like(bias, start), []
+        for t in range(x.shape[1]):
+            if real[n, t]:
+                hidden = bend(weight_ih @ x[n, t] + weight_hh @ hidden + bias)
+            row.append(hidden)
+        rows.append(torch.stack(row))
+    return torch.stack(rows)
+
+
+def _real(x: Tensor, lengths: Tensor) -> Tensor:
+    return torch.arange(x.shape[1]) < lengths[:, None]
+
+
+def truth(x: Tensor, lengths: Tensor, *weights: Tensor, **options: Any) -> Pair:
+    """The right answer; options: of `_states`, for suspects."""
+    real = _real(x, lengths)
+    states = _states(x, real, *weights, **options)
+    return _blank(states, real).to(x.dtype), states[:, -1].to(x.dtype)
+
+
+def _blank(states: Tensor, real: Tensor) -> Tensor:
+    return states.where(real.unsqueeze(2), 0.0)
+
+
+def _other(read: Callable[..., Tensor], shown: Callable[..., Tensor] | None = None, final: Any = None) -> Callable:
+    """An answer with another mask: read(x, lengths) is where the state moves, shown(...) where the outputs stay.
+
+    final(states, lengths): None is the last position's.
+    """
+
+    def answer(x: Tensor, lengths: Tensor, *weights: Tensor) -> Pair:
+        states = _states(x, read(x, lengths), *weights)
+        outputs = _blank(states, (shown or read)(x, lengths))
+        last = states[:, -1] if final is None else final(states, outputs, lengths)
+        return outputs.to(x.dtype), last.to(x.dtype)
+
+    return answer
+
+
+def _all(x: Tensor, lengths: Tensor) -> Tensor:
+    return torch.ones(x.shape[:2], dtype=torch.bool)
+
+
+def _longer(by: int) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda x, lengths: _real(x, lengths + by)
+
+
+def _as_one(which: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda x, lengths: _real(x, which(lengths).expand_as(lengths))
+
+
+def _at(by: int) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """The state of another position than each example's last."""
+
+    def final(states: Tensor, outputs: Tensor, lengths: Tensor) -> Tensor:
+        place = (lengths - 1 + by).clamp(max=states.shape[1] - 1)  # below 0 it counts from the end, as Python does
+        return states[torch.arange(len(states)), place]
+
+    return final
+
+
+def _filled(x: Tensor, lengths: Tensor) -> Tensor:
+    return x.where(_real(x, lengths).unsqueeze(2), 0.0)
+
+
+def _carried(x: Tensor, lengths: Tensor, *weights: Tensor) -> Pair:
+    """Example after example, without a new beginning."""
+    outputs, final = x.new_zeros(*x.shape[:2], len(weights[2])).double(), []
+    weight_ih, weight_hh, bias = (weight.double() for weight in weights)
+    hidden = torch.zeros_like(bias)
+    for n, length in enumerate(lengths.tolist()):
+        for t in range(length):
+            hidden = torch.tanh(weight_ih @ x[n, t].double() + weight_hh @ hidden + bias)
+            outputs[n, t] = hidden
+        final.append(hidden)
+    return outputs.to(x.dtype), torch.stack(final).to(x.dtype)
+
+
+def _late(x: Tensor, lengths: Tensor, *weights: Tensor) -> Pair:
+    """The state before each input, in place of that after it."""
+    real = _real(x, lengths)
+    states = _states(x, real, *weights)
+    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], dim=1)
+    return _blank(before, real).to(x.dtype), states[:, -1].to(x.dtype)
+
+
+def _sorted(descending: bool) -> Callable[..., Pair]:
+    def answer(x: Tensor, lengths: Tensor, *weights: Tensor) -> Pair:
+        order = lengths.argsort(descending=descending, stable=True)
+        return truth(x[order], lengths[order], *weights)
+
+    return answer
+
+
+def _unlike_weights(x: Tensor, lengths: Tensor, weight_ih: Tensor, weight_hh: Tensor, bias: Tensor) -> Pair:
+    return truth(x, lengths, weight_ih, torch.zeros_like(weight_hh), bias)
+
+
+def _summary(summary: Callable[[Tensor], Tensor]) -> Callable[..., Pair]:
+    def answer(x: Tensor, lengths: Tensor, *weights: Tensor) -> Pair:
+        outputs, _ = truth(x, lengths, *weights)
+        return outputs, summary(outputs)
+
+    return answer
+
+
+IGNORED = (
+    "The lengths are ignored: what stands behind an example's length was read like the rest. There its state has to "
+    "stand still, and its output to be 0."
+)
+WENT_ON = (
+    "The outputs are right and the final states are not: the state moved on through the padding. It has to stand still "
+    "behind each example's length: keep the old one there."
+)
+NOT_BLANK = "The outputs behind an example's length have to be 0. At the real positions all is right."
+BLANK_FINAL = (
+    "The final state of a shorter example came out as 0. Its *outputs* are 0 behind its length; its state stands still "
+    "there, and the final state is the one after its own last real position."
+)
+OFF = "Off by one: an example of length 3 has its real positions at 0, 1 and 2 - {}."
+ZEROS = (
+    "The padding was filled with zeros and then read. An input of 0 is an input: the state goes on by weight_hh and "
+    "bias. It has to stand still."
+)
+ONE_LENGTH = "All examples were given the same length: each has its own, in `lengths`."
+SHAPE = "The numbers are right, the shapes are not: outputs (batch, time, hidden), final (batch, hidden)."
+# What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
+MISTAKES: tuple[tuple[str, tuple[Callable[..., Pair], ...]], ...] = (
+    (IGNORED, (_other(_all),)),
+    (WENT_ON, (_other(_all, _real),)),
+    (BLANK_FINAL, (_other(_real, None, lambda states, outputs, lengths: outputs[:, -1]),)),
+    (OFF.format("the last of them was left out"), (_other(_longer(-1)), _other(_longer(-1), _real))),
+    (OFF.format("one position of padding was read"), (_other(_longer(1)), _other(_longer(1), _real))),
+    (
+        "The outputs are right, and the final state is that of one position too early: for a length of 3 it is the "
+        "state at position 2.",
+        (_other(_real, None, _at(-1)),),
+    ),
+    (
+        ZEROS,
+        tuple(
+            lambda x, lengths, *weights, shown=shown: _other(_all, shown)(_filled(x, lengths), lengths, *weights)
+            for shown in (_all, _real)
+        ),
+    ),
+    (
+        "The mask is the wrong way round: the state moves where a position is real, and stands still where it is not.",
+        (_other(lambda x, lengths: ~_real(x, lengths)),),
+    ),
+    (
+        "The real positions were taken from the end: padding stands *behind* them, so they are the first ones.",
+        (_other(lambda x, lengths: _real(x, lengths).flip(1)),),
+    ),
+    (
+        ONE_LENGTH,
+        tuple(
+            _other(_as_one(which), shown)
+            for which in (lambda some: some[0], lambda some: some[-1], torch.min, torch.max)
+            for shown in (None, _real)
+        ),
+    ),
+    (
+        "The examples came back in another order: sorted by length. Put them back, or do not sort them.",
+        (_sorted(True), _sorted(False)),
+    ),
+    (
+        "An example begins with the state in which the one before it ended: each begins from zeros.",
+        (_carried,),
+    ),
+    (
+        "The outputs are a step late: outputs[:, t] is the state *after* input t was read.",
+        (_late,),
+    ),
+    (
+        "The sequence was read backwards: the first position comes first.",
+        (
+            lambda x, lengths, *weights: tuple(
+                part.flip(1) if part.dim() == 3 else part for part in truth(x.flip(1), lengths, *weights)
+            ),
+            lambda x, lengths, *weights: _other(lambda x, some: _real(x, some).flip(1))(x.flip(1), lengths, *weights),
+        ),
+    ),
+    (
+        "The state of the step before is left out: nothing is remembered. tanh takes the sum of three.",
+        (_unlike_weights,),
+    ),
+    (
+        "The bias is left out.",
+        (lambda x, lengths, *weights: truth(x, lengths, *weights[:2], torch.zeros_like(weights[2])),),
+    ),
+    (
+        "The bias is added twice: here is only one. torch's cell has two, of which only the sum counts.",
+        (lambda x, lengths, *weights: truth(x, lengths, *weights[:2], 2 * weights[2]),),
+    ),
+    (
+        "weight_hh is the wrong way round: entry [i, j] says what unit j of the old state gives to unit i of the new "
+        "one. With a batch in rows that is hidden @ weight_hh.T.",
+        (lambda x, lengths, w, u, b: truth(x, lengths, w, u.T, b),),
+    ),
+    (
+        "weight_ih is the wrong way round: it is (hidden, features). With a batch in rows that is x @ weight_ih.T.",
+        (lambda x, lengths, w, u, b: truth(x, lengths, w.T, u, b),),
+    ),
+    ("The tanh is missing.", (lambda *args: truth(*args, bend=lambda total: total),)),
+    (
+        "Another bend than tanh: the weights were made for tanh.",
+        (
+            lambda *args: truth(*args, bend=torch.sigmoid),
+            lambda *args: truth(*args, bend=torch.relu),
+        ),
+    ),
+    ("The first state is not zeros.", (lambda *args: truth(*args, start=1.0),)),
+    (
+        "The outputs are right, and the final state is a summary of them (a mean, a sum, a largest): it is the state "
+        "after each example's last real position.",
+        (
+            _summary(lambda outputs: outputs.mean(1)),
+            _summary(lambda outputs: outputs.sum(1)),
+            _summary(lambda outputs: outputs.amax(1)),
+        ),
+    ),
+    (
+        "The outputs are right, and the final state is the first one.",
+        (_summary(lambda outputs: outputs[:, 0]),),
+    ),
+    (
+        "The two are swapped: (outputs, final).",
+        (lambda *args: truth(*args)[::-1],),
+    ),
+    (
+        "The outputs have time first: (batch, time, hidden). torch.stack(..., dim=1) puts the steps into axis 1.",
+        (lambda *args: (truth(*args)[0].transpose(0, 1), truth(*args)[1]),),
+    ),
+)
+
+
+def _not_a_number(got: Any, wanted: Pair, x: Tensor, *rest: Tensor) -> bool:
+    """On padding that is no number, and finite padding was right before that."""
+    return (
+        not x.isfinite().all()
+        and type(got) is tuple
+        and any(isinstance(part, Tensor) and bool(part.isnan().any()) for part in got)
+    )
+
+
+def _cut_short(got: Any, wanted: Pair, x: Tensor, lengths: Tensor, *weights: Tensor) -> bool:
+    return (
+        type(got) is tuple
+        and len(got) == 2
+        and int(lengths.max()) < x.shape[1]
+        and matches(got[0], wanted[0][:, : int(lengths.max())])
+    )
+
+
+def _not_blank(got: Any, wanted: Pair, x: Tensor, lengths: Tensor, *weights: Tensor) -> bool:
+    return (
+        type(got) is tuple
+        and len(got) == 2
+        and isinstance(got[0], Tensor)
+        and got[0].shape == wanted[0].shape
+        and matches((_blank(got[0], _real(x, lengths)), got[1]), wanted)
+    )
+
+
+# The order matters: the first suspect that fits is named.
+SUSPECTS = (
+    Suspect(
+        "nan has come through. The padding holds nan or infinity here, and 0 * nan is nan: multiplying by a mask does "
+        "not take it away. Choose instead of multiplying: torch.where.",
+        _not_a_number,
+    ),
+    *(Suspect(reason, way(answer)) for reason, answers in MISTAKES for answer in answers),
+    Suspect(
+        "The outputs end with the longest example, and x is longer than that: (batch, time, hidden) with all of x's "
+        "positions. (torch's pad_packed_sequence takes total_length for this.)",
+        _cut_short,
+    ),
+    Suspect(NOT_BLANK, _not_blank),
+    Suspect(SHAPE, shapes_alone),
+    Suspect(
+        "Only the outputs came back: (outputs, final) was asked for.",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.shape == wanted[0].shape,
+    ),
+    Suspect(
+        "Only the final state came back: (outputs, final) was asked for.",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.shape == wanted[1].shape,
+    ),
+    Suspect(
+        "Two things come back in a tuple, `return outputs, final`, and this is a list.",
+        lambda got, wanted, *args: type(got) is list and matches(tuple(got), wanted),
+    ),
+    Suspect(
+        "outputs is a list of the states: torch.stack(..., dim=1) makes a tensor of it, (batch, time, hidden).",
+        lambda got, wanted, *args: type(got) is tuple and len(got) == 2 and type(got[0]) is list,
+    ),
+    ROUNDED,
+    Suspect(
+        "The outputs are right, and the final states are not: what is the state after each example's last real "
+        "position?",
+        lambda got, wanted, *args: type(got) is tuple and len(got) == 2 and matches(got[0], wanted[0]),
+    ),
+    Suspect(
+        "The final states are right, and the outputs are not: the state after each real position.",
+        lambda got, wanted, *args: type(got) is tuple and len(got) == 2 and matches(got[1], wanted[1]),
+    ),
+)
+CRASHES = (
+    IN_PLACE,
+    (
+        "must be sorted in decreasing order",
+        "pack_padded_sequence wants the lengths sorted, unless enforce_sorted=False. They come in any order here.",
+    ),
+    (
+        "expected condition to be a boolean",
+        "torch.where wants a mask of True and False as its condition: positions < lengths[:, None] makes one.",
+    ),
+    (
+        "cannot be multiplied",
+        "A matrix product of shapes that do not fit. The examples are rows: x[:, t] @ weight_ih.T is (batch, hidden), "
+        "and so is hidden @ weight_hh.T. x is (batch, time, features): is the step taken from axis 1? And a mask of "
+        "(batch,) beside a state of (batch, hidden) may make (batch, batch) of it: mask[:, t, None].",
+    ),
+    (
+        "must match the size",
+        "Two shapes do not fit. The mask of a step is (batch,), and the states are (batch, hidden): it needs a second "
+        "axis, mask[:, t, None]. The lengths need one beside the positions: lengths[:, None].",
+    ),
+    ("to have the same dtype", "The first state has float32 and x has float64: x.new_zeros(...) takes x's dtype."),
+    ("expected scalar type", "The first state has float32 and x has float64: x.new_zeros(...) takes x's dtype."),
+    (
+        "is out of bounds",
+        "An index beyond the last position: for a length of 3 the last real position is 2, and a length may be as "
+        "large as time.",
+    ),
+)
+WRONG = (
+    "Do one example by hand: x[n, :lengths[n]], from zeros, a step at a time. Those states are its outputs, 0 fills up "
+    "the rest, and the last of them is its final state."
+)
+
+
+def check(subject: Subject, seed: int | None) -> str:
+    ask = Examiner("08.masked", "masked_rnn", subject, SUSPECTS, CRASHES)
+
+    def right_for(*args: Tensor) -> None:
+        parts(ask, args, truth(*args), names=NAMES, generic=WRONG)
+
+    for case in cases():
+        right_for(*case)
+    generator = torch.Generator().manual_seed(1 if seed is None else seed)
+    for round_ in range(12):
+        right_for(*draw(generator, round_))
+    return f"right on {ask.asked} batches. No padding gets through, not even nan."
+
+
+def cases() -> list[tuple[Tensor, ...]]:
+    """First without padding, then with numbers in it, then with what is no number."""
+    generator = torch.Generator().manual_seed(8)
+    alone = batch(generator, lengths=[3], time=3, features=1, hidden=2)
+    unsorted = batch(generator, lengths=[1, 3, 2], time=4, features=2, hidden=1)
+    shorter = batch(generator, lengths=[3, 1], time=3, features=1, hidden=2)
+    x, *rest = batch(generator, lengths=[2, 3], time=3, features=2, hidden=2)
+    x[0, 2] = float("nan")
+    return [alone, unsorted, shorter, (x, *rest)]
+
+
+def draw(generator: torch.Generator, round_: int) -> tuple[Tensor, ...]:
+    def number(low: int, high: int) -> int:
+        return int(torch.randint(low, high + 1, (), generator=generator))
+
+    size, time = number(1, 4), number(1, 6)
+    lengths = [number(1, time) for _ in range(size)]
+    x, lengths, *weights = batch(generator, lengths=lengths, time=time, features=number(1, 4), hidden=number(1, 4))
+    behind = ~_real(x, lengths)
+    x[behind] = (3.0, float("nan"), float("inf"), -1e6)[round_ % 4]
+    if round_ % 3 == 1:
+        x, weights = x.double() / 3, [weight.double() / 3 for weight in weights]  # float32 cannot hold a third
+    if round_ % 3 == 2:  # the same numbers, in another order in memory
+        x = x.transpose(0, 1).contiguous().transpose(0, 1)
+        weights[1] = weights[1].T.contiguous().T
+    return x, lengths, *weights
+
+
+def batch(
+    generator: torch.Generator, *, lengths: list[int], time: int, features: int, hidden: int
+) -> tuple[Tensor, ...]:
+    """x with numbers everywhere, lengths, weight_ih, weight_hh and bias: all numbers are quarters and eighths."""
+
+    def eighths(*size: int) -> Tensor:
+        return torch.randint(-6, 7, size, generator=generator) / 8
+
+    return (
+        torch.randint(-8, 9, (len(lengths), time, features), generator=generator) / 4,
+        torch.tensor(lengths),
+        eighths(hidden, features),
+        eighths(hidden, hidden),
+        eighths(hidden),
+    )
+
+
+EXERCISE = Exercise(
+    id="08.masked",
+    name="masked_rnn",
+    title="Padding that changes nothing",
+    objectives=("08-O4",),
+    difficulty=2,
+    minutes=15,
+    points=3,
+    task="Write masked_rnn(x, lengths, weight_ih, weight_hh, bias): x (batch, time, features), lengths (batch,), "
+    "weight_ih (hidden, features), weight_hh (hidden, hidden), bias (hidden,). Each example begins from zeros and is "
+    "read by h = tanh(W_ih x + W_hh h + bias). Return (outputs (batch, time, hidden), final (batch, hidden)): the "
+    "state after each real position, 0 behind them, and the state after each example's last real position.",
+    ranges="1 to 4 examples of 1 to 6 positions, each with a length from 1 to all of them, in any order; 1 to 4 "
+    "features and hidden units; padding of any kind, nan and infinity too; float32 and float64; tensors that look at "
+    "the memory of others",
+    hints=(
+        "Take the loop of an RNN without lengths first. Then ask at each step, for each example: is this position "
+        "real? If it is, the new state counts; if not, the old one.",
+        "A mask, (batch, time): torch.arange(time) < lengths[:, None]. Where it is False the state stands still and "
+        "the output is 0. Both are choices between two tensors, and torch.where chooses without multiplying.",
+        "In step t: new = tanh(...); hidden = torch.where(mask[:, t, None], new, hidden); append "
+        "torch.where(mask[:, t, None], hidden, 0). At the end torch.stack(..., dim=1), and the hidden that is left.",
+    ),
+    reference=masked_rnn,
+    walkthrough="Where a position is not real, the old state is chosen in place of the new one, so the last state of "
+    "the loop is each example's own last. Chosen and not multiplied, because 0 * nan is nan; for slopes the padding "
+    "would have to be filled as well, before it is read, since the slope of what was not chosen is 0 * nan again.",
+    where="exercises/08-rnn/08-rnn-exercises.ipynb",
+    check=check,
+)
