@@ -86,6 +86,7 @@ export class Chart {
         const words = `${chart.dial} ${typeset(String(settings[row]))}, ${back} step${back === 1 ? "" : "s"} back: ${fromLog(log)}`;
         this.words.textContent = words;
         this.use.hidden = !chart.sets;
+        this.use.disabled = Boolean(chart.mark) && chart.mark.every((value) => Math.abs(value - settings[row]) < 0.005);
         said(this.handle, { now: settings[row], low: settings[0], high: settings[count - 1], text: words });
         place(this.handle, canvas, back - 0.5, back + 0.5, settings[row] - half, settings[row] + half, 12);
         this.legend.textContent = `Blue: less than 1 is left of the gradient, deepest at 10⁻⁶ or less. Orange: more than 1, up to 10⁶. ${marked(chart)}`;

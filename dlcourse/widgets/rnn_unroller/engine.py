@@ -18,6 +18,7 @@ from dlcourse.widgets.rnn_unroller import words
 from dlcourse.widgets.rnn_unroller.cells import GATES, PARTS, run
 from dlcourse.widgets.rnn_unroller.chart import Chart, chart, mark, why_none
 from dlcourse.widgets.rnn_unroller.code import program
+from dlcourse.widgets.rnn_unroller.numbers import scale
 from dlcourse.widgets.rnn_unroller.own import Own, visible
 from dlcourse.widgets.rnn_unroller.params import PARAMS
 from dlcourse.widgets.snapshot import Snapshot, quantise
@@ -163,8 +164,7 @@ class RNNUnrollerEngine(Engine):
             parts            float32 (parts, units)
             chart            float32 (settings, time), log10, k steps back for k = 0, 1, ...
         """
-        tallest = [max(1.0, self.hidden.abs().max().item())]
-        tallest += [max(1.0, self.memory.abs().max().item())] if self.memory is not None else [None]
+        tallest = [scale(self.hidden), None if self.memory is None else scale(self.memory)]
         parts, drawn = self.parts, self.chart
         header = {
             "run": {"step": self.at, "first": 1, "last": self.time, "running": self.running},

@@ -21,9 +21,14 @@ export function fromLog(log) {
     return log > 38.5 || Number.isNaN(log) ? figure(Infinity) : figure(10 ** log);
 }
 
-// A line of the kernel with a real minus sign.
+// "h₂₉" for 29.
+export function state(step) {
+    return `h${[...String(step)].map((digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]).join("")}`;
+}
+
+// A line of the kernel with a real minus sign and small indices.
 export function typeset(line) {
-    return line.replace(/-(?=\d)/g, "−").replaceAll(" - ", " − ");
+    return line.replace(/h_(\d+)/g, (_, digits) => state(digits)).replace(/-(?=\d)/g, "−").replaceAll(" - ", " − ");
 }
 
 // What a byte of a map stands for.

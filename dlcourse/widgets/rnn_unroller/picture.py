@@ -14,6 +14,7 @@ from dlcourse.plot.style import COLOURS, DIVERGING, HOUSE, INK, LINES
 from dlcourse.widgets.rnn_unroller import words
 from dlcourse.widgets.rnn_unroller.chart import mark
 from dlcourse.widgets.rnn_unroller.engine import RNNUnrollerEngine
+from dlcourse.widgets.rnn_unroller.numbers import scale
 
 DECADES = 6  # of the chart, to both sides of 1
 FLOOR = -12  # decades of the strip, at most
@@ -38,7 +39,7 @@ def picture(engine: RNNUnrollerEngine) -> Picture:
 
 
 def _states(ax: Axes, numbers: torch.Tensor, title: str, engine: RNNUnrollerEngine) -> None:
-    most = max(1.0, numbers.abs().max().item())
+    most = scale(numbers)
     image = ax.imshow(
         numbers.T.numpy(),
         cmap=DIVERGING,
@@ -87,7 +88,7 @@ def _strip(ax: Axes, engine: RNNUnrollerEngine) -> None:
     ax.set(
         xlim=(0.5, engine.time + 0.5),
         ylim=(low, high),
-        title=f"gradient of h_{engine.time} at each step",
+        title=f"gradient of $h_{{{engine.time}}}$ that gets back to each step",
         xlabel="step",
     )
     ax.title.set_fontsize(9.5)
@@ -121,9 +122,9 @@ def _chart(ax: Axes, engine: RNNUnrollerEngine) -> None:
 
 def _alt(engine: RNNUnrollerEngine) -> str:
     cell = engine.cell
-    memory = " and its cell states" if engine.memory is not None else ""
+    memory = " and the cell states" if engine.memory is not None else ""
     chart = f", and a map of that gradient over steps back and {engine.chart.dial}" if engine.chart else ""
     return (
-        f"The hidden states{memory} of {cell.units} units over {engine.time} steps as rows of colours, below them bars on a "
-        f"logarithmic axis for the gradient that gets back to each step{chart}. {words.say(engine)}"
+        f"The hidden states{memory} of {cell.units} units over {engine.time} steps as rows of colours, below them bars "
+        f"on a logarithmic axis for the gradient that gets back to each step{chart}. {words.say(engine)}"
     )

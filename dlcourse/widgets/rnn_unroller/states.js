@@ -2,7 +2,7 @@
 
 import { power } from "../js/decades.js";
 import { element } from "../js/dom.js";
-import { byte, clamp, decadesOf, every, figure, fromLog } from "./numbers.js";
+import { byte, clamp, decadesOf, every, figure, fromLog, state } from "./numbers.js";
 import { Fitting, handle, place, said } from "./panel.js";
 
 const WIDTH = 700, LEFT = 46, RIGHT = 12;
@@ -47,7 +47,7 @@ export class States {
                 frame(canvas);
                 labels(canvas, symbols, run);
                 Object.assign(ctx, { fillStyle: palette.ink, textAlign: "right", textBaseline: "middle" });
-                for (let each = 0; each < units; each += every(units, canvas.box.height, 16)) ctx.fillText(String(each), LEFT - 6, canvas.toPixel(0, each)[1]);
+                for (let each = 0; each < units; each += every(units, canvas.box.height, 16)) ctx.fillText(String(each), LEFT - 11, canvas.toPixel(0, each)[1]);
                 column(canvas, run.step, unit);
             });
             const now = arrays.parts.data[(index ? rowC : row) * units + unit];
@@ -114,7 +114,7 @@ export class Strip {
             ctx.fillRect(box.x, box.y, box.width, box.height);
             Object.assign(ctx, { textAlign: "right", textBaseline: "middle", lineWidth: 1 });
             const gap = Math.max(1, Math.ceil((high - low) / 6));
-            for (let decade = Math.floor(high); decade >= low; decade -= gap) {
+            for (let decade = Math.floor(high / gap) * gap; decade >= low; decade -= gap) {
                 const [, y] = canvas.toPixel(0.5, decade);
                 ctx.strokeStyle = decade === 0 ? palette.ink : palette.grid;
                 line(ctx, box.x, y, box.x + box.width, y);
@@ -138,11 +138,11 @@ export class Strip {
         this.handle.classList.toggle("ru-none", cut === 0);
         said(this.handle, { now: cut, low: 0, high: run.last - 1, text: cut ? `cut behind step ${cut}` : "no cut" });
         const here = fromLog(flow[run.step - 1]);
-        this.title.textContent = `What gets back of the gradient of h with index ${run.last} to each state`;
+        this.title.textContent = `How much of the gradient of ${state(run.last)} gets back to each step`;
         this.words.textContent = cut
             ? `At step ${run.step}: ${here}. Steps 1 to ${cut} are behind the cut; hatched: what they would get without it.`
             : `At step ${run.step}: ${here}; at step 1: ${fromLog(flow[0])}. Drag the cut, or move it by arrow keys.`;
-        canvas.label(`Bars on a logarithmic axis: the gradient of the last hidden state that gets back to step 1 is ${fromLog(flow[0])}, to step ${run.step} ${here}, to step ${run.last} 1`);
+        canvas.label(`Bars on a logarithmic axis: the gradient of ${state(run.last)} that gets back to step 1 is ${fromLog(flow[0])}, to step ${run.step} ${here}, to step ${run.last} 1`);
     }
 }
 

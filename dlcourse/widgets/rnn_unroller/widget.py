@@ -25,11 +25,11 @@ class RNNUnroller(BaseWidget):
     (behind this step no gradient gets back; 0: no cut), unit (the one written out), pace ("slow", "fast").
 
     Or your own: `RNNUnroller(cell=nn.LSTM(...))`, a cell or layer of dlcourse.nn or torch.nn, with `embedding=` and
-    `vocabulary=` where there are some; `RNNUnroller(model=model, vocabulary=vocabulary)`, a trained models.CharRNN, then
-    also with what it expects next; `RNNUnroller(cell=layer, x=x)`, inputs (time, features). It takes copies.
+    `vocabulary=` where there are some; `RNNUnroller(model=model, vocabulary=vocabulary)`, a trained models.CharRNN,
+    then also with what it expects next; `RNNUnroller(cell=layer, x=x)`, inputs (time, features). It takes copies.
 
-    `w.step()`, `w.back()` and `w.scrub(step)` move along the text. `w.states`, `w.memory`, `w.flow` and `w.step_parts` are
-    what is shown. `hide=("map", "strip")` leaves out controls, buttons or `parts` of the view, for a prediction first.
+    `w.step()`, `w.back()` and `w.scrub(step)` move along the text. `w.states`, `w.memory`, `w.flow` and `w.step_parts`
+    are what is shown. `hide=("map", "strip")` leaves out controls, buttons or `parts` of the view.
     Steps count from 1, units from 0.
 
     >>> w = RNNUnroller(text="abba", radius=0.5, activation="none", cut=2)

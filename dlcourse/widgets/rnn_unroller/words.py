@@ -99,8 +99,8 @@ def _of_gates(engine: Any) -> list[str]:
         low, high = bias.min().item(), bias.max().item()
         if high - low < 1e-6:
             said.append(
-                f"The {keeper}'s bias is {figure(low)}: alone it keeps {figure(_sigmoid(low))} of the old at each step, "
-                f"a memory of about {figure(memory(low))} steps, and {figure(_power(_sigmoid(low), steps))} over "
+                f"The {keeper}'s bias is {figure(low)}: alone it keeps {figure(_sigmoid(low))} of the old at each "
+                f"step, a memory of about {figure(memory(low))} steps, and {figure(_power(_sigmoid(low), steps))} over "
                 f"{_steps(steps)}."
             )
         else:
