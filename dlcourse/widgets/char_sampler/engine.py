@@ -426,6 +426,8 @@ class CharSamplerEngine(Engine):
     def _how(self, packed: Any) -> dict[str, Any]:
         if packed is None:
             return {"shaping": None, "seed": None}
+        if not isinstance(packed, list) or len(packed) != 4:
+            raise ValueError("this share string is damaged (a symbol that was drawn in no known way).")
         values = dict(zip(("temperature", "top_k", "top_p", "seed"), packed, strict=True))
         checked = Engine._checked(self, values)
         return {"seed": checked.pop("seed"), "shaping": Shaping(**checked)}
