@@ -62,9 +62,9 @@ NORM_SUSPECTS = (
         _is(lambda gs, most: sum(_lengths(gs))),
     ),
     Suspect(
-        "This is the norm after clipping: the one *before* is wanted. It is what one writes down during a training, to "
-        "see how large the gradients were.",
-        _is(lambda gs, most: min(most, _all(gs).norm().item())),
+        "This is `most`, or the norm after clipping: the one *before* is wanted. It is what one writes down during a "
+        "training, to see how large the gradients were.",
+        _is(lambda gs, most: min(most, _all(gs).norm().item()), lambda gs, most: float(most)),
     ),
     Suspect("This is the largest norm of a single tensor. " + NORM, _is(lambda gs, most: max(_lengths(gs)))),
     Suspect("This is the norm of the first tensor alone. " + NORM, _is(lambda gs, most: _lengths(gs)[0])),
@@ -99,7 +99,6 @@ NORM_SUSPECTS = (
             lambda gs, most: min(1.0, most / _all(gs).norm().item()) if _all(gs).any() else 1.0,
         ),
     ),
-    Suspect("This is `most`: the norm before clipping is wanted.", _is(lambda gs, most: float(most))),
     Suspect(
         "This says whether something was clipped: the norm before clipping is wanted.",
         lambda got, wanted, *args: got in (0.0, 1.0) and wanted not in (0.0, 1.0),
@@ -177,8 +176,21 @@ CLIPPED_SUSPECTS = (
         _gives(lambda gs, most, norm: [g.clamp(max=most) for g in gs]),
     ),
     Suspect(
-        "The gradients came back as they were, although their norm is above `most`.",
+        "The gradients came back as they were, although their norm is above `most`. Is the comparison the right way "
+        "round, norm > most, and is the new list returned?",
         lambda got, wanted, gradients, most: matches(got, list(gradients)),
+    ),
+    Suspect(
+        "The *square* of the norm stands in the factor, or in the comparison: take its root first.",
+        _gives(
+            _times(lambda most, norm: most / norm**2),
+            _times(lambda most, norm: min(1.0, most / norm**2)),
+            _times(lambda most, norm: most / norm if norm**2 > most else 1.0),
+        ),
+    ),
+    Suspect(
+        "The norm was compared with 1: it is compared with `most`.",
+        _gives(_times(lambda most, norm: most / norm if norm > 1 else 1.0)),
     ),
     Suspect(
         "Everything was scaled to the norm `most`, upwards too: a gradient that is not above `most` stays as it is. "
@@ -206,22 +218,10 @@ CLIPPED_SUSPECTS = (
         _gives(_times(lambda most, norm: 1 / most)),
     ),
     Suspect(
-        "The *square* of the norm stands in the factor, or in the comparison: take its root first.",
-        _gives(
-            _times(lambda most, norm: most / norm**2),
-            _times(lambda most, norm: min(1.0, most / norm**2)),
-            _times(lambda most, norm: most / norm if norm**2 > most else 1.0),
-        ),
-    ),
-    Suspect(
         "The root was taken of the factor as well: the norm has had its root.",
         _gives(
             _times(lambda most, norm: (most / norm) ** 0.5), _times(lambda most, norm: min(1.0, most / norm) ** 0.5)
         ),
-    ),
-    Suspect(
-        "The norm was brought to 1 where it should be brought to `most`: is the comparison with 1?",
-        _gives(_times(lambda most, norm: most / norm if norm > 1 else 1.0)),
     ),
     Suspect(
         "The factor was applied twice.",
@@ -378,14 +378,15 @@ def _close(got: Tensor, wanted: Tensor) -> bool:
 
 
 def cases() -> list[tuple[list[Tensor], float]]:
-    """Above, below, exactly at the bound; several shapes, one without axes; a tensor of zeros; nothing but zeros."""
-    gradients = [torch.tensor([2.0, -1.0]), torch.tensor([[4.0], [-2.0]])]  # their norm is 5
+    """Above the bound, below, exactly on it; several shapes, one without axes; a tensor of zeros; nothing but zeros."""
+    gradients = [torch.tensor([4.0, 2.0]), torch.tensor([[-6.0], [-2.0]]), torch.tensor([2.0])]  # their norm is 8
     many = [torch.tensor(-6.0), torch.tensor([[3.0, 0.5, -2.0], [0.0, 8.0, 1.5]]), torch.zeros(2), torch.tensor([7.0])]
     return [
-        (gradients, 2.0),
-        (gradients, 10.0),
-        (gradients, 5.0),
-        (gradients, 3.0),  # its square is above the norm
+        (gradients, 3.2),
+        ([part / 10 for part in gradients], 0.9),  # its square is below the bound too
+        ([part / 4 for part in gradients], 5.0),  # and here it is above 1
+        (gradients, 10.0),  # and here its square is above the bound
+        (gradients, 8.0),
         ([part.double() for part in many], 0.5),
         (many[1:2], 4.0),
         ([torch.zeros(2, 3), torch.tensor(0.0)], 1.0),

@@ -495,12 +495,12 @@ def _compare(ask: Examiner, args: Step) -> None:
         ask.compare(part, right, args, called=label, generic=generic, suspects=SUSPECTS, slack=slack)
 
 
-# One number each: every gate can be done by hand, and the sums are 0.25, 1.25, 0.75 and -2.
+# Two examples, one unit: every gate can be done by hand. The sums are 0.25, 1.75, -0.75, -2 and 2.75, 1.25, 3, 3.75.
 CASE = Step(
-    *(torch.tensor([[number]], dtype=torch.float64) for number in (2.0, -1.0, 3.0)),
-    torch.tensor([[0.5], [-1.0], [0.25], [0.25]], dtype=torch.float64),
-    torch.tensor([[1.0], [-0.5], [-1.0], [2.0]], dtype=torch.float64),
-    torch.tensor([0.5, 2.0, -0.5, -1.0], dtype=torch.float64),
+    *(torch.tensor(numbers, dtype=torch.float64)[:, None] for numbers in ([2.0, 1.0], [-1.0, 2.0], [3.0, -2.0])),
+    torch.tensor([[0.5], [-1.0], [0.75], [0.25]], dtype=torch.float64),
+    torch.tensor([[1.0], [-0.5], [1.5], [2.0]], dtype=torch.float64),
+    torch.tensor([0.5, 2.5, -0.5, -1.0], dtype=torch.float64),
     torch.tensor([-0.25, 0.75, -0.25, 0.5], dtype=torch.float64),
 )
 # Gates wide open and shut: the first unit keeps its cell to the digit, the second takes the candidate.

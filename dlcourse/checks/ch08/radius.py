@@ -91,7 +91,8 @@ SIZES: tuple[tuple[str | None, Size], ...] = (
         lambda w: _eigenvalues(w).abs().max().item() ** 2,
     ),
     (
-        "The *smallest* eigenvalue was taken: in the long run the largest wins.",
+        "The *smallest* eigenvalue was taken, or the first: they come in no order, and in the long run the largest in "
+        "size wins.",
         lambda w: _eigenvalues(w).abs().min().item(),
     ),
     (
@@ -101,14 +102,6 @@ SIZES: tuple[tuple[str | None, Size], ...] = (
     (
         "The sizes of all eigenvalues were added: in the long run the largest wins.",
         lambda w: _eigenvalues(w).abs().sum().item(),
-    ),
-    (
-        "The first eigenvalue was taken: they come in no order. It is the largest in size.",
-        lambda w: _eigenvalues(w)[0].abs().item(),
-    ),
-    (
-        "The last eigenvalue was taken: they come in no order. It is the largest in size.",
-        lambda w: _eigenvalues(w)[-1].abs().item(),
     ),
     (
         "eigvalsh and eigh are for symmetric matrices, and read one half of the matrix only: eigvals takes any square "
@@ -217,8 +210,9 @@ def explain(got: Any, wanted: Tensor, weight: Tensor, steps: int, share: float) 
     factor = _one_number(got, wanted, weight)
     if factor is None:
         return ""
-    if factor == 0:
-        return "Everything is 0 now: nothing comes back at all."
+    right = share ** (1 / steps) / radius_of(weight)
+    if _equal(-factor, right, weight.dtype):
+        return "The size is right, and the sign is not: multiply by one *positive* number."
     seen = []
     for measured, size in SIZES:
         for brought, target in TARGETS:
@@ -236,13 +230,6 @@ def explain(got: Any, wanted: Tensor, weight: Tensor, steps: int, share: float) 
     for _, reasons, guess in seen:
         if _equal(factor, -guess, weight.dtype):
             return f"The number is negative: a positive one was asked for. And: {' And: '.join(reasons)}"
-    return _of_the_power(factor, weight, steps, share)
-
-
-def _of_the_power(factor: float, weight: Tensor, steps: int, share: float) -> str:
-    right = share ** (1 / steps) / radius_of(weight)
-    if _equal(-factor, right, weight.dtype):
-        return "The size is right, and the sign is not: multiply by one *positive* number."
     for order in (2, "fro"):
         gain = torch.linalg.matrix_norm(torch.linalg.matrix_power(weight.double(), steps), ord=order).item()
         if gain and _equal(factor, (share / gain) ** (1 / steps), weight.dtype):
@@ -285,9 +272,13 @@ SUSPECTS = (
         lambda got, wanted, *args: type(got) in (tuple, list) and any(isinstance(part, Tensor) for part in got),
     ),
     Suspect(
-        "Some entries are nan or infinite: a division by 0, or a root of a negative number. A matrix that turns has "
-        "eigenvalues without a real part, and a trace of 0: what counts is the *size* of an eigenvalue.",
+        "Some entries are nan or infinite: a division by 0, or a root of a negative number. The real part of an "
+        "eigenvalue, its imaginary part and the trace may be 0 or negative: what counts is its *size*, .abs().",
         _finite,
+    ),
+    Suspect(
+        "Everything is 0 now: nothing comes back at all.",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.shape == wanted.shape and not got.any(),
     ),
     Suspect(
         "The matrix came back as it was.",
@@ -378,13 +369,16 @@ def _compare(ask: Examiner, weight: Tensor, steps: int, share: float) -> None:
 
 
 def cases() -> list[tuple[Tensor, int, float]]:
-    """Largest where it is negative; turning; far from normal; one unit; a share above 1; float64."""
+    """Largest where it is negative; turning, two ways; far from normal; one unit; a share above 1; one step."""
+    triangle = torch.tensor([[0.7, -6.0, 0.0], [0.0, -2.5, 4.0], [0.0, 0.0, 1.3]], dtype=torch.float64)
+    far = torch.tensor([[0.5, 300.0, 1.0], [0.0, -0.25, 70.0], [0.0, 0.0, 0.375]], dtype=torch.float64)
     return [
-        (torch.tensor([[1.0, 5.0], [0.0, -2.0]]), 3, 0.125),  # eigenvalues 1 and -2: the radius must be a half
-        (torch.tensor([[0.0, 4.0], [-1.0, 0.0]]), 2, 0.01),  # eigenvalues 2i and -2i
-        (torch.tensor([[0.5, 300.0, 1.0], [0.0, -0.25, 70.0], [0.0, 0.0, 0.375]]).double(), 20, 0.5),
+        (triangle, 4, 0.3),  # eigenvalues 0.7, -2.5 and 1.3
+        (torch.tensor([[-1.5, 4.0], [-1.25, 0.75]], dtype=torch.float64), 3, 0.01),  # shrinks, and turns
+        (torch.tensor([[0.0, 4.0], [-1.0, 0.0]]), 2, 0.01),  # 2i and -2i
+        (far, 20, 0.5),
         (torch.tensor([[-3.0]]), 7, 0.3),
-        (torch.tensor([[1.0, -2.0], [3.0, 0.5]]).double(), 5, 4.0),
+        (torch.tensor([[1.0, -2.0], [3.0, 0.5]]), 5, 4.0),
         (torch.tensor([[1.0, 0.0], [0.5, 0.25]]), 1, 0.9),
     ]
 
@@ -401,7 +395,7 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Tensor, int, float]:
     size = int(torch.randint(1, 9, (), generator=generator))
     wide = round_ % 2 == 0  # float64, where the part above the diagonal may be large
     weight = torch.randn(size, size, generator=generator, dtype=torch.float64).triu(1) * (
-        between(1, 5) if wide else 0.3
+        between(0.5, 2.0) if wide else 0.3
     )
     row, largest = 0, between(0.5, 1.0)
     while row < size:
@@ -438,8 +432,8 @@ EXERCISE = Exercise(
     minutes=10,
     points=3,
     task="Write tuned(weight_hh, steps, share): weight_hh (hidden, hidden), a whole number and a number above 0. "
-    "Return the same matrix multiplied by one positive number, so that in a linear recurrent network, in the long run, a "
-    "gradient that goes back `steps` steps keeps `share` of its size: spectral radius ** steps = share.",
+    "Return the same matrix multiplied by one positive number, so that in a linear recurrent network, in the long run, "
+    "a gradient that goes back `steps` steps keeps `share` of its size: spectral radius ** steps = share.",
     ranges="1 to 8 units, 1 to 200 steps, share 0.001 to 10, eigenvalues real and complex, of both signs, matrices "
     "that are far from normal, the spectral radius above 0, float32 and float64, tensors that are views of others; an "
     "error of a thousandth is forgiven in float32, of a millionth in float64",
