@@ -54,9 +54,9 @@ class Cell:
             return nn.rnn_cell(x, state, *self.weights, activation=BENDS[self.bend])
         return (nn.lstm_cell if self.kind == "lstm" else nn.gru_cell)(x, state, *self.weights)
 
-    def parts(self, x: Float[Tensor, " features"], state: State) -> dict[str, Float[Tensor, " hidden"]]:
+    def parts(self, x: Float[Tensor, "batch features"], state: State) -> dict[str, Float[Tensor, "batch hidden"]]:
         """What a step is made of, by name: `PARTS` of this kind."""
-        after, x = self(x[None], state), x[None]
+        after = self(x, state)
         if self.kind == "rnn":
             numbers = [F.linear(x, self.weight_ih, self.bias_ih), F.linear(state, self.weight_hh, self.bias_hh)]
             numbers += [state, after]
@@ -64,7 +64,7 @@ class Cell:
             numbers = [*nn.lstm_gates(x, state, *self.weights), state[1], after[1], after[0]]
         else:
             numbers = [*nn.gru_gates(x, state, *self.weights), state, after]
-        return {name: each[0] for name, each in zip(PARTS[self.kind], numbers, strict=True)}
+        return dict(zip(PARTS[self.kind], numbers, strict=True))
 
     @property
     def radius(self) -> float | None:

@@ -4,13 +4,14 @@ Steps count from 1: step t reads character t and leaves the state h_t; h_0, befo
 from 0.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 
 from dlcourse import nn
-from dlcourse.nn.unroll import hidden_of, unroll_steps
+from dlcourse.nn.unroll import each, hidden_of, unroll_steps
 from dlcourse.types import Float, Tensor
 from dlcourse.widgets.engine import Engine
 from dlcourse.widgets.params import Whole
@@ -68,8 +69,7 @@ class RNNUnrollerEngine(Engine):
         if self.own.cells is not None:
             self.values["cell"] = self.own.cells[-1].kind
         self.at = 1
-        self._compute()
-        self._fit_cut(given="cut" in values)
+        self._compute(cut_given="cut" in values)
 
     # What is computed.
 
@@ -93,8 +93,7 @@ class RNNUnrollerEngine(Engine):
     @property
     def parts(self) -> dict[str, Float[Tensor, " hidden"]]:
         """What the chosen step is made of: the names in `cells.PARTS`, the gates among them."""
-        before = self.cell.zeros() if self.at == 1 else self._states[self.at - 2]
-        return self.cell.parts(self._inputs[self.at - 1], before)
+        return {name: numbers[self.at - 1] for name, numbers in self.all_parts.items()}
 
     @property
     def chart(self) -> Chart | None:
@@ -135,8 +134,9 @@ class RNNUnrollerEngine(Engine):
     def changed(self, names: frozenset[str]) -> None:
         self.own.refuse(names)
         if not names <= LIVE:
-            self._compute(keep_chart=names <= {"radius", "start", "bias", "longest"})
-        self._fit_cut(given="cut" in names)
+            self._compute(cut_given="cut" in names, keep_chart=names <= {"radius", "bias"})
+        else:
+            self._fit_cut(self.time, given="cut" in names)
 
     # What is seen and said.
 
@@ -230,16 +230,20 @@ class RNNUnrollerEngine(Engine):
     def unit(self) -> int:
         return min(self.values["unit"], self.cell.units - 1)
 
-    def _compute(self, *, keep_chart: bool = False) -> None:
+    def _compute(self, *, cut_given: bool = False, keep_chart: bool = False) -> None:
         """Everything that depends on the cell and on what it reads. Raises ValueError before anything has changed."""
         cells = self.own.stack(self.values)
         read = self.own.reads(self.values, cells[0].features)
+        self._fit_cut(len(read.x), given=cut_given)
         with torch.no_grad():
             layers = [read.x[None], *run(cells, read.x[None])]
             states = list(unroll_steps(cells[-1], layers[-2], cells[-1].zeros()))
         self.uncut = nn.gradient_flow(cells[-1], layers[-2], cells[-1].zeros())[0]
+        before = [cells[-1].zeros(), *states[:-1]]
+        before = each(lambda *parts: torch.cat(parts), *before)
+        self.all_parts: dict[str, Float[Tensor, "time hidden"]] = cells[-1].parts(layers[-2][0], before)
         self.cells, self.symbols, self._ids = cells, read.symbols, read.ids
-        self._inputs, self._states = layers[-2][0], states
+        self._inputs = layers[-2][0]
         self.hidden: Float[Tensor, "time hidden"] = torch.cat([hidden_of(state) for state in states])
         lstm = cells[-1].kind == "lstm"
         self.memory: Float[Tensor, "time hidden"] | None = torch.cat([c for _, c in states]) if lstm else None
@@ -247,13 +251,13 @@ class RNNUnrollerEngine(Engine):
         self._chart = self._chart if keep_chart else None
         self.at = min(self.at, self.time)
 
-    def _fit_cut(self, *, given: bool) -> None:
+    def _fit_cut(self, steps: int, *, given: bool) -> None:
         """A cut beyond a text that has become shorter is gone; one that was asked for there is refused."""
-        if self.values["cut"] >= self.time:
+        if self.values["cut"] >= steps:
             if given:
                 raise ValueError(
-                    f"cut={self.values['cut']}: the text has {self.time} steps; wanted 0, no cut, or a cut behind step "
-                    f"1 to {self.time - 1}."
+                    f"cut={self.values['cut']}: the text has {steps} steps; wanted 0, no cut, or a cut behind step "
+                    f"1 to {steps - 1}."
                 )
             self.values["cut"] = 0
 
@@ -267,9 +271,13 @@ class RNNUnrollerEngine(Engine):
         truth = None
         if self.at < self.time:
             symbol = self._ids[self.at].item()
-            truth = [named(symbol), said[symbol].item()]
-        likeliest = [[named(i), p] for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
+            truth = [named(symbol), _finite(said[symbol].item())]
+        likeliest = [[named(i), _finite(p)] for p, i in zip(best.values.tolist(), best.indices.tolist(), strict=True)]
         return {"likeliest": likeliest, "truth": truth}
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
 
 
 def _known(text: str, vocabulary: Any) -> str:

@@ -31,6 +31,12 @@ export function typeset(line) {
     return line.replace(/h_(\d+)/g, (_, digits) => state(digits)).replace(/-(?=\d)/g, "−").replaceAll(" - ", " − ");
 }
 
+// A share as people read it: "12.5 %", "<0.1 %".
+export function percent(share) {
+    if (share === null) return "–";
+    return share > 0 && share < 0.0005 ? "<0.1 %" : `${(100 * share).toFixed(1)} %`;
+}
+
 // What a byte of a map stands for.
 export function byte(value, scale) {
     return ((2 * value) / 254 - 1) * scale;

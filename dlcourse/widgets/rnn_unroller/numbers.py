@@ -8,15 +8,18 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def scale(numbers: Float[Tensor, "..."]) -> float:
-    """The next of 1, 2, 5 times a power of ten that no number is beyond; never below a thousandth.
+    """The next round number that none of these is beyond, so that colours are strong; never below a thousandth.
 
     >>> import torch
     >>> scale(torch.tensor([0.3, -0.61])), scale(torch.tensor([1.0])), scale(torch.zeros(2))
-    (1.0, 1.0, 0.001)
+    (0.8, 1.0, 0.001)
     """
-    most = min(max(numbers.abs().max().item(), 1e-3), 1e37)
+    finite = numbers[numbers.isfinite()].abs()
+    most = min(max(finite.max().item() if len(finite) else 1.0, 1e-3), 1e37)
     ten = 10.0 ** math.floor(math.log10(most))
-    return next(float(f"{step * ten:.0e}") for step in (1, 2, 5, 10) if step * ten >= most * (1 - 1e-6))
+    return next(
+        float(f"{step * ten:.1e}") for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * ten >= most * (1 - 1e-6)
+    )
 
 
 def figure(value: float, digits: int = 3) -> str:

@@ -55,8 +55,8 @@ export class States {
             const reads = symbols[run.step - 1] ? ` reads ${symbols[run.step - 1]}` : "";
             said(held, { now: run.step, low: 1, high: run.last, text: `step ${run.step} of ${run.last}${reads}, unit ${unit}: ${letter} = ${figure(now)}` });
             place(held, canvas, run.step - 0.5, run.step + 0.5, -0.5, units - 0.5, 14);
-            const all = [...arrays[name].data].map((value) => byte(value, scale[index]));
-            canvas.label(`${index ? "Cell" : "Hidden"} states of ${units} units over ${run.last} steps, from ${figure(Math.min(...all))} to ${figure(Math.max(...all))}`);
+            const all = [...arrays[name].data].filter((value) => value < 255).map((value) => byte(value, scale[index]));
+            canvas.label(`${index ? "Cell" : "Hidden"} states of ${units} units over ${run.last} steps, from ${figure(all.reduce((a, b) => Math.min(a, b), Infinity))} to ${figure(all.reduce((a, b) => Math.max(a, b), -Infinity))}`);
         });
         const ends = arrays.memory ? `h from −${figure(scale[0])} to ${figure(scale[0])}, c from −${figure(scale[1])} to ${figure(scale[1])}` : `from −${figure(scale[0])} to ${figure(scale[0])}`;
         this.legend.textContent = `A row for each unit, a column for each step. Blue below 0, orange above; ${ends}.`;
@@ -66,7 +66,7 @@ export class States {
 export class Strip {
     constructor(view, go) {
         this.view = view;
-        this.it = new Fitting(view, { label: "Gradient", width: WIDTH, height: 150, margins: [LEFT, RIGHT, 22, 8] });
+        this.it = new Fitting(view, { label: "Gradient", width: WIDTH, height: 150, margins: [LEFT, RIGHT, 22, 20] });
         this.title = element("h4");
         this.words = element("p", { class: "ru-note" });
         const cut = (x) => this.cut(Math.round(x - 0.5));

@@ -2,7 +2,7 @@
 
 import { blend } from "../js/palette.js";
 import { element } from "../js/dom.js";
-import { clamp, every, figure, typeset } from "./numbers.js";
+import { clamp, every, figure, percent, typeset } from "./numbers.js";
 import { Fitting } from "./panel.js";
 
 const ROW = 24, LEFT = 64;
@@ -10,7 +10,7 @@ const ROW = 24, LEFT = 64;
 export class Step {
     constructor(view, go) {
         this.view = view;
-        this.it = new Fitting(view, { label: "The step", width: 380, height: 120, margins: [LEFT, 2, 20, 2] });
+        this.it = new Fitting(view, { label: "The step", width: 424, height: 120, margins: [LEFT, 2, 20, 2] });
         this.title = element("h4");
         this.sums = element("div", { class: "ru-sums" });
         this.help = element("dl", { class: "ru-help" });
@@ -74,10 +74,10 @@ export class Next {
         this.title.textContent = `Expected behind step ${run.step}`;
         this.list.replaceChildren(...next.likeliest.map(([symbol, p]) => {
             const bar = element("span", { class: "ru-bar" });
-            bar.style.width = `${clamp(100 * p, 1, 100)}%`;
-            return element("li", {}, element("b", {}, symbol), element("span", { class: "ru-track" }, bar), element("span", {}, `${(100 * p).toFixed(1)} %`));
+            bar.style.width = `${clamp(100 * (p ?? 0), 1, 100)}%`;
+            return element("li", {}, element("b", {}, symbol), element("span", { class: "ru-track" }, bar), element("span", {}, percent(p)));
         }));
-        this.truth.textContent = next.truth ? `What comes is ${next.truth[0]}, at ${(100 * next.truth[1]).toFixed(1)} %: ${(-Math.log2(next.truth[1])).toFixed(2)} bits.` : "The text ends here.";
+        this.truth.textContent = next.truth ? `What comes is ${next.truth[0]}, at ${percent(next.truth[1])}: ${(-Math.log2(next.truth[1] ?? NaN)).toFixed(2)} bits.` : "The text ends here.";
     }
 }
 

@@ -78,7 +78,7 @@ def _of_an_rnn(engine: Any) -> list[str]:
             "That is less: each tanh multiplies by its slope too, which is at most 1 and small where |h| is large."
         )
     elif cell.bend == "none" and first > 0 and not 0.5 < first / max(alone, 1e-45) < 2:
-        said.append("The two differ by a factor that does not grow with the steps: the radius speaks of the long run.")
+        said.append("The two differ: on so few steps directions matter too, and the radius speaks of the long run.")
     elif cell.bend == "tanh" and first > alone:
         said.append("That is more: on few steps a matrix may stretch by more than its radius says.")
     if radius < 1 and most > 1.05:
@@ -108,6 +108,11 @@ def _of_gates(engine: Any) -> list[str]:
                 f"The {keeper}'s biases lie between {figure(low)} and {figure(high)}: alone they make memories of "
                 f"{figure(memory(low))} to {figure(memory(high))} steps."
             )
+    kept = engine.all_parts["f" if cell.kind == "lstm" else "z"]
+    said.append(
+        f"While it reads, the {keeper} stands at {figure(kept.mean().item())} on average, between "
+        f"{figure(kept.min().item())} and {figure(kept.max().item())}: inputs and states move it too."
+    )
     said.append(f"Measured from h_{engine.time} back to the first state: {figure(first)}, in the best direction.")
     return said
 
