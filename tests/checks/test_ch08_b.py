@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.checks.ch08 import masked, windows
+from dlcourse.checks.ch08 import debug, forecast, masked, windows
 from dlcourse.checks.examiner import matches
 
 
@@ -44,3 +44,11 @@ def test_what_masked_takes_for_right_is_what_torch_says_of_packed_sequences(roun
 
 def test_no_two_diagnoses_of_windows_explain_the_same_numbers():
     told_apart(windows.MISTAKES, windows.cases(), windows.truth)
+
+
+def test_no_two_diagnoses_of_the_learner_explain_the_same_numbers():
+    mistakes = [
+        (reason, [lambda *args, chosen=chosen: debug._learn(*args, **chosen) for chosen in several])
+        for reason, several in debug.MISTAKES
+    ]
+    told_apart(mistakes, debug.cases(), debug._learn)
