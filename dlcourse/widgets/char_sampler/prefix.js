@@ -10,7 +10,10 @@ export class Prefix {
         this.field = element("textarea", { id, rows: 2, maxlength: most, spellcheck: "false", autocomplete: "off", "aria-description": help });
         this.el = view.hideable("prefix", element("div", { class: "cs-prefix-field" }, element("label", { for: id, title: help }, label), this.field));
         this.refused = false;
-        const latest = new Latest((args) => view.act("write", args).then(() => this.judge(false), () => this.judge(true)));
+        const latest = new Latest((args) => {
+            this.asked = args.prefix;
+            return view.act("write", args).then(() => this.judge(false), () => this.judge(true));
+        });
         this.field.addEventListener("input", () => {
             if (view.session.playing) view.session.play(false);
             latest.want({ prefix: this.field.value });
@@ -23,10 +26,11 @@ export class Prefix {
         else this.field.removeAttribute("aria-invalid");
     }
 
+    // A prefix that this field has sent is not written into it, or what was typed meanwhile would be lost.
     paint({ prefix }) {
-        const moved = prefix !== this.known;
+        const foreign = prefix !== this.known && prefix !== this.asked;
         this.known = prefix;
-        if (this.field === document.activeElement || (this.refused && !moved)) return;
+        if (!foreign && (this.refused || this.field === document.activeElement)) return;
         if (this.field.value !== prefix) this.field.value = prefix;
         this.judge(false);
     }
