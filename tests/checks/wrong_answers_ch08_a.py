@@ -148,6 +148,7 @@ for name, phrase, sums in (
     ("gates_without_the_state", "do not see the old hidden state", lambda x, h, c, w, v, b, a: x @ w.T + b + a),
     ("gates_without_the_state_and_its_bias", "and its bias", lambda x, h, c, w, v, b, a: x @ w.T + b),
     ("gates_without_x", "The gates do not see x", lambda x, h, c, w, v, b, a: h @ v.T + b + a),
+    ("gates_without_x_and_its_bias", "from the sum, and its bias", lambda x, h, c, w, v, b, a: h @ v.T + a),
     ("gates_of_the_cell", "read the old *cell* state", lambda x, h, c, w, v, b, a: x @ w.T + b + c @ v.T + a),
     ("sums_multiplied", "were multiplied: they are added", lambda x, h, c, w, v, b, a: (x @ w.T + b) * (h @ v.T + a)),
     ("state_subtracted", "was subtracted", lambda x, h, c, w, v, b, a: x @ w.T + b - h @ v.T + a),
@@ -212,6 +213,7 @@ for name, phrase, update in (
     ("cell_through_tanh", "only what is *shown*", lambda i, f, g, o, c, h: torch.tanh(f * c + i * g)),
     ("old_cell_through_tanh", "The old cell went through", lambda i, f, g, o, c, h: f * torch.tanh(c) + i * g),
     ("candidate_through_two_tanh", "through two tanh", lambda i, f, g, o, c, h: f * c + i * torch.tanh(g)),
+    ("product_through_tanh", "one more tanh", lambda i, f, g, o, c, h: f * c + torch.tanh(i * g)),
     ("cell_times_output_gate", "multiplied by the output gate", lambda i, f, g, o, c, h: o * (f * c + i * g)),
     ("hidden_for_cell", "what hidden should be", lambda i, f, g, o, c, h: o * torch.tanh(f * c + i * g)),
 ):
@@ -307,6 +309,18 @@ def with_the_math_module(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh
     i, f, g, o = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh).chunk(4, dim=1)
     cell = f.sigmoid() * cell + i.sigmoid() * math.tanh(g)
     return o.sigmoid() * math.tanh(cell), cell
+
+
+@wrong("08.lstm_cell", "There is no such axis")
+def third_axis(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
+    i, f, g, o = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh).chunk(4, dim=2)
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+@wrong("08.lstm_cell", "This module has no sigmoid")
+def sigmoid_of_numpy(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
+    return np.sigmoid(four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh))
 
 
 @wrong("08.lstm_cell", "Two shapes do not fit")
@@ -554,6 +568,24 @@ def stacked(gradients, most):
     return [gradient * (most / norm).clamp(max=1.0) for gradient in gradients], norm
 
 
+@wrong("08.clip", "so add up *numbers*")
+def gradients_added(gradients, most):
+    norm = sum(gradient**2 for gradient in gradients).sum().sqrt()
+    return [gradient * (most / norm).clamp(max=1.0) for gradient in gradients], norm
+
+
+@wrong("08.clip", "torch.sqrt takes a tensor")
+def root_of_a_float(gradients, most):
+    norm = torch.sqrt(sum(gradient.square().sum().item() for gradient in gradients))
+    return [gradient * (most / norm).clamp(max=1.0) for gradient in gradients], norm
+
+
+@wrong("08.clip", ".reshape(-1) always work")
+def viewed(gradients, most):
+    norm = torch.cat([gradient.view(-1) for gradient in gradients]).norm()
+    return [gradient * (most / norm).clamp(max=1.0) for gradient in gradients], norm
+
+
 @wrong("08.clip", "A list cannot be multiplied")
 def list_times_a_number(gradients, most):
     norm = one_norm(gradients).item()
@@ -641,6 +673,14 @@ for name, phrase, size in (
     ("own_radius_forgotten", "is not in the factor", lambda w: 1.0),
     ("multiplied_by_the_radius", "The factor is upside down", lambda w: 1 / sizes_of(w).max()),
     ("root_of_the_radius", "by the root of its spectral radius", lambda w: sizes_of(w).max().sqrt()),
+    ("determinant_by_logarithms", "a negative number", lambda w: math.exp(math.log(torch.linalg.det(w)) / len(w))),
+    (
+        "imaginary_number",
+        "A division by 0",
+        lambda w: max(value.imag for value in torch.linalg.eigvals(w).tolist()),
+    ),
+    ("largest_complex_number", "have no order", lambda w: max(torch.linalg.eigvals(w).tolist())),
+    ("sorted_complex_numbers", "have no order", lambda w: torch.linalg.eigvals(w).sort().values[-1]),
     ("complex_maximum", "have no order", lambda w: torch.linalg.eigvals(w).max()),
     ("measured_by_ten_steps", "gets there slowly", lambda w: torch.linalg.matrix_power(w, 12).norm() ** (1 / 12)),
 ):
@@ -657,6 +697,7 @@ for name, phrase, target in (
     ("even_parts", "shared out evenly", lambda steps, share: 1 - (1 - share) / steps),
     ("share_lost", "keeps 1 - share", lambda steps, share: abs(1 - share) ** (1 / steps)),
     ("share_ignored", "keeps 0.37", lambda steps, share: math.exp(-1 / steps)),
+    ("square_root", "the square root", lambda steps, share: share**0.5),
     ("inverse_root", "as its inverse", lambda steps, share: share ** (-1 / steps)),
     ("no_exp", "missing its exp", lambda steps, share: math.log(share) / steps),
     ("wrong_base", "base 10 or 2", lambda steps, share: math.exp(math.log2(share) / steps)),

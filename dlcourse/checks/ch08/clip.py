@@ -50,10 +50,6 @@ def _is(*measures: Measure) -> Callable[..., bool]:
 NORM = "The norm is the length of all gradients as *one* long vector: the root of the sum of all squares."
 NORM_SUSPECTS = (
     Suspect(
-        "The norm is nan: 0 / 0, or the root of a negative number.",
-        lambda got, wanted, *args: math.isnan(got),
-    ),
-    Suspect(
         "This is the square of the norm: the root is missing.",
         _is(lambda gs, most: _all(gs).square().sum().item()),
     ),
@@ -149,10 +145,6 @@ CLIPPED_SUSPECTS = (
         lambda got, wanted, *args: any(g.isnan().any().item() for g in got),
     ),
     Suspect(
-        "Some numbers are infinite: something was divided by 0.",
-        lambda got, wanted, *args: any(g.isinf().any().item() for g in got),
-    ),
-    Suspect(
         f"Each tensor was clipped by its *own* norm: that changes their sizes beside each other. {DIRECTION}",
         _gives(_each(lambda g: g.norm())),
     ),
@@ -196,10 +188,6 @@ CLIPPED_SUSPECTS = (
         "Everything was scaled to the norm `most`, upwards too: a gradient that is not above `most` stays as it is. "
         "Clipping is a bound, not a target.",
         _gives(_times(lambda most, norm: most / norm)),
-    ),
-    Suspect(
-        "The comparison is the wrong way round: what is above `most` shrinks, what is below stays.",
-        _gives(_times(lambda most, norm: max(1.0, most / norm)), _times(lambda most, norm: min(1.0, norm / most))),
     ),
     Suspect(
         "The factor is upside down: most / norm shrinks, norm / most grows.",
@@ -282,22 +270,18 @@ CRASHES = (
         "says so by its underscore.)",
     ),
     (
-        "zero-dimensional tensor",
-        "A tensor without axes cannot be joined with torch.cat: add up the squares of each, or .flatten() first.",
-    ),
-    (
         "expects each tensor to be equal size",
         "torch.stack joins tensors of one shape, and these have several: add up the squares of each tensor first.",
     ),
     (
-        "must be the same except in dimension",
+        "same number of dimensions",
         "torch.cat joins tensors that fit, and these have several shapes: add up the squares of each, or .flatten() "
         "first.",
     ),
     (
-        "must have same number of dimensions",
-        "torch.cat joins tensors that fit, and these have several shapes: add up the squares of each, or .flatten() "
-        "first.",
+        "view size is not compatible",
+        "view works only where the entries lie in order in memory, and this tensor is a view of another: .flatten() "
+        "and .reshape(-1) always work.",
     ),
     (
         "must match the size",
@@ -328,7 +312,6 @@ CRASHES = (
         "The comparison has a truth value for each number: compare the one norm with `most`.",
     ),
     ("must be Tensor, not float", "torch.sqrt takes a tensor; the root of a plain number is math.sqrt, or ** 0.5."),
-    ("must be Tensor, not int", "torch.sqrt takes a tensor; the root of a plain number is math.sqrt, or ** 0.5."),
 )
 GENERIC = (
     "The norm is right, and the gradients are not. When it is above `most`, each number is multiplied by most / norm; "
@@ -379,7 +362,8 @@ def _close(got: Tensor, wanted: Tensor) -> bool:
 
 def cases() -> list[tuple[list[Tensor], float]]:
     """Above the bound, below, exactly on it; several shapes, one without axes; a tensor of zeros; nothing but zeros."""
-    gradients = [torch.tensor([4.0, 2.0]), torch.tensor([[-6.0], [-2.0]]), torch.tensor([2.0])]  # their norm is 8
+    matrix = torch.tensor([[-5.0, 3.0, 1.0], [-2.0, 0.0, 1.0]])
+    gradients = [torch.tensor([4.0, 2.0]), matrix, torch.tensor([2.0])]  # their norm is 8
     many = [torch.tensor(-6.0), torch.tensor([[3.0, 0.5, -2.0], [0.0, 8.0, 1.5]]), torch.zeros(2), torch.tensor([7.0])]
     return [
         (gradients, 3.2),
