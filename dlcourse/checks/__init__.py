@@ -21,7 +21,7 @@ _CHECKS = (
     *("debug_backward", "cross_entropy_backward", "batch_norm_backward"),
     *("warmup_cosine", "initial_weight", "adam_step", "adamw_step", "loops"),
     *("conv_shape", "conv2d", "max_pool2d", "kept", "follow", "debug_cnn"),
-    *("lstm_cell", "clip_norm", "tuned", "masked_rnn", "leak_free", "forecast"),
+    *("lstm_cell", "clip_norm", "tuned", "masked_rnn", "leak_free", "forecast", "debug_text"),
 )
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]

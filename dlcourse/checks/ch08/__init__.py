@@ -1,5 +1,5 @@
 """The exercises of chapter 08, in the order of the exercise notebook; a file for each."""
 
-from dlcourse.checks.ch08 import clip, forecast, lstm_cell, masked, radius, windows
+from dlcourse.checks.ch08 import clip, debug, forecast, lstm_cell, masked, radius, windows
 
-EXERCISES = tuple(exercise.EXERCISE for exercise in (lstm_cell, clip, radius, masked, windows, forecast))
+EXERCISES = tuple(exercise.EXERCISE for exercise in (lstm_cell, clip, radius, masked, windows, forecast, debug))
