@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dlcourse.checks.ch08 import debug, forecast, masked, windows
+from dlcourse.checks.ch08 import debug, masked, windows
 from dlcourse.checks.examiner import matches
 
 

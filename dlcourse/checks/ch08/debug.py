@@ -352,11 +352,12 @@ EXERCISE = Exercise(
     minutes=15,
     points=3,
     task="Write learn(train, held_out, weights, size, time, lr): one pass over the text `train`, read as `size` "
-    "streams side by side in windows of `time` symbols, by truncated backpropagation: after each window a step of "
-    "plain gradient descent on the mean loss of its symbols. Then measure on `held_out`, read as one stream in windows of "
-    "`time`. weights is a list: weight_ih (hidden, classes), weight_hh (hidden, hidden), bias (hidden,), weight_out "
-    "(classes, hidden), bias_out (classes,), of a tanh RNN that reads one-hot symbols. Return (weights, bits): the new "
-    "weights in a list, and the mean bits per predicted symbol of held_out, a float. weights itself stays as it was.",
+    "streams side by side in windows of `time` symbols, by truncated backpropagation: after each window a "
+    "step of plain gradient descent on the mean loss of its symbols. Then measure on `held_out`, read as one "
+    "stream in windows of `time`. weights is a list: weight_ih (hidden, classes), weight_hh (hidden, hidden), "
+    "bias (hidden,), weight_out (classes, hidden), bias_out (classes,), of a tanh RNN that reads one-hot "
+    "symbols. Return (weights, bits): the new weights in a list, and the mean bits per predicted symbol of "
+    "held_out, a float. weights itself stays as it was.",
     ranges="texts of 6 to 48 symbols, held-out texts of 2 to 30, 2 to 6 classes, 1 to 4 streams and units, windows of "
     "1 to 8 symbols, lr of 1/8 to 1/2, float32 and float64",
     hints=(
