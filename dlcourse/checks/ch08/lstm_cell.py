@@ -135,6 +135,7 @@ SUMS: tuple[tuple[str | None, Sum], ...] = (
 )
 
 GATES = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate"}
+WHY_BENDS = "A gate says how much, from 0 to 1: sigmoid. The candidate says what, of both signs: tanh."
 BLOCKS = "The rows of the weights come in four blocks, as torch has them: i, f, g, o."
 
 
@@ -147,6 +148,10 @@ def _reason_of(order: str) -> str:
             return (
                 "Input gate and forget gate are swapped. The first block of rows is i's, the second is f's; and f "
                 "multiplies the old cell, i the candidate."
+            )
+        if set(wrong) == {"i", "g"}:  # tanh(i) * sigmoid(g) is either
+            return (
+                f"{one.capitalize()} and {other} are swapped, in their blocks or in their bends. {BLOCKS} {WHY_BENDS}"
             )
         return f"{one.capitalize()} and {other} are swapped. {BLOCKS}"
     return f"The blocks were taken in the order {', '.join(order)}. {BLOCKS}"
@@ -176,7 +181,6 @@ CUTS: tuple[tuple[str | None, Cut], ...] = (
 Bend = Callable[[Tensor], Tensor]
 BENDS: dict[str, Bend] = {"a sigmoid": SIGMOID, "a tanh": TANH, "nothing": lambda z: z, "a relu": torch.relu}
 RIGHT_BENDS = {"i": "a sigmoid", "f": "a sigmoid", "g": "a tanh", "o": "a sigmoid"}
-WHY_BENDS = "A gate says how much, from 0 to 1: sigmoid. The candidate says what, of both signs: tanh."
 
 
 def _bent(bends: dict[str, str]) -> str | None:
@@ -190,8 +194,9 @@ def _bent(bends: dict[str, str]) -> str | None:
 
 
 BENT: tuple[tuple[str | None, dict[str, str]], ...] = tuple(
-    (_bent(bends), bends)
-    for bends in (dict(zip("ifg", names, strict=True)) for names in product(list(BENDS)[:3], list(BENDS)[:3], BENDS))
+    (_reason_of("gfio") if names == ("a tanh", "a sigmoid", "a sigmoid") else _bent(bends), bends)
+    for names in product(list(BENDS)[:3], list(BENDS)[:3], BENDS)
+    for bends in (dict(zip("ifg", names, strict=True)),)
 )
 
 Update = Callable[..., Tensor | None]  # of i, f, g, o, the old cell c and the old hidden h

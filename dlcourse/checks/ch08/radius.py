@@ -353,7 +353,7 @@ def _compare(ask: Examiner, weight: Tensor, steps: int, share: float) -> None:
 
 def cases() -> list[tuple[Tensor, int, float]]:
     """Largest where it is negative; turning, two ways; far from normal; one unit; a share above 1; one step."""
-    triangle = torch.tensor([[0.7, -6.0, 0.0], [0.0, -2.5, 4.0], [0.0, 0.0, 1.3]], dtype=torch.float64)
+    triangle = torch.tensor([[0.7, 0.0, 0.0], [-6.0, -2.5, 0.0], [0.0, 4.0, 1.3]], dtype=torch.float64)
     far = torch.tensor([[0.5, 300.0, 1.0], [0.0, -0.25, 70.0], [0.0, 0.0, 0.375]], dtype=torch.float64)
     return [
         (triangle, 4, 0.3),  # eigenvalues 0.7, -2.5 and 1.3
