@@ -113,7 +113,7 @@ def test_the_cut_follows_keys_and_mouse(book, unroller):
         book.until(f"w.cut == {behind}")
     expect(cut(unroller)).to_have_attribute("aria-valuetext", "cut behind step 1")
     expect(unroller.get_by_text("hatched: what they would get without it")).to_be_visible()
-    expect(unroller.locator(".ru-why")).to_contain_text("steps 1 to 1 get no gradient")
+    expect(unroller.locator(".ru-why")).to_contain_text("step 1 gets no gradient")
     book.settle(3)
     assert pixels(strip) != before
     assert pixels(canvas(unroller, "^Hidden states")) == states

@@ -27,10 +27,10 @@ class Cell:
     """kind: "rnn", "lstm" or "gru". bend: of an RNN, a name in `BENDS`. The rest as in torch; biases both or none."""
 
     kind: str
-    weight_ih: Float[Tensor, "gates*hidden features"]
-    weight_hh: Float[Tensor, "gates*hidden hidden"]
-    bias_ih: Float[Tensor, " gates*hidden"] | None = None
-    bias_hh: Float[Tensor, " gates*hidden"] | None = None
+    weight_ih: Float[Tensor, "out features"]
+    weight_hh: Float[Tensor, "out hidden"]
+    bias_ih: Float[Tensor, " out"] | None = None
+    bias_hh: Float[Tensor, " out"] | None = None
     bend: str = "tanh"
 
     @property

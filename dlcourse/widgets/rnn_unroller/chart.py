@@ -27,7 +27,7 @@ class Chart:
 
     dial: str
     settings: tuple[float, ...]
-    flow: Float[Tensor, "setting time"]
+    flow: Float[Tensor, "points time"]
 
 
 def why_none(cell: Cell) -> str | None:

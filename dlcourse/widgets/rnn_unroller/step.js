@@ -88,6 +88,7 @@ export function fill(el, key, children) {
 }
 
 function short(value) {
+    if (value === 0) return "0";
     const text = Math.abs(value) >= 9.95 ? value.toFixed(0) : value.toFixed(Math.abs(value) < 0.995 ? 2 : 1);
     return text.replace("-", "−").replace("0.", ".");
 }

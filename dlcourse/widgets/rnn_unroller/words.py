@@ -55,8 +55,9 @@ def explanation(engine: Any) -> list[str]:
     """What is worth noticing, one thought to a sentence."""
     said = _of_an_rnn(engine) if engine.cell.kind == "rnn" else _of_gates(engine)
     if cut := engine.values["cut"]:
+        who = "step 1 gets" if cut == 1 else f"steps 1 to {cut} get"
         said.append(
-            f"The cut lets nothing through: steps 1 to {cut} get no gradient, as behind a detach. The states are the "
+            f"The cut lets nothing through: {who} no gradient, as behind a detach. The states are the "
             "same with it and without it, so what they hold of those steps is still there, only not learned from."
         )
     return said
