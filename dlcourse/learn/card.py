@@ -3,6 +3,7 @@
 Colours come only from JupyterLab's theme variables, so a card reads in light and dark themes.
 """
 
+import re
 from dataclasses import dataclass
 from html import escape
 
@@ -36,8 +37,23 @@ class Card:
         display(self)
 
 
+_AS_IT_IS = re.compile(r"(`[^`]+`|\$[^$]+\$)")  # code and formulas: no stress is looked for in them
+_STRESS = re.compile(r"(?<![\w*])\*(?=\S)([^*]+)(?<=\S)\*(?![\w*])")
+
+
+def prose(text: str) -> str:
+    """A text for HTML, escaped; *stress* and `code` look as in the cells around it. That is all that is read in it.
+
+    >>> prose("a *small* `a * b` & 2 * 3 * 4")
+    'a <em>small</em> <code>a * b</code> &amp; 2 * 3 * 4'
+    """
+    parts = _AS_IT_IS.split(escape(text))
+    parts[::2] = [_STRESS.sub(r"<em>\1</em>", part) for part in parts[::2]]
+    return "".join(f"<code>{part[1:-1]}</code>" if part[:1] == "`" else part for part in parts)
+
+
 def paragraph(text: str, style: str = "margin:0.3em 0") -> str:
-    return f'<p style="{style}">{escape(text)}</p>'
+    return f'<p style="{style}">{prose(text)}</p>'
 
 
 def letters(count: int) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from dlcourse.learn.card import Card
+from dlcourse.learn.card import Card, prose
 from dlcourse.learn.content import content_root
 
 
@@ -95,7 +95,7 @@ def _entry(term: Term) -> Card:
     ]
     text = "\n".join([f"{term.term}: {term.sentence}", *(f"  {name}: {value}" for name, value in details)])
     rows = "".join(f"<li>{name}: {escape(value)}</li>" for name, value in details)
-    html = f'<p style="margin:0.3em 0"><dfn><strong>{escape(term.term)}</strong></dfn>: {escape(term.sentence)}</p>'
+    html = f'<p style="margin:0.3em 0"><dfn><strong>{escape(term.term)}</strong></dfn>: {prose(term.sentence)}</p>'
     return Card("Glossary entry", text, f'{html}<ul style="margin:0.3em 0">{rows}</ul>')
 
 
@@ -103,7 +103,7 @@ def _list(known: dict[str, Term]) -> Card:
     ordered = [known[name] for name in sorted(known)]
     text = "\n".join(f"{term.term} ({term.chapter}): {term.sentence}" for term in ordered)
     rows = "".join(
-        f"<dt><strong>{escape(t.term)}</strong> (chapter {escape(t.chapter)})</dt><dd>{escape(t.sentence)}</dd>"
+        f"<dt><strong>{escape(t.term)}</strong> (chapter {escape(t.chapter)})</dt><dd>{prose(t.sentence)}</dd>"
         for t in ordered
     )
     return Card("Glossary", text, f'<dl style="margin:0.3em 0">{rows}</dl>')

@@ -3,11 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from numbers import Real
 from types import EllipsisType
 
-from dlcourse.learn.card import QUIET, Card, letters, paragraph
+from dlcourse.learn.card import QUIET, Card, letters, paragraph, prose
 from dlcourse.learn.record import note
 from dlcourse.learn.slip import Slip
 
@@ -73,8 +72,8 @@ def _ask(question: str, options: tuple[str, ...]) -> Card:
     lines = [f"Predict: {question}", *(f"  {n}. {o}" for n, o in zip(letters(len(options)), options, strict=True)), how]
     # The letters are written out: JupyterLab's style sheet numbers every list.
     lettered = zip(letters(len(options)), options, strict=True)
-    listed = "".join(f"<li>{letter}. {escape(option)}</li>" for letter, option in lettered)
-    html = f'<p style="margin:0.3em 0"><strong>Predict.</strong> {escape(question)}</p>'
+    listed = "".join(f"<li>{letter}. {prose(option)}</li>" for letter, option in lettered)
+    html = f'<p style="margin:0.3em 0"><strong>Predict.</strong> {prose(question)}</p>'
     html += f'<ul style="margin:0.3em 0;list-style:none;padding-left:1em">{listed}</ul>' if options else ""
     return Card("Prediction", "\n".join(lines), html + paragraph(how, QUIET))
 

@@ -41,7 +41,7 @@ from pathlib import Path
 from types import EllipsisType
 from typing import Any
 
-from dlcourse.learn.card import QUIET, Card, letters, paragraph
+from dlcourse.learn.card import QUIET, Card, letters, paragraph, prose
 from dlcourse.learn.content import content_root
 from dlcourse.learn.record import note
 from dlcourse.learn.slip import Slip
@@ -271,7 +271,7 @@ def _ask(question: Question) -> Card:
     recall = [f"Looking back to chapter {question.recall}."] if question.recall else []
     recall += [f"Not sure? Read: {question.read}."] if question.read else []
     text = [f"Quiz: {question.text}", *recall, *(lines or [how])]
-    html = f'<p style="margin:0.3em 0"><strong>Quiz.</strong> {escape(question.text)}</p>'
+    html = f'<p style="margin:0.3em 0"><strong>Quiz.</strong> {prose(question.text)}</p>'
     return Card(
         "Quiz question", "\n".join(text), html + "".join(map(paragraph, recall)) + folded + paragraph(how, QUIET)
     )
@@ -279,6 +279,6 @@ def _ask(question: Question) -> Card:
 
 def _fold(summary: str, inside: str) -> str:
     return (
-        f'<details style="margin:0.3em 0"><summary style="cursor:pointer">{escape(summary)}</summary>'
-        f'<p style="margin:0.2em 0 0.5em 1.4em">{escape(inside)}</p></details>'
+        f'<details style="margin:0.3em 0"><summary style="cursor:pointer">{prose(summary)}</summary>'
+        f'<p style="margin:0.2em 0 0.5em 1.4em">{prose(inside)}</p></details>'
     )

@@ -110,3 +110,15 @@ def test_a_second_guess_replaces_the_first(shown):
 def test_without_a_notebook_the_text_is_printed(capsys):
     predict("01.count", "How many?", guess=3)
     assert capsys.readouterr().out == "Your prediction: 3. Noted; run on and see.\n"
+
+
+def test_stress_and_code_look_as_in_the_cells_around_them_and_nothing_else_is_markup(shown):
+    predict("01.shift", "Is *this* `a * b` or $a * b * c$?", options=["2 * 3 * 4", "<b>*no*</b>"])
+    ((text, page),) = shown
+    assert "Is *this* `a * b`" in text
+    assert page.count("em") == 2
+    assert page.count("code") == 1
+    assert page.count("b") == 0
+    assert "Is this a * b or $a * b * c$?" in page.words
+    assert "2 * 3 * 4" in page.words
+    assert "<b>no</b>" in page.words
