@@ -73,7 +73,7 @@ def test_a_click_on_a_symbol_shows_its_step(book, sampler):
     expect(sampler.locator(".cs-bars h3")).to_contain_text("behind “The␣")
     sampler.locator(".cs-symbol[data-place='0']").first.click()
     book.until("sampler.engine.at == 0")
-    expect(sampler.locator(".cs-fact")).to_contain_text("Nothing is drawn yet")
+    expect(sampler.locator(".cs-fact")).to_contain_text("Before the first symbol: press Step")
     expect(sampler.locator(".cs-drawn")).to_have_count(0)
 
 
@@ -208,7 +208,7 @@ def test_two_views_and_two_themes_and_axe(book, sampler):
 def test_a_network_beside_an_n_gram_on_an_odd_text(book, sampler):
     book.run(2)
     root = book.widget(2)
-    expect(root.locator(".cs-about")).to_contain_text(re.compile(r"bits each to the CharRNN, .* bits to the 3-gram"))
+    expect(root.locator(".cs-about")).to_contain_text(re.compile(r"bits to the CharRNN, .* bits to the 3-gram"))
     expect(root.locator(".cs-choice .cs-of-beside:visible")).to_have_count(8)
     expect(root.locator(".cs-fact")).to_contain_text("to the 3-gram")
     names = set(root.locator(".cs-choice .cs-name").all_inner_texts())

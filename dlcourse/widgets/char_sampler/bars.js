@@ -32,7 +32,7 @@ export class Bars {
         this.header = header;
         this.title.textContent = `What may come behind “${context(line, header.place)}”`;
         this.fact.textContent = fact(header, found);
-        this.head.replaceChildren(...["", `bar: 0 to ${percent(scale)}; in %:`, "model", "draw", header.beside === null ? null : "beside"]
+        this.head.replaceChildren(...["", `bar: 0 to ${percent(scale)}`, "model", "draw", header.beside === null ? null : "beside"]
             .filter((words) => words !== null).map((words) => element("span", {}, words)));
         this.el.classList.toggle("cs-two", header.beside !== null);
         const few = found.filter((row, at) => this.all || at < FEW || row.drawn);
@@ -120,9 +120,9 @@ class Row {
 }
 
 // What stands at the place, and how it came there.
-function fact({ here, names, model, beside, classes, kept }, found) {
+function fact({ run, here, names, model, beside, classes, kept }, found) {
     const cut = kept < classes ? ` ${classes - kept} of ${classes} symbols are cut off.` : "";
-    if (here === null) return `Nothing is drawn yet: press Step, or choose one.${cut}`;
+    if (here === null) return `${run.last ? "Before the first symbol" : "Nothing is drawn yet"}: press Step, or choose one.${cut}`;
     const name = names[here.token][1];
     const also = beside === null ? "" : `, ${bits(here.beside)} to the ${beside}`;
     const how = here.chosen ? "Chosen" : "Drawn";

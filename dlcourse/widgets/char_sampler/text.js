@@ -11,7 +11,7 @@ export class Text {
         this.list = element("div", { class: "cs-lines" });
         this.swatches = [0, 2, 4, 6, 8].map((value) => element("span", { class: "cs-swatch", "data-bits": value }, `${value}${value === 8 ? "+" : ""}`));
         this.legend = element("p", { class: "cs-legend" }, element("span", {}, "Bits of a symbol, its surprise to the model:"), element("span", { class: "cs-swatches" }, ...this.swatches));
-        this.hint = element("p", { class: "cs-hint" }, "Click on a symbol, or use the arrow keys in the text, to see what it was drawn from.");
+        this.hint = element("p", { class: "cs-hint" }, "Click on a symbol, or use the arrow keys in the text, to see what it was drawn from. Click on a bar to write that symbol there instead, on a new line.");
         this.el = view.hideable("text", element("div", { class: "cs-left" }, this.list, this.legend, this.hint));
         this.moves = new Latest((args) => view.act("look", args));
         this.wish = null;
@@ -79,11 +79,17 @@ class Block {
         const key = (symbol) => symbol && `${symbol.place} ${symbol.shown} ${symbol.bits}`;
         if (line.symbols.length < this.spans.length || key(this.line?.symbols.at(-1)) !== key(line.symbols[this.spans.length - 1])
             || line.prefix !== this.line?.prefix || key(this.line.symbols[0]) !== key(line.symbols[0])) this.clear();
+        const grown = line.symbols.length - this.spans.length;
         for (const symbol of line.symbols.slice(this.spans.length)) {
             this.spans.push(this.span(symbol, line));
             this.text.append(this.spans.at(-1));
         }
+        this.remove.hidden = many === 1;
+        this.about.textContent = about(line, header);
+        // While the present line grows, the others stay as they are.
+        const still = !line.current && this.line?.current === false && grown === 0;
         this.line = line;
+        if (still) return;
         this.spans.forEach((span, at) => {
             const { place } = line.symbols[at];
             span.classList.toggle("cs-ahead", place > line.at);
@@ -91,9 +97,6 @@ class Block {
         });
         this.el.classList.toggle("cs-current", line.current);
         this.name.setAttribute("aria-pressed", String(line.current));
-        this.el.querySelector(".cs-head").hidden = many === 1 && !line.length;
-        this.remove.hidden = many === 1;
-        this.about.textContent = about(line, header);
         this.speak(line, header);
         if (line.current) this.follow(line.at + line.prefix - 1);
     }
@@ -154,7 +157,7 @@ function about(line, header) {
     if (line.parent !== null) parts.push(`from line ${line.parent}, at ${line.origin + 1}`);
     if (line.length) {
         const beside = header.beside === null ? "" : ` to the ${header.model}, ${bits(line.beside)} to the ${header.beside}`;
-        parts.push(`${line.length} written, ${bits(line.bits)} each${beside}`);
+        parts.push(`${line.length} written, on average ${bits(line.bits)}${beside}`);
     }
     return parts.join(" · ");
 }
