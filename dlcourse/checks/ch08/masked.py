@@ -398,7 +398,7 @@ def check(subject: Subject, seed: int | None) -> str:
 
 def cases() -> list[tuple[Tensor, ...]]:
     """First without padding, then with numbers in it, then with what is no number."""
-    generator = torch.Generator().manual_seed(8)
+    generator = torch.Generator().manual_seed(3)
     alone = batch(generator, lengths=[3], time=3, features=1, hidden=2)
     unsorted = batch(generator, lengths=[1, 3, 2], time=4, features=2, hidden=1)
     shorter = batch(generator, lengths=[3, 1], time=3, features=1, hidden=2)
