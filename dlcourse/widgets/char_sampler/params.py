@@ -39,25 +39,25 @@ class Optional(Whole):
 
 PARAMS = {
     "prefix": Text(
-        label="prefix", help="What the model reads first; it writes on from there.", default="", most=LONGEST_PREFIX
+        label="Prefix", help="What the model reads first; it writes on from there.", default="", most=LONGEST_PREFIX
     ),
     "temperature": Number(
-        label="temperature",
+        label="Temperature",
         help="Below 1 the likely gets likelier; at 0 only the likeliest is drawn; above 1 the unlikely comes up.",
         default=1.0,
         low=0,
         high=2,
     ),
     "top_k": Optional(
-        label="top-k (0: off)", help="Only the k likeliest may be drawn.", default=0, low=0, high=MOST_KEPT
+        label="Top-k (0: off)", help="Only the k likeliest may be drawn.", default=0, low=0, high=MOST_KEPT
     ),
     "top_p": Number(
-        label="top-p (1: off)",
+        label="Top-p (1: off)",
         help="Only the likeliest that together have at least this share may be drawn.",
         default=1.0,
         low=0,
         high=1,
     ),
-    "seed": Whole(label="seed", help="Another seed, other draws; the same one, the same.", default=0, low=0, high=9999),
-    "pace": Choice(label="pace", help="How fast play goes.", default="fast", options=("slow", "fast")),
+    "seed": Whole(label="Seed", help="Another seed, other draws; the same one, the same.", default=0, low=0, high=9999),
+    "pace": Choice(label="Pace", help="How fast play goes.", default="fast", options=("slow", "fast")),
 }

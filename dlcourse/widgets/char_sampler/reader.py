@@ -14,7 +14,7 @@ from dlcourse.models.ngram import NGram
 from dlcourse.training.metrics import evaluating
 from dlcourse.types import Float, Int, Tensor
 
-ORDER = 6  # of the model that is there when none is given: the best of 1 to 9 on this text
+ORDER = 6  # of the model that is there when none is given
 
 
 class NGramReader(torch.nn.Module):

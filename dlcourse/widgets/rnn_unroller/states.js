@@ -141,7 +141,7 @@ export class Strip {
         this.title.textContent = `How much of the gradient of ${state(run.last)} gets back to each step`;
         this.words.textContent = cut
             ? `At step ${run.step}: ${here}. ${cut === 1 ? "Step 1 is" : `Steps 1 to ${cut} are`} before the cut; hatched: what they would get without it.`
-            : `At step ${run.step}: ${here}; at step 1: ${fromLog(flow[0])}. Drag the cut, or move it by arrow keys.`;
+            : `${run.step > 1 ? `At step ${run.step}: ${here}; at` : "At"} step 1: ${fromLog(flow[0])}. Drag the cut, or move it by arrow keys.`;
         canvas.label(`Bars on a logarithmic axis: the gradient of ${state(run.last)} that gets back to step 1 is ${fromLog(flow[0])}, to step ${run.step} ${here}, to step ${run.last} 1`);
     }
 }
