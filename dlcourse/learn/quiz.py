@@ -255,7 +255,7 @@ def _wanted(question: Choice) -> str:
 
 def _ask(question: Question) -> Card:
     if isinstance(question, Number):
-        how = f'Answer with a number: quiz("{question.id}", 1)'
+        how = f'Put a number in place of the dots in quiz("{question.id}", ...) and run.'
         folded = _fold("Show the answer", f"{question.answer:g}. {question.why}")
         lines = []
     else:
