@@ -328,7 +328,7 @@ for name, phrase, settings in (
     ("centred_only", "nothing is divided", {"measure": lambda s, n, t: (s[:-t].mean(), 1.0)}),
     ("divided_only", "is not taken off", {"measure": lambda s, n, t: (0.0, s[:-t].std())}),
     ("to_a_range", "Scaled to a range", {"measure": lambda s, n, t: (s[:-t].min(), s[:-t].max() - s[:-t].min())}),
-    ("as_it_was", "Nothing is not standardised", {"measure": lambda s, n, t: (0.0, 1.0)}),
+    ("as_it_was", "None of the four is standardised", {"measure": lambda s, n, t: (0.0, 1.0)}),
     ("statistics_of_the_test_part", "those of the test part", {"measure": measured(lambda s, n, t: s[-t:])}),
     (
         "statistics_of_the_windows",
@@ -340,6 +340,41 @@ for name, phrase, settings in (
         "train_ends_with_the_last_window_before",
         "reaches behind the cut",
         {"train": lambda series, length, test: series[: len(series) - test + length]},
+    ),
+    (
+        "one_value_behind_the_cut",  # z[: cut + 1]
+        "its last target is the first target of the test part",
+        {"train": lambda s, n, t: s[: len(s) - t + 1]},
+    ),
+    (
+        "one_value_behind_the_cut_in_all",
+        "its last target is the first target of the test part. The last target to learn from is the value just before "
+        "the cut. And all is standardised by something else",
+        {
+            "train": lambda s, n, t: s[: len(s) - t + 1],
+            "measure": measured(lambda s, n, t: s[: len(s) - t + 1]),
+        },
+    ),
+    (
+        "scaled_by_all_and_behind_the_cut",
+        "reaches behind the cut: some of its targets are values that the test part asks for. The last target to learn "
+        "from is the value just before the cut. And all is standardised by something else",
+        {"train": lambda series, *_: series, "measure": measured(lambda series, *_: series)},
+    ),
+    (
+        "one_test_target_missing_and_scaled_by_all",
+        "is missing, the first. The last `test` values are its targets. And all is standardised by something else",
+        {"later": lambda s, n, t: s[len(s) - t - n + 1 :], "measure": measured(lambda series, *_: series)},
+    ),
+    (
+        "a_small_number_added",
+        "a small number added",
+        {"measure": lambda s, n, t: (s[:-t].mean(), s[:-t].std() + 1e-8)},
+    ),
+    (
+        "a_small_number_in_the_root",
+        "a small number added",
+        {"measure": lambda s, n, t: (s[:-t].mean(), (s[:-t].var() + 1e-6).sqrt())},
     ),
     ("one_test_target_too_many", "one target too many", {"later": lambda s, n, t: s[len(s) - t - n - 1 :]}),
     ("one_test_target_missing", "is missing, the first", {"later": lambda s, n, t: s[len(s) - t - n + 1 :]}),
@@ -396,6 +431,38 @@ def shuffled_for_learning(series, length, test):
 def windows_behind_the_cut_alone(series, length, test):
     past = series[:-test]
     scaled = (series - past.mean()) / past.std()
+    if test <= length:
+        return *pairs(scaled[:-test], length), scaled.new_zeros(0, length), scaled.new_zeros(0)
+    return *pairs(scaled[:-test], length), *pairs(scaled[-test:], length)
+
+
+@wrong("08.windows", "behind the last window comes no value")
+def unfolded_with_the_last(series, length, test):
+    past, later = series[:-test], series[-test - length :]
+    x, x_test = (((part - past.mean()) / past.std()).unfold(0, length, 1) for part in (past, later))
+    _, y, _, y_test = parted()(series, length, test)
+    return x, y, x_test, y_test
+
+
+@wrong("08.windows", "behind the last window comes no value")
+def unfolded_with_the_last_and_then_cut(series, length, test):
+    scaled = (series - series[:-test].mean()) / series[:-test].std()
+    x, y = scaled.unfold(0, length, 1), scaled[length:]
+    return x[:-test], y[:-test], x[-test:], y[-test:]
+
+
+@wrong("08.windows", "not as many windows as targets")
+def targets_of_the_whole_series(series, length, test):
+    x, _, x_test, y_test = parted()(series, length, test)
+    scaled = (series - series[:-test].mean()) / series[:-test].std()
+    return x, scaled[length:], x_test, y_test
+
+
+@wrong(
+    "08.windows", "The first targets of the test part are lost: its first target is the first value behind the cut, and"
+)
+def windows_behind_the_cut_alone_and_scaled_by_all(series, length, test):
+    scaled = (series - series.mean()) / series.std()
     if test <= length:
         return *pairs(scaled[:-test], length), scaled.new_zeros(0, length), scaled.new_zeros(0)
     return *pairs(scaled[:-test], length), *pairs(scaled[-test:], length)

@@ -151,6 +151,10 @@ REACH = (
     "The training part reaches behind the cut: some of its targets are values that the test part asks for. The last "
     "target to learn from is the value just before the cut."
 )
+ONE_BEHIND = (
+    "The training part reaches one value too far: its last target is the first target of the test part. The last "
+    "target to learn from is the value just before the cut."
+)
 LOST = (
     "The first targets of the test part are lost: its first target is the first value behind the cut, and the window "
     "to it lies before the cut. That is no leak: by then these values were known."
@@ -159,7 +163,47 @@ OWN = (
     "The test part is standardised by its own mean and standard deviation: on the day of the forecast nobody has "
     "them. Both parts take those of what lies before the cut."
 )
-NOT_SCALED = "{} not standardised: all four parts are, inputs and targets, by the same mean and standard deviation."
+OWN_LAST = "The targets are the windows' own last values: the target stands one step *behind* the window."
+TWO_AHEAD = "The targets stand two steps behind the windows: one step ahead was asked for."
+NOT_SCALED = "{} standardised: all four parts have to be, inputs and targets, by the same mean and standard deviation."
+OTHER_SCALE = " And all is standardised by something else than the mean and standard deviation of series[:cut]."
+# Other windows than those that were wanted: what to say, and the options of `_raw`.
+CUTS: tuple[tuple[str, tuple[Callable[[int, int], dict[str, Any]], ...]], ...] = (
+    (
+        REACH,
+        (
+            lambda length, test: {"train_to": test},
+            lambda length, test: {"train_to": length},
+            lambda length, test: {"train_to": test, "inside": True},
+        ),
+    ),
+    (ONE_BEHIND, (lambda length, test: {"train_to": 1},)),
+    (LOST, (lambda length, test: {"inside": True},)),
+    (
+        "Off by one: there is one target too many in the test part. The last `test` values are its targets.",
+        (lambda length, test: {"test_from": -1}, lambda length, test: {"test_from": -1, "train_to": -1}),
+    ),
+    (
+        "Off by one: a target of the test part is missing, the first. The last `test` values are its targets.",
+        (lambda length, test: {"test_from": 1}, lambda length, test: {"test_from": 1, "train_to": 1}),
+    ),
+    (
+        "The last window of the training part is missing: its target is the value just before the cut.",
+        (lambda length, test: {"train_to": -1},),
+    ),
+    (
+        "The training part ends too early: its last target is the value just before the cut.",
+        (lambda length, test: {"train_to": -length},),
+    ),
+    (OWN_LAST, (lambda length, test: {"ahead": 0},)),
+    (TWO_AHEAD, (lambda length, test: {"ahead": 2},)),
+)
+
+
+def _cut(options: Callable[[int, int], dict[str, Any]]) -> Callable[..., Four]:
+    return lambda series, length, test: truth(series, length, test, **options(length, test))
+
+
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: tuple[tuple[str, tuple[Callable[..., Four], ...]], ...] = (
     (WHOLE, (_by(_of(lambda series, *_: series)), _by(_of(lambda series, *_: series, 0)))),
@@ -181,11 +225,11 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Four], ...]], ...] = (
         "Scaled to a range, from smallest to largest: standardised means (value - mean) / standard deviation.",
         (_by(lambda *args: (_past(*args).min(), _past(*args).max() - _past(*args).min())),),
     ),
-    (NOT_SCALED.format("Nothing is"), (_by(lambda *args: (0.0, 1.0)),)),
-    (NOT_SCALED.format("The targets are"), (lambda *args: truth(*args, which=(0, 2)),)),
-    (NOT_SCALED.format("The inputs are"), (lambda *args: truth(*args, which=(1, 3)),)),
-    (NOT_SCALED.format("The test part is"), (lambda *args: truth(*args, which=(0, 1)),)),
-    (NOT_SCALED.format("The targets of the test part are"), (lambda *args: truth(*args, which=(0, 1, 2)),)),
+    (NOT_SCALED.format("None of the four is"), (_by(lambda *args: (0.0, 1.0)),)),
+    (NOT_SCALED.format("The targets are not"), (lambda *args: truth(*args, which=(0, 2)),)),
+    (NOT_SCALED.format("The inputs are not"), (lambda *args: truth(*args, which=(1, 3)),)),
+    (NOT_SCALED.format("The test part is not"), (lambda *args: truth(*args, which=(0, 1)),)),
+    (NOT_SCALED.format("The targets of the test part are not"), (lambda *args: truth(*args, which=(0, 1, 2)),)),
     (
         OWN,
         (
@@ -211,45 +255,9 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Four], ...]], ...] = (
         "and one standard deviation serve all.",
         (_window_by_window,),
     ),
-    (
-        REACH,
-        (
-            lambda series, length, test: truth(series, length, test, train_to=test),
-            lambda series, length, test: truth(series, length, test, train_to=length),
-            lambda series, length, test: truth(series, length, test, train_to=test, inside=True),
-        ),
-    ),
-    (LOST, (lambda *args: truth(*args, inside=True),)),
-    (
-        "Off by one: there is one target too many in the test part. The last `test` values are its targets.",
-        (
-            lambda *args: truth(*args, test_from=-1),
-            lambda *args: truth(*args, test_from=-1, train_to=-1),
-        ),
-    ),
-    (
-        "Off by one: a target of the test part is missing, the first. The last `test` values are its targets.",
-        (
-            lambda *args: truth(*args, test_from=1),
-            lambda *args: truth(*args, test_from=1, train_to=1),
-        ),
-    ),
-    (
-        "The last window of the training part is missing: its target is the value just before the cut.",
-        (lambda *args: truth(*args, train_to=-1),),
-    ),
-    (
-        "The training part ends too early: its last target is the value just before the cut.",
-        (lambda series, length, test: truth(series, length, test, train_to=-length),),
-    ),
-    (
-        "The targets are the windows' own last values: the target stands one step *behind* the window.",
-        (lambda *args: truth(*args, ahead=0), _cut_with(0)),
-    ),
-    (
-        "The targets stand two steps behind the windows: one step ahead was asked for.",
-        (lambda *args: truth(*args, ahead=2), _cut_with(2)),
-    ),
+    *((reason, tuple(map(_cut, several))) for reason, several in CUTS),
+    (OWN_LAST, (_cut_with(0),)),
+    (TWO_AHEAD, (_cut_with(2),)),
     (
         "The parts come back in another order: (x_train, y_train, x_test, y_test).",
         (_reordered((0, 2, 1, 3)), _reordered((2, 3, 0, 1)), _reordered((1, 0, 3, 2))),
@@ -284,7 +292,7 @@ def _rows(x: Tensor, y: Tensor) -> Tensor:
 
 def _bags(got: Any, wanted: Four) -> tuple[Tensor, Tensor] | None:
     """All targets that came back, and all that are wanted, by size; None where they cannot be compared."""
-    if type(got) is not tuple or len(got) != 4 or not all(isinstance(part, Tensor) for part in got):
+    if not _four(got):
         return None
     if got[1].dim() != 1 or got[3].dim() != 1 or got[1].dtype != wanted[1].dtype or got[3].dtype != wanted[3].dtype:
         return None
@@ -311,6 +319,41 @@ def _out_of_order(got: Any, wanted: Four, *args: Any) -> bool:
         and all(matches(got[n].sort().values, wanted[n].sort().values) for n in (1, 3))
         and not all(matches(got[n], wanted[n]) for n in (1, 3))
     )
+
+
+def _four(got: Any) -> bool:
+    return type(got) is tuple and len(got) == 4 and all(isinstance(part, Tensor) for part in got)
+
+
+def _without_target(got: Any, *args: Any) -> bool:
+    """More windows than targets, by one, in a part: what unfold gives of all values."""
+    return _four(got) and any(x.dim() == 2 and y.dim() == 1 and len(x) == len(y) + 1 for x, y in (got[:2], got[2:]))
+
+
+def _unlike_counts(got: Any, *args: Any) -> bool:
+    return _four(got) and any(x.dim() == 2 and y.dim() == 1 and len(x) != len(y) for x, y in (got[:2], got[2:]))
+
+
+def _otherwise_scaled(options: Callable[[int, int], dict[str, Any]]) -> Callable[..., bool]:
+    """These windows, by whatever mean and standard deviation."""
+
+    def fits(got: Any, wanted: Four, series: Tensor, length: int, test: int) -> bool:
+        raw = _raw(series, length, test, **options(length, test))
+        if not _four(got) or any(one.shape != other.shape for one, other in zip(got, raw, strict=True)):
+            return False
+        found, other = (torch.cat([part.flatten() for part in four]) for four in (got, raw))
+        return torch.allclose(_standard(found), _standard(other), atol=1e-4)
+
+    return fits
+
+
+def _a_little_less(got: Any, wanted: Four, *args: Any) -> bool:
+    """All numbers by one and the same factor, a little below 1."""
+    if not _four(got) or any(one.shape != right.shape for one, right in zip(got, wanted, strict=True)):
+        return False
+    found, right = (torch.cat([part.flatten().double() for part in four]) for four in (got, wanted))
+    factor = (found @ right / (right @ right)).item()
+    return 0.99 < factor < 1 and matches(found, factor * right)
 
 
 def _standard(values: Tensor) -> Tensor:
@@ -340,6 +383,20 @@ SUSPECTS = (
             (type(got) is list and len(got) == 4)
             or (type(got) is tuple and len(got) == 2 and all(type(part) in (tuple, list) for part in got))
         ),
+    ),
+    Suspect(
+        "A part has one window more than targets: behind the last window comes no value. Leave it out.",
+        _without_target,
+    ),
+    Suspect(
+        "A part has not as many windows as targets: each window has one, the value behind it.",
+        _unlike_counts,
+    ),
+    *(Suspect(reason + OTHER_SCALE, _otherwise_scaled(options)) for reason, several in CUTS for options in several),
+    Suspect(
+        "The standard deviation is a little too large: was a small number added to it, against a division by 0? This "
+        "series is not constant: Tensor.std() as it stands.",
+        _a_little_less,
     ),
     ROUNDED,
     Suspect(
