@@ -48,10 +48,11 @@ class Subject:
         """
         return self._ask("call", values, lines)
 
-    def vjp(self, args: tuple[Any, ...], cotangent: Tensor) -> tuple[Tensor | None, ...]:
+    def vjp(self, args: tuple[Any, ...], cotangent: Tensor | tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         """The slope of sum(cotangent * answer(*args)) for each argument; None where nothing flows.
 
-        Raises AnswerError of kind "raised" when the answer is no tensor of the cotangent's shape.
+        For an answer that is a tuple of tensors give a cotangent for each: the sums of all of them are added.
+        Raises AnswerError of kind "raised" when the answer is no tensor of the cotangent's shape, or no such tuple.
         """
         slopes = self._ask("vjp", (args, cotangent))
         if type(slopes) is not tuple or len(slopes) != len(args):
@@ -190,7 +191,7 @@ class Answerer:
             attributes |= self._object.state_dict()
         return {name: value for name, value in attributes.items() if not name.startswith("_") and _is_plain(value)}
 
-    def _vjp(self, args: tuple[Any, ...], cotangent: Tensor) -> tuple[Tensor | None, ...]:
+    def _vjp(self, args: tuple[Any, ...], cotangent: Tensor | tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         leaves = [value for value in args if isinstance(value, Tensor) and value.is_floating_point()]
         for leaf in leaves:
             leaf.requires_grad_()
@@ -246,12 +247,21 @@ def _at_most(lines: int | None) -> Iterator[None]:
         sys.settrace(before)
 
 
-def _slopes(value: Any, leaves: list[Tensor], cotangent: Tensor) -> tuple[Tensor | None, ...]:
-    if not isinstance(value, Tensor) or value.shape != cotangent.shape:
-        raise TypeError("the slope needs a tensor of the right shape")
-    if not value.requires_grad:
+def _slopes(value: Any, leaves: list[Tensor], cotangent: Tensor | tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
+    several = isinstance(cotangent, tuple)
+    values, cotangents = (value, cotangent) if several else ((value,), (cotangent,))
+    if not isinstance(values, tuple) or [_shape(part) for part in values] != [part.shape for part in cotangents]:
+        wanted = "a tuple of tensors of the right shapes" if several else "a tensor of the right shape"
+        raise TypeError(f"the slope needs {wanted}")
+    pairs = [pair for pair in zip(values, cotangents, strict=True) if pair[0].requires_grad]
+    if not pairs:
         return (None,) * len(leaves)
-    return torch.autograd.grad(value, leaves, cotangent, allow_unused=True)
+    on_record, weights = zip(*pairs, strict=True)
+    return torch.autograd.grad(on_record, leaves, weights, allow_unused=True)
+
+
+def _shape(value: Any) -> torch.Size | None:
+    return value.shape if isinstance(value, Tensor) else None
 
 
 def _bind(function: Any, values: tuple[Any, ...]) -> None:

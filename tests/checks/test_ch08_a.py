@@ -118,6 +118,16 @@ def test_no_two_diagnoses_of_the_cell_explain_the_same_numbers():
 def test_no_two_diagnoses_of_hidden_explain_the_same_numbers():
     right = lstm_cell.SUMS[0][1], lstm_cell.CUTS[0][1]
     mistakes = [(reason, of_parts("hidden", *right, {}, show)) for reason, show in lstm_cell.SHOWN if reason]
+    for reason, summed in lstm_cell.OUTPUT_SUMS:
+        if reason:
+
+            def by_its_sum(step, summed=summed):
+                gates = lstm_cell._gates(step, summed, right[1], {})
+                return gates and lstm_cell.SHOWN[0][1](
+                    **gates, c=step.cell, h=step.hidden, n=lstm_cell.oracle(*step)[1]
+                )
+
+            mistakes.append((reason, by_its_sum))
     for bend in list(lstm_cell.BENDS)[1:]:
         mistakes.append((f"o took {bend}", of_parts("hidden", *right, {"o": bend}, lstm_cell.SHOWN[0][1])))
     told_apart(mistakes, lstm_cell.cases(), lambda case: lstm_cell.oracle(*case)[0], lambda a, b, _: matches(a, b))

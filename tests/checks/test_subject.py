@@ -75,9 +75,40 @@ def test_vjp_works_where_the_notebook_switched_slopes_off(connect):
         assert subject.vjp((torch.ones(2),), torch.ones(2))[0].tolist() == [3, 3]
 
 
-def test_vjp_of_a_wrong_shape_is_an_error_of_the_answer(connect):
-    error = refused(connect, lambda x: x.sum(), lambda s: s.vjp((torch.ones(2),), torch.ones(2)))
+def test_vjp_of_a_tuple_has_a_cotangent_for_each_part(connect):
+    def answer(x, y):
+        return x * y, x.sum(), y.detach()
+
+    x, y = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
+    with connect(answer) as subject:
+        slopes = subject.vjp((x, y), (torch.tensor([1.0, 10.0]), torch.tensor(100.0), torch.ones(2)))
+    assert [slope.tolist() for slope in slopes] == [[103, 140], [1, 20]]
+    with connect(lambda x, y: (x.detach(), y.detach())) as subject:
+        assert subject.vjp((x, y), (torch.ones(2), torch.ones(2))) == (None, None)
+
+
+ONE, TWO = torch.ones(2), (torch.ones(2), torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "cotangent"),
+    [
+        (lambda x: x.sum(), ONE),
+        (lambda x: 3, ONE),
+        (lambda x: (x, x), ONE),
+        (lambda x: x, TWO),
+        (lambda x: torch.stack([x, x]), TWO),
+        (lambda x: [x, x], TWO),
+        (lambda x: (x,), TWO),
+        (lambda x: (x, x, x), TWO),
+        (lambda x: (x, x.sum()), TWO),
+        (lambda x: (x, 3), TWO),
+    ],
+)
+def test_vjp_of_a_wrong_kind_or_shape_is_an_error_of_the_answer(connect, answer, cotangent):
+    error = refused(connect, answer, lambda s: s.vjp((torch.ones(2),), cotangent))
     assert error.kind == "raised"
+    assert "the slope needs" in error.message
 
 
 @pytest.mark.parametrize("answer", [lambda: 1, lambda x, y: 1, lambda *, x: 1, 3, None])

@@ -1,5 +1,7 @@
 """Named wrong answers of chapter 08, exercises 1 to 3, with the words that each diagnosis must hold; and right ones.
 
+At the end those of 08.masked that concern its slopes, and one bound for a whole batch.
+
 Every answer is written as a learner would write it, in another style than the references.
 """
 
@@ -123,6 +125,12 @@ steps_wrong(
     "bends_of_input_and_candidate_swapped",
     "in their blocks or in their bends",
     bends=(torch.tanh, torch.sigmoid, torch.sigmoid, torch.sigmoid),
+)
+steps_wrong(
+    "sigmoid_before_the_cut",
+    "The candidate g took a sigmoid and then a tanh",
+    cut=lambda total: total.sigmoid().chunk(4, dim=1),
+    bends=(lambda z: z, lambda z: z, torch.tanh, lambda z: z),
 )
 steps_wrong("sigmoid_everywhere", "The candidate g took a sigmoid", bends=(torch.sigmoid,) * 4)
 steps_wrong("tanh_everywhere", "The input gate i took a tanh, the forget gate f took a tanh", bends=(torch.tanh,) * 4)
@@ -288,6 +296,35 @@ steps_wrong(
 )
 
 
+@wrong("08.lstm_cell", "That is * and not @")
+def gate_at_cell(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
+    i, f, g, o = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh).chunk(4, dim=1)
+    cell = f.sigmoid() @ cell + i.sigmoid() @ g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+def output_gate_last(read):
+    """The first three gates are right, and the output gate reads read(new cell, right hidden)."""
+
+    def answer(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
+        right_hidden, cell = stepped()(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh)
+        of_now = read(cell, right_hidden)
+        o = four_sums(x, of_now, cell, weight_ih, weight_hh, bias_ih, bias_hh)[:, 3 * cell.shape[1] :]
+        return o.sigmoid() * cell.tanh(), cell
+
+    return answer
+
+
+for name, read in (
+    ("output_gate_reads_the_new_cell", lambda cell, hidden: cell),
+    ("output_gate_reads_the_new_cell_through_tanh", lambda cell, hidden: cell.tanh()),
+    ("output_gate_reads_the_new_hidden", lambda cell, hidden: hidden),
+):
+    answer = output_gate_last(read)
+    answer.__name__ = name
+    wrong("08.lstm_cell", "The output gate read the *new* state. All four gates read the old")(answer)
+
+
 @wrong("08.lstm_cell", "An argument was changed")
 def cell_in_place(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
     i, f, g, o = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh).chunk(4, dim=1)
@@ -425,7 +462,7 @@ for name, phrase, norm in (
     ("bound_in_its_place", "This is `most`, or the norm after", lambda gs, most: most),
     ("truth_in_its_place", "says whether", lambda gs, most: one_norm(gs) > most),
     ("norms_of_all", "is one number", lambda gs, most: torch.stack([g.norm() for g in gs])),
-    ("norms_in_a_list", "wrong order", lambda gs, most: [g.norm() for g in gs]),
+    ("norms_in_a_list", "is one number, and this is a list", lambda gs, most: [g.norm() for g in gs]),
 ):
     clips(name, phrase, norm=norm)
 for name, phrase, factor in (
@@ -666,6 +703,7 @@ for name, phrase, size in (
         lambda w: (torch.linalg.eigvals(w).real.abs() + torch.linalg.eigvals(w).imag.abs()).max(),
     ),
     ("squared_size", "The square of the size", lambda w: (sizes_of(w) ** 2).max()),
+    ("first_eigenvalue", "The first of the eigenvalues", lambda w: sizes_of(w)[0]),
     ("smallest_eigenvalue", "*smallest* eigenvalue", lambda w: sizes_of(w).min()),
     ("mean_eigenvalue", "mean of the eigenvalues", lambda w: sizes_of(w).mean()),
     ("sum_of_eigenvalues", "sizes of all eigenvalues were added", lambda w: sizes_of(w).sum()),
@@ -766,6 +804,121 @@ def by_the_package_in_place(weight_hh, steps, share):
     return scale_spectral_radius_(weight_hh, share ** (1 / steps))
 
 
-@wrong("08.radius", "largest")  # eigenvalues come in an order that depends on the library below: this is one of three
-def first_eigenvalue(weight_hh, steps, share):
-    return weight_hh * share ** (1 / steps) / sizes_of(weight_hh)[0]
+# --- 08.masked: what it says of slopes, and of one bound for the whole batch ------------------------------------------
+
+
+def masked_rnn(
+    fill=lambda x, real: x.where(real[..., None], 0.0),
+    first=lambda x, hidden: torch.zeros(len(x), hidden, dtype=x.dtype),
+    until=lambda x, lengths: x.shape[1],
+    before=lambda hidden: hidden,
+    next_state=lambda real, new, old: torch.where(real, new, old),
+    shown=lambda real, hidden: torch.where(real, hidden, 0.0),
+    weights=lambda *weights: weights,
+    back=lambda outputs, final, lengths: (outputs, final),
+):
+    """A right answer, but for the parts that are given."""
+
+    def answer(x, lengths, *three):
+        weight_ih, weight_hh, bias = weights(*three)
+        real = torch.arange(x.shape[1]) < lengths[:, None]
+        x = fill(x, real)
+        hidden, outputs = first(x, len(bias)), []
+        for t in range(until(x, lengths)):
+            new = torch.tanh(x[:, t] @ weight_ih.T + before(hidden) @ weight_hh.T + bias)
+            hidden = next_state(real[:, t, None], new, hidden)
+            outputs.append(shown(real[:, t, None], hidden))
+        outputs += [torch.zeros_like(hidden)] * (x.shape[1] - len(outputs))
+        return back(torch.stack(outputs, dim=1), hidden, lengths)
+
+    return answer
+
+
+def nan_alone_filled(x, real):
+    return x.nan_to_num(posinf=math.inf, neginf=-math.inf)
+
+
+def written_over(x, real):
+    x = x.clone()
+    x[~real] = 0.0
+    return x
+
+
+for name, parts in (
+    ("filled_with_ones", {"fill": lambda x, real: x.masked_fill(~real.unsqueeze(2), 1.0)}),
+    ("filled_in_a_copy", {"fill": written_over}),
+    ("until_the_longest_ends", {"until": lambda x, lengths: int(lengths.max())}),
+    ("multiplied_once_it_is_filled", {"shown": lambda real, hidden: real * hidden}),
+):
+    answer = masked_rnn(**parts)
+    answer.__name__ = name
+    right("08.masked")(answer)
+
+NO_MASK = {
+    "fill": lambda x, real: x,
+    "next_state": lambda real, new, old: new,
+    "shown": lambda real, hidden: hidden,
+}
+UNTIL_THE_LONGEST_ENDS = {**NO_MASK, "until": lambda x, lengths: int(lengths.max())}
+for name, phrase, parts in (
+    ("never_filled", "The values are right, and the slopes are nan", {"fill": lambda x, real: x}),
+    ("infinity_not_filled", "fill it with numbers first", {"fill": nan_alone_filled}),
+    ("one_bound", "one bound for the whole batch", UNTIL_THE_LONGEST_ENDS),
+    (
+        "one_bound_and_the_last_output",
+        "one bound for the whole batch",
+        {**UNTIL_THE_LONGEST_ENDS, "back": lambda outputs, final, lengths: (outputs, outputs[:, -1])},
+    ),
+    (
+        "one_bound_and_outputs_cut_short",
+        "one bound for the whole batch",
+        {**NO_MASK, "fill": lambda x, real: x[:, : int(real.sum(1).max())]},
+    ),
+    (
+        "output_where_the_longest_ends",
+        "came out as 0",
+        {"back": lambda outputs, final, lengths: (outputs, outputs[:, int(lengths.max()) - 1])},
+    ),
+    (
+        "first_state_of_float32",
+        "torch.zeros(..., dtype=x.dtype)",
+        {"first": lambda x, hidden: torch.zeros(len(x), hidden)},
+    ),
+    ("state_detached", "no slope gets back through time", {"before": torch.Tensor.detach}),
+    ("final_detached", "from the outputs alone", {"back": lambda outputs, final, lengths: (outputs, final.detach())}),
+    (
+        "outputs_detached",
+        "from the final state alone",
+        {"back": lambda outputs, final, lengths: (outputs.detach(), final)},
+    ),
+    (
+        "both_detached",
+        "No slope reaches weight_ih",
+        {"back": lambda outputs, final, lengths: (outputs.detach(), final.detach())},
+    ),
+    ("x_detached", "No slope reaches x", {"fill": lambda x, real: x.detach().where(real[..., None], 0.0)}),
+    (
+        "bias_detached",
+        "No slope reaches bias",
+        {"weights": lambda weight_ih, weight_hh, bias: (weight_ih, weight_hh, bias.detach())},
+    ),
+    ("weights_twice_in_the_slope", "and the slopes are not", {"weights": lambda *w: [2 * a - a.detach() for a in w]}),
+):
+    answer = masked_rnn(**parts)
+    answer.__name__ = name
+    wrong("08.masked", phrase)(answer)
+
+
+@wrong("08.masked", "Make a new tensor of each state")
+def states_kept_in_one_tensor(x, lengths, weight_ih, weight_hh, bias):
+    outputs, final = x.new_zeros(*x.shape[:2], len(bias)), x.new_zeros(len(x), len(bias))
+    for n, length in enumerate(lengths.tolist()):
+        for t in range(length):
+            final[n] = outputs[n, t] = torch.tanh(weight_ih @ x[n, t] + weight_hh @ final[n] + bias)
+    return outputs, final
+
+
+@wrong("08.masked", "slopes are examined too")
+def masked_through_numpy(x, lengths, weight_ih, weight_hh, bias):
+    w, u, b = (weight.numpy() for weight in (weight_ih, weight_hh, bias))
+    return masked_rnn()(x, lengths, *map(torch.from_numpy, (w, u, b)))

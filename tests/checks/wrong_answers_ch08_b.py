@@ -61,13 +61,10 @@ def example_by_example(x, lengths, weight_ih, weight_hh, bias):
 @right("08.masked")
 def packed_by_torch(x, lengths, weight_ih, weight_hh, bias):
     layer = nn.RNN(x.shape[2], len(bias), batch_first=True, dtype=x.dtype)
-    with torch.no_grad():
-        layer.weight_ih_l0.copy_(weight_ih)
-        layer.weight_hh_l0.copy_(weight_hh)
-        layer.bias_ih_l0.copy_(bias)
-        layer.bias_hh_l0.zero_()
-        packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        outputs, final = layer(packed)
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    parameters = dict(zip(names, (weight_ih, weight_hh, bias, torch.zeros_like(bias)), strict=True))
+    outputs, final = torch.func.functional_call(layer, parameters, (packed,))  # not copied, so that slopes pass
     return pad_packed_sequence(outputs, batch_first=True, total_length=x.shape[1])[0], final[0]
 
 
@@ -83,9 +80,6 @@ def all_steps_then_gathered(x, lengths, weight_ih, weight_hh, bias):
     states = torch.stack(states, dim=1)
     final = states[torch.arange(len(x)), lengths - 1]
     return states * real[..., None], final
-
-
-right("08.masked")(masked(moved=lambda real, new, old: old.where(~real, new)))
 
 
 def multiplied(real, new, old):
@@ -107,6 +101,9 @@ def as_it_is(real, hidden):
 
 def zeros_in(x, lengths):
     return x.where(is_real(x, lengths)[..., None], 0.0)
+
+
+right("08.masked")(masked(moved=lambda real, new, old: old.where(~real, new), read=zeros_in))
 
 
 def at(by):
@@ -583,6 +580,11 @@ def by_line(length=None, ahead=1, read=lambda windows, train: windows, back=lamb
     return answer
 
 
+def undone(windows, train):
+    """What a line learned from values sees in standardised ones, where these are not standardised."""
+    return windows * train.std() + train.mean()
+
+
 for name, phrase, answer in (
     ("persistence", "This is persistence itself", lambda train, windows: windows[:, -1]),
     ("learned_the_last_value", "This is persistence itself", by_line(ahead=0)),
@@ -608,6 +610,29 @@ for name, phrase, answer in (
     ("one_lag", "not by enough", by_line(length=1)),
     ("a_fifth_of_the_way", "not by enough", by_line(back=lambda y, train, w: w[:, -1] + 0.2 * (y - w[:, -1]))),
     ("wrong_way", "worse than saying", by_line(back=lambda y, train, w: w[:, -1] - (y - w[:, -1]))),
+    ("learned_on_standardised_values", "is applied to windows as they came", by_line(read=undone)),
+    (
+        "learned_on_standardised_values_and_left_so",
+        "is applied to windows as they came",
+        by_line(read=undone, back=lambda y, train, w: (y - train.mean()) / train.std()),
+    ),
+    (
+        "each_window_by_itself",
+        "standardised by itself",
+        by_line(
+            read=lambda w, train: (w - w.mean(1, keepdim=True)) / w.std(1, keepdim=True) * train.std() + train.mean()
+        ),
+    ),
+    (
+        "scaled_by_the_windows_of_the_call",
+        "depends on the other windows of its call",
+        by_line(read=lambda windows, train: (windows - windows.mean()) / windows.std() * train.std() + train.mean()),
+    ),
+    (
+        "drawn_anew",
+        "The same question gets two answers",
+        by_line(back=lambda y, train, w: y + 0.1 * train.std() * torch.randn(len(y))),
+    ),
     ("diverged", "nan or infinity", by_line(back=lambda y, train, w: y * float("nan"))),
     ("a_column", "(batch, 1)", by_line(back=lambda y, train, w: y[:, None])),
     ("a_table", "spread over each other", by_line(back=lambda y, train, w: y[:, None] + 0 * w[:, -1])),
@@ -620,10 +645,84 @@ for name, phrase, answer in (
     wrong("08.forecast", phrase)(answer)
 
 
-@wrong("08.forecast", "from which the mean was not taken off")
+@wrong("08.forecast", "is applied to windows as they came")
 def mean_off_in_training_alone(train, windows):
     x, y = pairs(train - train.mean(), windows.shape[1])
     return windows @ torch.linalg.lstsq(x, y[:, None]).solution[:, 0]
+
+
+def network(standardised=True, seeded=True, column=False, windows_too=True):
+    """Eight tanh units and Adam."""
+
+    def answer(train, windows):
+        if seeded:
+            torch.manual_seed(1)
+        mean, std = (train.mean(), train.std()) if standardised else (0.0, 1.0)
+        x, y = pairs((train - mean) / std, windows.shape[1])
+        model = nn.Sequential(nn.Linear(windows.shape[1], 8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+        for _ in range(100):
+            optimizer.zero_grad()
+            nn.functional.mse_loss(model(x)[:, 0], y[:, None] if column else y).backward()
+            optimizer.step()
+        with torch.no_grad():
+            return model((windows - mean) / std if windows_too else windows)[:, 0] * std + mean
+
+    return answer
+
+
+for name, phrase, answer in (
+    ("network_of_large_numbers", "both by the mean and standard deviation of `train`", network(standardised=False)),
+    ("outputs_and_targets_of_other_shapes", "Outputs (n,) and targets (n, 1)", network(column=True)),
+    ("windows_as_they_came", "Was done to the windows what was done to the series", network(windows_too=False)),
+    ("network_without_a_seed", "Give the network a seed", network(seeded=False)),
+):
+    answer.__name__ = name
+    wrong("08.forecast", phrase)(answer)
+
+
+@wrong("08.forecast", "depends on the other windows of its call")
+def learned_from_the_windows_alone(train, windows):
+    x = torch.cat([windows, torch.ones(len(windows), 1)], dim=1)
+    past, target = x[:, [*range(windows.shape[1] - 1), -1]], windows[:, -1:]
+    return (x[:, 1:] @ torch.linalg.lstsq(past, target, driver="gelsd").solution)[:, 0]
+
+
+@wrong("08.forecast", "depends on the other windows of its call")
+def learned_from_the_windows_too(train, windows):
+    a, y = lagged(train, windows.shape[1] - 1)
+    x = torch.cat([windows, torch.ones(len(windows), 1)], dim=1)
+    past = torch.cat([a, x[:, [*range(windows.shape[1] - 1), -1]]])
+    target = torch.cat([y, windows[:, -1]])
+    return (x[:, 1:] @ torch.linalg.lstsq(past, target[:, None], driver="gelsd").solution)[:, 0]
+
+
+def neighbours(k):
+    def answer(train, windows):
+        x, y = pairs(train, windows.shape[1])
+        near = (windows[:, None] - x).square().sum(2).topk(k, largest=False).indices
+        return y[near].mean(1)
+
+    return answer
+
+
+for k in (1, 2):
+    answer = neighbours(k)
+    answer.__name__ = f"the_{k}_nearest"
+    wrong("08.forecast", "behind the most similar windows")(answer)
+
+
+@wrong("08.forecast", "below 0")
+def line_of_the_roots(train, windows):
+    squared = by_line(back=lambda y, *_: y.square())
+    return squared(train.sqrt(), windows.sqrt())
+
+
+@wrong("08.forecast", "below 0")
+def line_of_the_roots_in_numpy(train, windows):
+    x, y = lagged(train.sqrt(), windows.shape[1])
+    weight = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0]
+    return torch.tensor(windows.sqrt().numpy() @ weight[:-1] + weight[-1]).square()
 
 
 @wrong("08.forecast", "windows.shape[1]")

@@ -334,7 +334,7 @@ def _compare(ask: Examiner, gradients: list[Tensor], most: float) -> None:
         refuse(PAIR)
     clipped, norm = got
     if type(norm) in (list, tuple):
-        refuse(ORDER)
+        refuse(ORDER if type(clipped) not in (list, tuple) else f"The norm is one number, and this is a list. {NORM}")
     if type(clipped) not in (list, tuple) or len(clipped) != len(gradients):
         refuse(LIST)
     if not isinstance(norm, (Tensor, float, int)) or (isinstance(norm, Tensor) and norm.dim()):
@@ -414,7 +414,7 @@ EXERCISE = Exercise(
     minutes=8,
     points=2,
     task="Write clip_norm(gradients, most): a list of tensors of various shapes and a number above 0. Return (clipped, "
-    "norm): a list of new tensors, and the norm of all gradients together *before* clipping, a float or a tensor "
+    "norm): a list of tensors, and the norm of all gradients together *before* clipping, a float or a tensor "
     "without axes. Above `most` all of them shrink by one factor, so that their common norm is `most`; else nothing "
     "changes.",
     ranges="1 to 5 tensors of up to three axes (also without axes), norms of 0 to about ten million, most 0.1 to 10, "

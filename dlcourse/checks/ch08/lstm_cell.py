@@ -179,7 +179,13 @@ CUTS: tuple[tuple[str | None, Cut], ...] = (
     ),
 )
 Bend = Callable[[Tensor], Tensor]
-BENDS: dict[str, Bend] = {"a sigmoid": SIGMOID, "a tanh": TANH, "nothing": lambda z: z, "a relu": torch.relu}
+BENDS: dict[str, Bend] = {
+    "a sigmoid": SIGMOID,
+    "a tanh": TANH,
+    "nothing": lambda z: z,
+    "a relu": torch.relu,
+    "a sigmoid and then a tanh": lambda z: torch.tanh(torch.sigmoid(z)),
+}
 RIGHT_BENDS = {"i": "a sigmoid", "f": "a sigmoid", "g": "a tanh", "o": "a sigmoid"}
 
 
@@ -282,7 +288,18 @@ UPDATES: tuple[tuple[str | None, Update], ...] = (
     ),
 )
 
-# Of hidden, when the cell is right; n is the new cell.
+# Of hidden, when the cell is right: first, what the output gate alone may have read.
+NEW = (
+    "The output gate read the *new* state. All four gates read the old hidden state, that of before this step: make "
+    "the one sum for all four first."
+)
+OUTPUT_SUMS: tuple[tuple[str | None, Sum], ...] = (
+    *SUMS,
+    (NEW, lambda s: _sum(s._replace(hidden=oracle(*s)[1]))),
+    (NEW, lambda s: _sum(s._replace(hidden=torch.tanh(oracle(*s)[1])))),
+    (NEW, lambda s: _sum(s._replace(hidden=oracle(*s)[0]))),
+)
+# Then what it shows; n is the new cell.
 SHOWN: tuple[tuple[str | None, Callable[..., Tensor]], ...] = (
     (None, lambda i, f, g, o, c, h, n: o * torch.tanh(n)),
     (
@@ -370,7 +387,7 @@ def hiddens(s: Step) -> Iterator[tuple[list[str], Tensor]]:
     """The same for hidden, where the cell is right: only its own faults and those of the output gate are left."""
     new = oracle(*s)[1]
     for most in (1, 2):
-        for (a, summed), name, bend in product(SUMS, "ogif", BENDS):
+        for (a, summed), name, bend in product(OUTPUT_SUMS, "ogif", BENDS):
             wrong = f"The output gate was made of the block of rows of {name}. {BLOCKS}" if name != "o" else None
             begun = [reason for reason in (a, wrong, _bent({"o": bend})) if reason]
             if len(begun) > most:
@@ -431,6 +448,11 @@ SUSPECTS = (
 )
 PAIR = f"Return two tensors, {NAMES}, in this order: both go into the next step."
 CRASHES = (
+    (
+        "(2x1 and 2x1)",  # of the first case; a weight has four rows there
+        "A matrix product of two states or gates, which are (batch, hidden) both: a gate multiplies number by number. "
+        "That is * and not @.",
+    ),
     (
         "an argument was changed in place",
         "An argument was changed, by an operation that ends in _ or by *= or +=. The step before still needs its "

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from dlcourse.checks.ch08.several import IN_PLACE, ROUNDED, parts, shapes_alone, way
-from dlcourse.checks.examiner import Examiner, Suspect, matches
+from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.show import show
 from dlcourse.checks.subject import Subject
 
 Pair = tuple[Tensor, Tensor]
@@ -17,7 +18,8 @@ NAMES = ("outputs", "final")
 
 def masked_rnn(x, lengths, weight_ih, weight_hh, bias):
     real = torch.arange(x.shape[1]) < lengths[:, None]
-    hidden = x.new_zeros(len(x), len(bias))
+    x = torch.where(real[:, :, None], x, 0.0)  # nothing but numbers is read, so that no slope is nan
+    hidden = torch.zeros(len(x), len(bias), dtype=x.dtype)
     outputs = []
     for t in range(x.shape[1]):
         new = torch.tanh(x[:, t] @ weight_ih.T + hidden @ weight_hh.T + bias)
@@ -36,15 +38,19 @@ def _states(
     *,
     bend: Callable[[Tensor], Tensor] = torch.tanh,
     start: float = 0.0,
+    cut: bool = False,
 ) -> Tensor:
-    """The state after each position, (batch, time, hidden), in float64: example by example, still where not real."""
+    """The state after each position, (batch, time, hidden), in float64: example by example, still where not real.
+
+    cut: no gradient gets from one step to the step before.
+    """
     x, weight_ih, weight_hh, bias = (tensor.double() for tensor in (x, weight_ih, weight_hh, bias))
     rows = []
     for n in range(len(x)):
         hidden, row = torch.full_like(bias, start), []
         for t in range(x.shape[1]):
             if real[n, t]:
-                hidden = bend(weight_ih @ x[n, t] + weight_hh @ hidden + bias)
+                hidden = bend(weight_ih @ x[n, t] + weight_hh @ (hidden.detach() if cut else hidden) + bias)
             row.append(hidden)
         rows.append(torch.stack(row))
     return torch.stack(rows)
@@ -165,13 +171,26 @@ ZEROS = (
     "The padding was filled with zeros and then read. An input of 0 is an input: the state goes on by weight_hh and "
     "bias. It has to stand still."
 )
-ONE_LENGTH = "All examples were given the same length: each has its own, in `lengths`."
+ONE_LENGTH = (
+    "All examples were given the same length, one bound for the whole batch (lengths.max(), say): each has its own, in "
+    "`lengths`."
+)
+CUT_SHORT = (
+    "The outputs end with the longest example, and x is longer than that: (batch, time, hidden) with all of x's "
+    "positions."
+)
 SHAPE = "The numbers are right, the shapes are not: outputs (batch, time, hidden), final (batch, hidden)."
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: tuple[tuple[str, tuple[Callable[..., Pair], ...]], ...] = (
     (IGNORED, (_other(_all),)),
     (WENT_ON, (_other(_all, _real),)),
-    (BLANK_FINAL, (_other(_real, None, lambda states, outputs, lengths: outputs[:, -1]),)),
+    (
+        BLANK_FINAL,
+        (
+            _other(_real, None, lambda states, outputs, lengths: outputs[:, -1]),
+            _other(_real, None, lambda states, outputs, lengths: outputs[:, int(lengths.max()) - 1]),
+        ),
+    ),
     (OFF.format("the last of them was left out"), (_other(_longer(-1)), _other(_longer(-1), _real))),
     (OFF.format("one position of padding was read"), (_other(_longer(1)), _other(_longer(1), _real))),
     (
@@ -197,9 +216,9 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Pair], ...]], ...] = (
     (
         ONE_LENGTH,
         tuple(
-            _other(_as_one(which), shown)
+            _other(_as_one(which), shown, final)
             for which in (lambda some: some[0], lambda some: some[-1], torch.min, torch.max)
-            for shown in (None, _real)
+            for shown, final in ((None, None), (_real, None), (None, lambda states, outputs, lengths: outputs[:, -1]))
         ),
     ),
     (
@@ -286,13 +305,13 @@ def _not_a_number(got: Any, wanted: Pair, x: Tensor, *rest: Tensor) -> bool:
     )
 
 
-def _cut_short(got: Any, wanted: Pair, x: Tensor, lengths: Tensor, *weights: Tensor) -> bool:
-    return (
-        type(got) is tuple
-        and len(got) == 2
-        and int(lengths.max()) < x.shape[1]
-        and matches(got[0], wanted[0][:, : int(lengths.max())])
-    )
+def _cut_short(read: Callable[..., Tensor]) -> Callable[..., bool]:
+    def fits(got: Any, wanted: Pair, x: Tensor, lengths: Tensor, *weights: Tensor) -> bool:
+        longest = int(lengths.max())
+        outputs, _ = _other(read)(x, lengths, *weights)
+        return type(got) is tuple and len(got) == 2 and longest < x.shape[1] and matches(got[0], outputs[:, :longest])
+
+    return fits
 
 
 def _not_blank(got: Any, wanted: Pair, x: Tensor, lengths: Tensor, *weights: Tensor) -> bool:
@@ -313,11 +332,8 @@ SUSPECTS = (
         _not_a_number,
     ),
     *(Suspect(reason, way(answer)) for reason, answers in MISTAKES for answer in answers),
-    Suspect(
-        "The outputs end with the longest example, and x is longer than that: (batch, time, hidden) with all of x's "
-        "positions. (torch's pad_packed_sequence takes total_length for this.)",
-        _cut_short,
-    ),
+    Suspect(f"{CUT_SHORT} (torch's pad_packed_sequence takes total_length for this.)", _cut_short(_real)),
+    Suspect(f"{ONE_LENGTH} And: {CUT_SHORT}", _cut_short(_all)),
     Suspect(NOT_BLANK, _not_blank),
     Suspect(SHAPE, shapes_alone),
     Suspect(
@@ -347,6 +363,7 @@ SUSPECTS = (
         lambda got, wanted, *args: type(got) is tuple and len(got) == 2 and matches(got[1], wanted[1]),
     ),
 )
+FIRST_STATE = "The first state has float32 and x has float64: torch.zeros(..., dtype=x.dtype)."
 CRASHES = (
     IN_PLACE,
     (
@@ -368,13 +385,18 @@ CRASHES = (
         "Two shapes do not fit. The mask of a step is (batch,), and the states are (batch, hidden): it needs a second "
         "axis, mask[:, t, None]. The lengths need one beside the positions: lengths[:, None].",
     ),
-    ("to have the same dtype", "The first state has float32 and x has float64: x.new_zeros(...) takes x's dtype."),
-    ("expected scalar type", "The first state has float32 and x has float64: x.new_zeros(...) takes x's dtype."),
+    *((part, FIRST_STATE) for part in ("to have the same dtype", "expected scalar type")),
     (
         "is out of bounds",
         "An index beyond the last position: for a length of 3 the last real position is 2, and a length may be as "
         "large as time.",
     ),
+    (
+        "modified by an inplace operation",
+        "A tensor was written over that the slopes still need: a state that is kept in final[n], say, read by the next "
+        "step and then overwritten. Make a new tensor of each state.",
+    ),
+    ("Can't call numpy()", "No slope passes through numpy, and slopes are examined too: stay with tensor operations."),
 )
 WRONG = (
     "Do one example by hand: x[n, :lengths[n]], from zeros, a step at a time. Those states are its outputs, 0 fills up "
@@ -382,18 +404,73 @@ WRONG = (
 )
 
 
+# --- the slopes: what makes the layer one that learns -----------------------------------------------------------------
+
+ARGUMENTS = {"weight_ih": 2, "weight_hh": 3, "bias": 4, "x": 0}  # and their positions
+
+
+def slopes(
+    x: Tensor, lengths: Tensor, *weights: Tensor, of: tuple[int, ...] = (0, 1), **options: Any
+) -> dict[str, Tensor]:
+    """The slopes of outputs.sum() + final.sum(); of: which of the two; options: of `_states`, for suspects."""
+    leaves = [tensor.double().requires_grad_() for tensor in (*weights, x)]
+    *wide, wide_x = leaves
+    result = truth(wide_x, lengths, *wide, **options)
+    found = torch.autograd.grad(sum(result[n].sum() for n in of), leaves)
+    return {name: slope.to(x.dtype) for name, slope in zip(ARGUMENTS, found, strict=True)}
+
+
+SLOPES_OF_OTHERS: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "The state was cut off from the step before (.detach(), or a new tensor made of its numbers): no slope gets "
+        "back through time.",
+        {"cut": True},
+    ),
+    ("Slopes get back from the outputs alone: the final state was cut off on its way.", {"of": (0,)}),
+    ("Slopes get back from the final state alone: the outputs were cut off on their way.", {"of": (1,)}),
+)
+SLOPES_ARE_NAN = (
+    "The values are right, and the slopes are nan: no network with this layer could be trained. A slope passes through "
+    "*both* branches of a where. For the one that was not chosen it is 0, and 0 * nan is nan once more, 0 * infinity "
+    "too. So no padding may be read, not even in a branch that is not chosen: fill it with numbers first."
+)
+WRONG_SLOPES = (
+    "The values are right, and the slopes are not. Is every step from x and the weights to the results made of tensor "
+    "operations?"
+)
+
+
+def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...]) -> None:
+    wanted = slopes(*args)
+    called = f"the slopes of outputs.sum() + final.sum(), where (outputs, final) is\n{ask.written(args)}"
+    ones = tuple(torch.ones_like(part) for part in truth(*args))
+    got = ask.ask(lambda: ask.subject.vjp(args, ones), called=called, wanted=f"slopes for {', '.join(wanted)}")
+    for name, right in wanted.items():
+        slope, label = got[ARGUMENTS[name]], f"{called}\nof the slopes: that for {name}"
+        if slope is None and right.any():
+            reason = NO_SLOPE.replace("the input", name)
+            ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)
+        slope = torch.zeros_like(right) if slope is None else slope  # weight_hh, where every length is 1
+        suspects = [
+            Suspect(SLOPES_ARE_NAN, lambda got, *rest: isinstance(got, Tensor) and bool(got.isnan().any())),
+            *(
+                Suspect(reason, lambda got, *rest, name=name, other=other: matches(got, slopes(*args, **other)[name]))
+                for reason, other in SLOPES_OF_OTHERS
+            ),
+        ]
+        slack = 100 * torch.finfo(right.dtype).eps * max(1.0, right.abs().max().item())
+        ask.compare(slope, right, args, called=label, generic=WRONG_SLOPES, suspects=suspects, slack=slack)
+
+
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.masked", "masked_rnn", subject, SUSPECTS, CRASHES)
-
-    def right_for(*args: Tensor) -> None:
-        parts(ask, args, truth(*args), names=NAMES, generic=WRONG)
-
-    for case in cases():
-        right_for(*case)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for round_ in range(12):
-        right_for(*draw(generator, round_))
-    return f"right on {ask.asked} batches. No padding gets through, not even nan."
+    batches = [*cases(), *(draw(generator, round_) for round_ in range(12))]
+    for args in batches:
+        parts(ask, args, truth(*args), names=NAMES, generic=WRONG)
+    for args in batches:
+        _compare_slopes(ask, args)
+    return f"right on {len(batches)} batches, in value and in slope. No padding gets through, not even nan."
 
 
 def cases() -> list[tuple[Tensor, ...]]:
@@ -452,22 +529,26 @@ EXERCISE = Exercise(
     task="Write masked_rnn(x, lengths, weight_ih, weight_hh, bias): x (batch, time, features), lengths (batch,), "
     "weight_ih (hidden, features), weight_hh (hidden, hidden), bias (hidden,). Each example begins from zeros and is "
     "read by h = tanh(W_ih x + W_hh h + bias). Return (outputs (batch, time, hidden), final (batch, hidden)): the "
-    "state after each real position, 0 behind them, and the state after each example's last real position.",
+    "state after each real position, 0 behind them, and the state after each example's last real position. Padding "
+    "changes no result, and no slope of one.",
     ranges="1 to 4 examples of 1 to 6 positions, each with a length from 1 to all of them, in any order; 1 to 4 "
     "features and hidden units; padding of any kind, nan and infinity too; float32 and float64; tensors that look at "
     "the memory of others",
     hints=(
         "Take the loop of an RNN without lengths first. Then ask at each step, for each example: is this position "
-        "real? If it is, the new state counts; if not, the old one.",
+        "real? If it is, the new state counts; if not, the old one. And the slopes? They pass through what was not "
+        "chosen, too.",
         "A mask, (batch, time): torch.arange(time) < lengths[:, None]. Where it is False the state stands still and "
-        "the output is 0. Both are choices between two tensors, and torch.where chooses without multiplying.",
-        "In step t: new = tanh(...); hidden = torch.where(mask[:, t, None], new, hidden); append "
+        "the output is 0. Both are choices between two tensors, and torch.where chooses without multiplying. So that "
+        "the slopes stay free of nan as well, fill the padding with zeros by the same mask before the loop.",
+        "x = torch.where(mask[:, :, None], x, 0). hidden begins as torch.zeros(..., dtype=x.dtype). In step t: new = "
+        "tanh(...); hidden = torch.where(mask[:, t, None], new, hidden); append "
         "torch.where(mask[:, t, None], hidden, 0). At the end torch.stack(..., dim=1), and the hidden that is left.",
     ),
     reference=masked_rnn,
     walkthrough="Where a position is not real, the old state is chosen in place of the new one, so the last state of "
-    "the loop is each example's own last. Chosen and not multiplied, because 0 * nan is nan; for slopes the padding "
-    "would have to be filled as well, before it is read, since the slope of what was not chosen is 0 * nan again.",
+    "the loop is each example's own last. Chosen and not multiplied, because 0 * nan is nan; and the padding is filled "
+    "before it is read, since the slope of what was not chosen is 0 * nan again.",
     where="exercises/08-rnn/08-rnn-exercises.ipynb",
     check=check,
 )

@@ -87,7 +87,11 @@ SIZES: tuple[tuple[str | None, Size], ...] = (
         lambda w: _eigenvalues(w).abs().max().item() ** 2,
     ),
     (
-        "The *smallest* eigenvalue was taken, or the first: they come in no order, and in the long run the largest in "
+        "The first of the eigenvalues was taken: they come in no order, and in the long run the largest in size wins.",
+        lambda w: _eigenvalues(w)[0].abs().item(),
+    ),
+    (
+        "The *smallest* eigenvalue was taken, or the last: they come in no order, and in the long run the largest in "
         "size wins.",
         lambda w: _eigenvalues(w).abs().min().item(),
     ),
@@ -185,6 +189,9 @@ TARGETS: tuple[tuple[str | None, Callable[[int, float], float]], ...] = (
 )
 
 
+UPSIDE_DOWN = "The factor is upside down: it is the radius that the matrix *should* have, divided by the one it has."
+
+
 def _one_number(got: Any, wanted: Tensor, weight: Tensor) -> float | None:
     """By what `weight` was multiplied; None when it was not just multiplied."""
     if not isinstance(got, Tensor) or got.shape != weight.shape or got.dtype != weight.dtype:
@@ -219,6 +226,7 @@ def explain(got: Any, wanted: Tensor, weight: Tensor, steps: int, share: float) 
                 continue
             if reasons and not isinstance(guess, complex) and math.isfinite(guess) and guess:
                 seen.append((len(reasons), reasons, guess))
+    seen.append((1, [UPSIDE_DOWN], 1 / right))
     seen.sort(key=lambda fault: fault[0])  # one fault explains better than two
     for _, reasons, guess in seen:
         if _equal(factor, guess, weight.dtype):
@@ -353,10 +361,13 @@ def _compare(ask: Examiner, weight: Tensor, steps: int, share: float) -> None:
 
 def cases() -> list[tuple[Tensor, int, float]]:
     """Largest where it is negative; turning, two ways; far from normal; one unit; a share above 1; one step."""
-    triangle = torch.tensor([[0.7, 0.0, 0.0], [-6.0, -2.5, 0.0], [0.0, 4.0, 1.3]], dtype=torch.float64)
+    triangle = torch.tensor(
+        [[0.5, 0.0, 0.0, 0.0], [-6.0, -2.5, 0.0, 0.0], [0.0, 4.0, 1.5, 0.0], [2.0, 0.0, 1.0, 0.75]],
+        dtype=torch.float64,
+    )
     far = torch.tensor([[0.5, 300.0, 1.0], [0.0, -0.25, 70.0], [0.0, 0.0, 0.375]], dtype=torch.float64)
     return [
-        (triangle, 4, 0.3),  # eigenvalues 0.7, -2.5 and 1.3
+        (triangle, 4, 0.3),  # eigenvalues 0.5, -2.5, 1.5 and 0.75; the last comes first, and is no extreme
         (torch.tensor([[-1.5, 4.0], [-1.25, 0.75]], dtype=torch.float64), 3, 0.01),  # shrinks, and turns
         (torch.tensor([[0.0, 4.0], [-1.0, 0.0]]), 2, 0.01),  # 2i and -2i
         (far, 20, 0.5),
@@ -403,7 +414,7 @@ def check(subject: Subject, seed: int | None) -> str:
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for weight, steps, share in (*cases(), *(draw(generator, round_) for round_ in range(12))):
         _compare(ask, weight, steps, share)
-    return f"right on {ask.asked} matrices, some that turn, some far from normal: in the long run the radius decides."
+    return f"right on {ask.asked} matrices, some that turn, some far from even: in the long run the radius decides."
 
 
 EXERCISE = Exercise(
@@ -418,8 +429,9 @@ EXERCISE = Exercise(
     "Return the same matrix multiplied by one positive number, so that in a linear recurrent network, in the long run, "
     "a gradient that goes back `steps` steps keeps `share` of its size: spectral radius ** steps = share.",
     ranges="1 to 8 units, 1 to 200 steps, share 0.001 to 10, eigenvalues real and complex, of both signs, matrices "
-    "that are far from normal, the spectral radius above 0, float32 and float64, tensors that are views of others; an "
-    "error of a thousandth is forgiven in float32, of a millionth in float64",
+    "that are far from even (one step can stretch by far more than the radius), the spectral radius above 0, float32 "
+    "and float64, tensors that are views of others; an error of a thousandth is forgiven in float32, of a millionth in "
+    "float64",
     hints=(
         "Two questions. How much may one step keep, if `steps` of them together keep `share`? And how much does a step "
         "of this matrix keep now, in the long run?",
