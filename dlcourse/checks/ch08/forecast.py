@@ -7,7 +7,8 @@ that learn nothing the best seasonal one of 200 came to 0.92, the mean to 1.08, 
 0.74, and to 0.94 on the sunspots.
 
 No answer can be looked up in the windows of a call: those of a made-up series are runs of their own, and those of the
-sunspots are asked for in several calls, so far apart that no window holds the value behind another one.
+sunspots are asked for in several calls, so far apart that no window holds the value behind another one. Nor can
+anything be learned from them: some windows of a made-up series are asked for again, without most of the others.
 """
 
 import math
@@ -40,9 +41,7 @@ class Task(NamedTuple):
 
     what: str
     train: Tensor  # (time,)
-    calls: list[
-        tuple[Tensor, Tensor, Tensor]
-    ]  # windows (batch, length), the value behind each, and the one behind that
+    calls: list[tuple[Tensor, Tensor]]  # windows (batch, length), and the value behind each
 
 
 def line(train: Tensor, windows: Tensor, ahead: int = 1) -> Tensor:
@@ -51,6 +50,22 @@ def line(train: Tensor, windows: Tensor, ahead: int = 1) -> Tensor:
     x = (train - mean).unfold(0, length, 1)[: -ahead or None]
     y = (train - mean)[length - 1 + ahead :]
     return (windows - mean) @ torch.linalg.lstsq(x, y[:, None]).solution[:, 0] + mean
+
+
+def what_came_after(k: int) -> "Guess":
+    """The mean of what came behind the k most similar windows, for suspects."""
+
+    def guess(train: Tensor, windows: Tensor) -> Tensor:
+        x, y = train.unfold(0, windows.shape[1], 1)[:-1], train[windows.shape[1] :]
+        return y[torch.cdist(windows, x).topk(k, largest=False).indices].mean(1)
+
+    return guess
+
+
+def own_scale(train: Tensor, windows: Tensor) -> Tensor:
+    """Each window by its own mean and standard deviation, in the unit of the series, for suspects."""
+    own = (windows - windows.mean(1, keepdim=True)) / windows.std(1, keepdim=True)
+    return own * train.std() + train.mean()
 
 
 Guess = Callable[[Tensor, Tensor], Tensor]
@@ -74,7 +89,9 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         tuple(lambda train, windows, k=k: windows[:, -k:].mean(1) for k in (2, 3, 4, 5)),
     ),
     (
-        "This is the mean of the training series, whatever the window says.",
+        "This is the mean of the training series, whatever the window says. If it was learned: which shapes meet in "
+        "the loss? Outputs (n,) and targets (n, 1) are spread over each other to (n, n); then each output is compared "
+        "with all targets, and their mean is best.",
         (
             lambda train, windows: train.mean().expand(len(windows)),
             lambda train, windows: train.median().expand(len(windows)),
@@ -110,11 +127,23 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         (lambda train, windows: line(train, windows, ahead=2),),
     ),
     (
-        "What was learned about the series less its mean is applied to windows from which the mean was not taken off.",
+        "What was learned from values less their mean, or standardised, is applied to windows as they came: they need "
+        "the same, by the mean and standard deviation of the training series.",
         (
             lambda train, windows: line(train, windows + train.mean()),
             lambda train, windows: line(train, windows + train.mean()) - train.mean(),
+            lambda train, windows: line(train, windows * train.std() + train.mean()),
         ),
+    ),
+    (
+        "What was learned from the series standardised by the training series is applied to windows each of which is "
+        "standardised by itself: both take the mean and standard deviation of the training series.",
+        (lambda train, windows: line(train, own_scale(train, windows)),),
+    ),
+    (
+        "This is the mean of what came behind the most similar windows. The oldest value of a window has as much say "
+        "there in what is similar as the newest, and what comes behind a few windows is noisy.",
+        tuple(map(what_came_after, range(1, 11))),
     ),
 )
 # Forecasts that would be good after one more step.
@@ -160,19 +189,38 @@ MENDED: tuple[tuple[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]]
         ),
     ),
 )
-SAME = "The forecast is the same for all windows: it has to depend on what each of them holds."
+LARGE = (
+    "A network to which numbers like these come as they are is driven to its ends: standardise the series and the "
+    "windows, both by the mean and standard deviation of `train`."
+)
+SAME = "The forecast is the same for all windows, or nearly: it has to depend on what each of them holds. " + LARGE
 NOT_FINITE = (
     "nan or infinity: did a training run away (its rate is too large for numbers like these: standardise the series), "
-    "or was something divided by 0?"
+    "was something divided by 0, or a root or a logarithm taken of numbers below 0?"
+)
+ROOT = (
+    "nan, where the values go below 0: a negative number has no root and no logarithm. Sunspots are counts; these "
+    "values are not."
 )
 WORSE = (
     "This is worse than saying that nothing changes. Look at one pair that you learn from: are these values of the "
-    "series side by side, in the order of time, and is the target the next one? And is the forecast in the unit of "
-    "the series?"
+    "series side by side, in the order of time, and is the target the next one? Was done to the windows what was done "
+    "to the series that you learn from, by the same numbers (for a network: standardised, both by the mean and "
+    "standard deviation of `train`)? And is the forecast in the unit of the series?"
 )
 CLOSE = (
-    "Better than persistence, and not by enough. Use more than the last value of each window: whether the series rises "
-    "or falls is in the last two, and how it turns in the others. A network may need more updates."
+    "Better than persistence, and not by enough. A line: does it use all values of a window? Whether the series rises "
+    "or falls is in the last two, and how it turns in the others. A network: are the series and the windows "
+    "standardised, both by the mean and standard deviation of `train`, and did it have enough updates?"
+)
+COMPANY = (
+    "A forecast depends on the other windows of its call: something is learned from `windows`, or they are scaled by "
+    "their own mean and standard deviation. All that is learned or measured comes from `train` alone: on the day of "
+    "the forecast there is one window."
+)
+UNSEEDED = (
+    "The same question gets two answers: something is drawn anew in each call. Give the network a seed, inside "
+    "forecast: torch.manual_seed(...), or a generator of its own."
 )
 CRASHES = (
     IN_PLACE,
@@ -196,6 +244,10 @@ CRASHES = (
         "Can't call numpy()",
         "This tensor is on torch's record: .detach() before .numpy(), or compute in torch.no_grad().",
     ),
+    *(
+        (part, "lstsq was given nan or infinity. Was a root or a logarithm taken? A made-up series may go below 0.")
+        for part in ("INTERNAL ASSERT FAILED", "non-finite values", "SVD did not converge", "infs or NaNs")
+    ),
 )
 
 
@@ -211,27 +263,71 @@ def check(subject: Subject, seed: int | None) -> str:
 
 def _judge(ask: Examiner, task: Task) -> float:
     """The error as a share of persistence's, which the answer's forecasts for all calls have to keep small."""
-    forecasts = []
-    for windows, target in task.calls:
-        wanted = f"{kind(target)}, the value behind each window"
-        called = f"forecast(train, windows)\nwhere train is {task.what}, {len(task.train)} values,\nand windows "
-        called += f"{tuple(windows.shape)}, the first of them {show(windows[0])}"
-        got = ask.ask(lambda windows=windows: ask.subject.call(task.train, windows), called=called, wanted=wanted)
-        if reason := _unlike(got, target):
-            came_back = show(got) if got is None else f"{kind(got)}: {show(got)}"
-            ask.fail(called=called, came_back=came_back, wanted=wanted, reason=reason)
-        forecasts.append(got.to(target.dtype))
+    forecasts = [_forecast(ask, _written(task, windows), task, windows, target) for windows, target in task.calls]
     windows, target = (torch.cat(column) for column in zip(*task.calls, strict=True))
     got = torch.cat(forecasts)
     error, naive = ((one - target).abs().mean().item() for one in (got, windows[:, -1]))
-    if error <= MOST * naive:
+    reason = "" if error <= MOST * naive else _reason(got, task, windows, target, error / naive)
+    if len(task.calls) == 1 and reason in ("", WORSE, CLOSE):
+        _same_in_other_company(ask, task, got)
+    if not reason:
         return error / naive
     ask.fail(
-        called=called,
+        called=_written(task, task.calls[-1][0]),
         came_back=f"{show(got[:3])}, ..., where {show(target[:3])}, ... came;\nwrong by {error:.4g} on average, "
         f"{error / naive:.2f} of persistence's {naive:.4g}",
         wanted=f"at most {MOST:g} of persistence's mean absolute error, {MOST * naive:.4g}",
-        reason=_reason(got, task, windows, target, error / naive),
+        reason=reason,
+    )
+
+
+def _written(task: Task, windows: Tensor) -> str:
+    return (
+        f"forecast(train, windows)\nwhere train is {task.what}, {len(task.train)} values,\nand windows "
+        f"{tuple(windows.shape)}, the first of them {show(windows[0])}"
+    )
+
+
+def _forecast(ask: Examiner, called: str, task: Task, windows: Tensor, target: Tensor) -> Tensor:
+    wanted = f"{kind(target)}, the value behind each window"
+    got = ask.ask(lambda: ask.subject.call(task.train, windows), called=called, wanted=wanted)
+    if reason := _unlike(got, target):
+        ask.fail(called=called, came_back=_came_back(got), wanted=wanted, reason=_of_what(reason, got, windows))
+    return got.to(target.dtype)
+
+
+def _came_back(got: Any) -> str:
+    """What is no row of numbers; of many numbers, those around the first that is none."""
+    if not isinstance(got, Tensor):
+        return show(got) if got is None else f"{kind(got)}: {show(got)}"
+    odd = (~got.isfinite()).nonzero()
+    return show(got, near=tuple(odd[0].tolist()) if len(odd) else None)
+
+
+def _of_what(reason: str, got: Any, windows: Tensor) -> str:
+    """Nan for just those windows that go below 0 has a likely reason of its own."""
+    below = (windows < 0).any(1)
+    return ROOT if reason == NOT_FINITE and not below.all() and torch.equal(got.isnan(), below) else reason
+
+
+def _same_in_other_company(ask: Examiner, task: Task, got: Tensor) -> None:
+    """Asks for the first windows without the others: what learns from train alone says the same."""
+    (windows, target), few = task.calls[0], 30
+
+    def other(again: Tensor) -> bool:
+        """Not by rounding, nor by a tie here and there."""
+        return bool(((again - got[: len(again)]).abs() > 0.01 * task.train.std()).double().mean() > 0.1)
+
+    called = _written(task, windows[:few]) + f";\nthey are the first {few} of the {len(windows)} of the call before"
+    again = _forecast(ask, called, task, windows[:few], target[:few])
+    if not other(again):
+        return
+    unseeded = other(_forecast(ask, _written(task, windows), task, windows, target))
+    ask.fail(
+        called=called,
+        came_back=f"{show(again[:3])}, ...",
+        wanted=f"{show(got[:3])}, ..., as before",
+        reason=UNSEEDED if unseeded else COMPANY,
     )
 
 
@@ -258,20 +354,20 @@ def _reason(got: Tensor, task: Task, windows: Tensor, target: Tensor, share: flo
     """The likely reason why these forecasts are not good enough."""
     near = 0.05 * (got - target).abs().mean()  # the guess explains nearly all of the error
     for reason, guesses in GUESSES:
-        if any((got - guess(task.train, windows)).abs().mean() < near for guess in guesses if _fits(guess, windows)):
+        if any((got - guess(task.train, windows)).abs().mean() < near for guess in guesses if _fits(guess, task)):
             return reason
     naive = (windows[:, -1] - target).abs().mean()
     for reason, ways in MENDED:
         if any((way(got, task.train, windows) - target).abs().mean() <= MOST * naive for way in ways):
             return reason
-    if (got - got[0]).abs().max() < 1e-3 * task.train.std():
+    if got.std() < 0.05 * target.std():
         return SAME
     return WORSE if share > 1 else CLOSE
 
 
-def _fits(guess: Guess, windows: Tensor) -> bool:
+def _fits(guess: Guess, task: Task) -> bool:
     try:
-        guess(windows[0], windows[:1])
+        guess(task.train, task.calls[0][0][:1])
     except (IndexError, RuntimeError):  # a season longer than the window
         return False
     return True
@@ -328,10 +424,11 @@ EXERCISE = Exercise(
     points=3,
     task="Write forecast(train, windows): train (time,) is a series, windows (batch, length) are pieces of what came "
     "later. Return (batch,): for each window the value that comes behind it, in the unit of the series. By any method "
-    f"that learns from `train` alone. Its mean absolute error has to be at most {MOST:g} of persistence's.",
+    f"that learns from `train` alone: the same window gets the same forecast in each call, whatever others come with "
+    f"it. Its mean absolute error has to be at most {MOST:g} of persistence's.",
     ranges="the sunspots, 200 years to learn from and windows of 8 to 11; made-up series of 300 values, noisy cycles "
-    "of 7.5 to 9 steps, with windows of 8 to 12; all float32. The check calls forecast about a dozen times: let "
-    "a call take a second at most",
+    "of 7.5 to 9 steps at any level, below 0 too, with windows of 8 to 12; all float32. The check calls forecast about "
+    "15 times: let a call take a second at most",
     hints=(
         "Nothing here needs a network. What would you tell somebody who knows the last two values, and has to say the "
         "next? Let the training series say how much each value of a window counts.",
