@@ -759,6 +759,9 @@ def learner(
     targets=lambda ids, size, steps: ids[1 : size * steps + 1].reshape(size, steps),
     inputs=lambda ids, size, steps: ids[: size * steps].reshape(size, steps),
     begins=lambda steps, time: range(0, steps, time),
+    cut=lambda x, y, start, time: (x[:, start : start + time], y[:, start : start + time]),
+    learns=lambda x, time: True,
+    measures=lambda x, time: True,
     carried=lambda hidden: hidden.detach(),
     carried_in_measuring=lambda hidden: hidden,
     into_measuring=lambda hidden: torch.zeros_like(hidden[:1]),
@@ -778,10 +781,12 @@ def learner(
             steps = (len(ids) - 1) // size
             x, y = inputs(ids, size, steps), targets(ids, size, steps)
             for start in begins(steps, time):
-                yield x[:, start : start + time], y[:, start : start + time]
+                yield cut(x, y, start, time)
 
         hidden = torch.zeros(size, len(weights[1]), dtype=weights[0].dtype)
         for x, y in windows(train, size):
+            if not learns(x, time):
+                break
             logits, hidden = read_symbols(x, carried(hidden), weights)
             loss = nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction=reduction)
             slopes = torch.autograd.grad(loss, weights)
@@ -792,6 +797,8 @@ def learner(
         hidden = into_measuring(hidden.detach())
         with torch.no_grad():
             for x, y in windows(text(train, held_out), 1):
+                if not measures(x, time):
+                    break
                 logits, hidden = read_symbols(x, carried_in_measuring(hidden), weights)
                 losses.append(nn.functional.cross_entropy(logits.flatten(0, 1), y.flatten()))
                 counts.append(y.numel())
@@ -905,11 +912,66 @@ for name, phrase, settings in (
         "last window of a text, which is shorter",
         {"begins": lambda steps, time: range(0, steps - time + 1, time)},
     ),
+    ("short_window_not_learned", "In learning, the last window", {"learns": lambda x, time: x.shape[1] == time}),
+    ("short_window_not_measured", "In measuring, the last window", {"measures": lambda x, time: x.shape[1] == time}),
+    (
+        "divided_by_the_length",
+        "A text of 7 symbols has 6 targets",
+        {
+            "average": lambda losses, counts: (
+                sum(loss * n for loss, n in zip(losses, counts, strict=True)) / (sum(counts) + 1)
+            )
+        },
+    ),
+    (
+        "divided_by_the_number_of_windows",
+        "divided by the number of windows",
+        {"average": lambda losses, counts: sum(map(torch.mul, losses, counts)) / len(counts)},
+    ),
+    (
+        "short_window_counted_in_full",
+        "as if it had `time` symbols",
+        {"average": lambda losses, counts: sum(map(torch.mul, losses, counts)) / (len(counts) * counts[0])},
+    ),
+    ("rolled", "roll wraps round", {"targets": lambda ids, size, n: ids[: size * n].roll(-1).reshape(size, n)}),
+    ("streams_rolled", "roll wraps round", {"targets": lambda *args: same_symbols(*args).roll(-1, 1)}),
+    (
+        "windows_rolled",
+        "wraps round to the window's own first symbol",
+        {"cut": lambda x, y, start, time: (x[:, start : start + time], x[:, start : start + time].roll(-1, 1))},
+    ),
+    (
+        "shifted_the_other_way",
+        "the text is shifted the other way",
+        {"targets": lambda ids, size, n: ids.roll(1)[: size * n].reshape(size, n)},
+    ),
+    (
+        "shifted_inside_the_streams",
+        "A target is missing at the end of each stream",
+        {
+            "inputs": lambda ids, size, steps: same_symbols(ids, size, steps)[:, :-1],
+            "targets": lambda ids, size, steps: same_symbols(ids, size, steps)[:, 1:],
+            "begins": lambda steps, time: range(0, steps - 1, time),
+        },
+    ),
+    (
+        "targets_inside_the_streams",  # y = x[:, 1:], and x as it was
+        "There are not as many targets as guesses",
+        {"targets": lambda ids, size, steps: same_symbols(ids, size, steps)[:, 1:]},
+    ),
+    (
+        "shifted_inside_the_streams_and_an_empty_window",
+        "A window without symbols was read",
+        {
+            "inputs": lambda ids, size, steps: same_symbols(ids, size, steps)[:, :-1],
+            "targets": lambda ids, size, steps: same_symbols(ids, size, steps)[:, 1:],
+        },
+    ),
     ("bits_as_a_tensor", ".item() makes one", {"bits": lambda nats: nats / np.log(2)}),
     ("bits_alone", "Two things come back", {"back": lambda weights, bits: bits}),
     ("a_tuple_of_weights", "The weights come back in a list", {"back": lambda weights, bits: (tuple(weights), bits)}),
     ("a_step_twice_as_long", "with which state does it begin", {"lr": lambda rate: 2 * rate}),
-    ("bits_odd", "The weights are right", {"bits": lambda nats: nats.item() / 0.7}),
+    ("bits_odd", "The weights are right, and the bits are not", {"bits": lambda nats: nats.item() / 0.7}),
     (
         "one_target_missing",
         "as many as x",
@@ -919,6 +981,21 @@ for name, phrase, settings in (
     answer = learner(**settings)
     answer.__name__ = name
     wrong("08.debug", phrase)(answer)
+
+
+@wrong("08.debug", "A target is missing at the end of each stream")
+def shifted_inside_longer_streams(train, held_out, weights, size, time, lr):
+    """len(ids) // size, and so the first wrong text has two streams."""
+    steps = {len(ids): len(ids) // n for ids, n in ((train, size), (held_out, 1))}
+
+    def rows(ids, size):
+        return ids[: size * steps[len(ids)]].reshape(size, -1)
+
+    answer = learner(
+        inputs=lambda ids, size, _: rows(ids, size)[:, :-1],
+        targets=lambda ids, size, _: rows(ids, size)[:, 1:],
+    )
+    return answer(train, held_out, weights, size, time, lr)
 
 
 @wrong("08.debug", "measured before learning")

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.checks.ch08.several import IN_PLACE
-from dlcourse.checks.examiner import Examiner, Suspect, matches
+from dlcourse.checks.examiner import Examiner, Suspect, matches, unlike
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.show import apart, show
 from dlcourse.checks.subject import Subject
 
 Learned = tuple[list[Tensor], float]
@@ -72,16 +73,28 @@ def _learn(
     dtype = weights[0].dtype
     weights = [weight.double().clone().requires_grad_() for weight in weights]
 
-    def windows(ids: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
+    def windows(ids: Tensor, size: int, drop: bool) -> list[tuple[Tensor, Tensor]]:
         steps = (len(ids) - 1) // size
-        ahead = {"next": 1, "same": 0}[targets]
-        x, y = ids[: size * steps], ids[ahead : size * steps + ahead]
+        if targets in ("to the border", "round the text"):
+            steps = len(ids) // size
+        x, y = ids[: size * steps], ids[1 : size * steps + 1]
+        if targets == "swapped":
+            x, y = y, x
+        elif targets != "next":
+            rolled = {"round": x.roll(-1), "round the text": ids.roll(-1), "the other way": ids.roll(1)}
+            y = rolled.get(targets, x)[: size * steps]
         if streams == "rows":
             x, y = x.reshape(size, steps), y.reshape(size, steps)
         else:  # every size-th symbol
             x, y = x.reshape(steps, size).T, y.reshape(steps, size).T
+        if targets in ("to the border", "inside a stream"):
+            x, y = x[:, :-1], x[:, 1:]
+        if targets == "round a stream":
+            y = x.roll(-1, 1)
         found = list(zip(x.split(time, dim=1), y.split(time, dim=1), strict=True))
-        return [(x, y) for x, y in found if short == "kept" or x.shape[1] == time]
+        if targets == "round a window":
+            found = [(x, x.roll(-1, 1)) for x, _ in found]
+        return [(x, y) for x, y in found if not drop or x.shape[1] == time]
 
     def empty(size: int) -> Tensor:
         return torch.zeros(size, len(weights[1]), dtype=torch.float64)
@@ -98,20 +111,26 @@ def _learn(
     def measure(hidden: Tensor) -> float:
         losses = []
         with torch.no_grad():
-            for x, y in windows({"held out": held_out, "train": train}[on], 1):
+            for x, y in windows({"held out": held_out, "train": train}[on], 1, short in ("dropped", "not measured")):
                 nats, hidden = read(x, y, empty(1) if measuring == "forgotten" else hidden)
                 losses.append(nats)
-        if mean == "sum":
-            return torch.cat(losses).sum().item() / unit
         if mean == "last":
             return losses[-1].mean().item() / unit
-        return {"symbols": torch.cat(losses), "windows": torch.stack([n.mean() for n in losses])}[
-            mean
-        ].mean().item() / unit
+        if mean == "windows":
+            return torch.stack([nats.mean() for nats in losses]).mean().item() / unit
+        all_nats = torch.cat(losses)
+        count = {
+            "symbols": len(all_nats),
+            "sum": 1,
+            "length": len(held_out),
+            "number of windows": len(losses),
+            "full windows": len(losses) * time,
+        }[mean]
+        return all_nats.sum().item() / count / unit
 
     before = measure(empty(1)) if when == "before" else 0.0
     hidden = empty(size)
-    for x, y in windows(train, size):
+    for x, y in windows(train, size, short in ("dropped", "not learned")):
         nats, hidden = read(x, y, empty(size) if reading == "forgotten" else hidden)
         slopes = torch.autograd.grad(nats.mean() if loss == "mean" else nats.sum(), weights)
         with torch.no_grad():
@@ -132,6 +151,14 @@ FORGOTTEN = (
 WINDOWS = (
     "The bits are the mean of the windows' means. The last window is shorter, and its symbols count for more than "
     "others: what is wanted is the mean over all symbols."
+)
+ROUND = (
+    "roll wraps round: the last target is a symbol from the beginning, which does not come next. The last symbol of a "
+    "text is only a target, and is not read."
+)
+BORDER = (
+    "A target is missing at the end of each stream. The last symbol of a stream has one, too: the symbol that comes "
+    "next in the text. Shift the text, and then cut both into streams."
 )
 MORE = " It is not the only fault that is left."
 Faults = dict[str, Any]
@@ -182,6 +209,38 @@ MISTAKES: tuple[tuple[str, list[Faults]], ...] = (
         [{"short": "dropped"}],
     ),
     (
+        "In learning, the last window of the text, which is shorter, was left out: it belongs to the text.",
+        [{"short": "not learned"}],
+    ),
+    (
+        "In measuring, the last window of the text, which is shorter, was left out: it belongs to the text.",
+        [{"short": "not measured"}],
+    ),
+    (
+        "The sum was divided by len(held_out). A text of 7 symbols has 6 targets, since the first symbol is none: "
+        "divide by the number of targets.",
+        [{"mean": "length"}],
+    ),
+    (
+        "The sum over all symbols was divided by the number of windows: divide by the number of targets.",
+        [{"mean": "number of windows"}],
+    ),
+    (
+        "The last window was counted as if it had `time` symbols: it may be shorter, y.numel() says how many it has.",
+        [{"mean": "full windows"}],
+    ),
+    (ROUND, [{"targets": where} for where in ("round", "round a stream", "round the text")]),
+    (
+        "The last target of each window wraps round to the window's own first symbol. It is the symbol of the text "
+        "that comes next, the first of the next window: shift the text, and then cut both.",
+        [{"targets": "round a window"}],
+    ),
+    (
+        "The targets are the symbols *before* the ones that were read: the text is shifted the other way.",
+        [{"targets": "swapped"}, {"targets": "the other way"}],
+    ),
+    (BORDER, [{"targets": "inside a stream"}, {"targets": "to the border"}]),
+    (
         "The weights follow the slope of the *sum* over a window's symbols: the mean was meant.",
         [{"loss": "sum"}],
     ),
@@ -224,7 +283,8 @@ SUSPECTS = (
         lambda got, wanted, *args: matches(got[1], wanted[1]),
     ),
     Suspect(
-        "The weights are right, and the bits are not: look at how they are measured.",
+        "The weights are right, and the bits are not. Are they the sum over all targets of held_out, divided by their "
+        "number and by log(2)? And does the state begin from zeros there, and go on from window to window?",
         lambda got, wanted, *args: matches(got[0], wanted[0]),
     ),
 )
@@ -260,6 +320,16 @@ CRASHES = (
         "`size` rows where one stream is read: (1, hidden) for held_out?",
     ),
     (
+        "stack expects a non-empty TensorList",
+        "A window without symbols was read. Where targets come from x[:, 1:], each stream is a symbol shorter, and its "
+        "last window may be empty: shift the text, and then cut both into streams.",
+    ),
+    (
+        "is shorter than argument",
+        "There are not as many windows of y as of x: both need the same number of symbols. Shift the text, and then "
+        "cut both into streams.",
+    ),
+    (
         "is invalid for input of size",
         "A reshape to another number of symbols. The targets are ids[1 : size * steps + 1]: as many as x, one symbol "
         "further on.",
@@ -278,7 +348,7 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.debug", "learn", subject, SUSPECTS, CRASHES)
 
     def right_for(*args: Any) -> None:
-        ask.value(args, _learn(*args), generic=WRONG, names=PARTS)
+        _compare(ask, args, _learn(*args))
 
     for case in cases():
         right_for(*case)
@@ -288,12 +358,28 @@ def check(subject: Subject, seed: int | None) -> str:
     return f"right on {ask.asked} texts. Three faults found: the targets, the lost state, the mean of means."
 
 
+def _compare(ask: Examiner, args: tuple[Any, ...], wanted: Learned) -> None:
+    """Shows the bits, and of the weights the first that is wrong. The suspects judge all of it together."""
+    called = ask.written(args)
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{PARTS}, where bits is {show(wanted[1])}")
+    if unlike(got, wanted) or matches(got, wanted):
+        ask.compare(got, wanted, args, called=called, generic=WRONG, names=PARTS)
+        return
+    came_back, right = (f"bits = {text}" for text in apart(got[1], wanted[1]))
+    wrong = [n for n, pair in enumerate(zip(got[0], wanted[0], strict=True)) if not matches(*pair)]
+    for n in wrong[:1]:
+        one, other = apart(got[0][n], wanted[0][n])
+        came_back, right = f"{came_back}; weights[{n}] = {one}", f"{right}; weights[{n}] = {other}"
+    reason = next((suspect.reason for suspect in ask.suspects if suspect.fits(got, wanted, *args)), WRONG)
+    ask.fail(called=called, came_back=came_back, wanted=right, reason=reason)
+
+
 def cases() -> list[tuple[Any, ...]]:
     """The first is small enough to be pasted; a mistake shows on one of them, and there its numbers are its own."""
     small = torch.Generator().manual_seed(1)
     larger = torch.Generator().manual_seed(2)
     return [
-        text(small, symbols=10, held_out=8, size=1, time=4, units=2, classes=3, lr=0.5),
+        text(small, symbols=10, held_out=7, size=1, time=4, units=1, classes=3, lr=0.5),
         text(larger, symbols=24, held_out=12, size=2, time=5, units=3, classes=4, lr=0.25),
     ]
 
@@ -348,8 +434,8 @@ EXERCISE = Exercise(
     name="debug_text",
     title="Find the faults of a learner of texts",
     objectives=("08-O4", "08-O5"),
-    difficulty=2,
-    minutes=15,
+    difficulty=3,
+    minutes=20,
     points=3,
     task="Write learn(train, held_out, weights, size, time, lr): one pass over the text `train`, read as `size` "
     "streams side by side in windows of `time` symbols, by truncated backpropagation: after each window a "
