@@ -33,7 +33,7 @@ HARMLESS = {
     "for i, (example, label) in enumerate(zip(x, labels.to(x.dtype), strict=True)): [True -> False]": "checked before",
     "q = q * r.diagonal().sign() [q * r.diagonal().sign() -> q / r.diagonal().sign()]": "a sign is its own inverse",
     "image: tuple[int, int, int] = (1, 28, 28), [28 -> 29]": "pools leave an odd last row or column out",
-    "context, symbol, contexts, tables = torch.zeros_like(ids, dtype=torch.long), ids.long(), 1, [] [1 -> 2]": "unused",
+    "context, symbol, contexts = torch.zeros_like(ids, dtype=torch.long), ids.long(), 1 [1 -> 2]": "unused",
     "if temperature < torch.finfo(logits.dtype).tiny: "
     "[temperature < torch.finfo(logits.dtype).tiny -> temperature <= torch.finfo(logits.dtype).tiny]": "a border",
     "longer = torch.where(known, place, -1) [1 -> 2]": "any number below 0 stands for an unknown context",

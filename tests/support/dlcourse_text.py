@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from fractions import Fraction
 from functools import partial
+from itertools import product
 
 import pytest
 import torch
@@ -223,6 +224,24 @@ def witten_bell(text, context, order, classes):
     return [p(w, h) for w in range(classes)]
 
 
+def kneser_ney(text, context, order, classes):
+    """The same: all the pieces of each length, in a list as they occur for the longest, in a set for the others."""
+    pieces = {n: [tuple(text[i : i + n]) for i in range(len(text) - n + 1)] for n in range(1, order + 1)}
+
+    def p(w, h):
+        lower = p(w, h[1:]) if h else Fraction(1, classes)
+        # Of a shorter context: what stands behind the first symbol of the pieces that are one longer, each piece once.
+        found = pieces[order] if len(h) == order - 1 else [piece[1:] for piece in set(pieces[len(h) + 2])]
+        after = Counter(piece[-1] for piece in found if piece[:-1] == h)
+        if not after:
+            return lower
+        return (max(after[w] - Fraction(3, 4), 0) + Fraction(3, 4) * len(after) * lower) / after.total()
+
+    h = tuple(context[max(len(context) - order + 1, 0) :]) if order > 1 else ()
+    return [p(w, h) for w in range(classes)]
+
+
+SMOOTHED = (({}, witten_bell), ({"smoothing": "witten-bell"}, witten_bell), ({"smoothing": "kneser-ney"}, kneser_ney))
 CASES = ((30, 3, 3), (1, 1, 1), (40, 4, 1), (25, 2, 5), (3, 5, 3), (60, 6, 4), (7, 2, 7))  # symbols, classes, order
 
 
@@ -234,25 +253,30 @@ def contexts(text, classes, device):
 
 def ngram_class(make, device):
     """The recursion's probabilities, for texts and contexts of any kind; the loss is their mean surprise."""
-    for n, classes, order in CASES:
+    for (n, classes, order), (options, smoothed) in product(CASES, SMOOTHED):
         for dtype in (torch.int64, torch.int32):
             ids = text_of(n, classes, n, device, dtype)
             text = ids.tolist()
-            model = make.fit(ids, order=order, classes=classes)
+            model = make.fit(ids, order=order, classes=classes, **options)
             for context in contexts(text, classes, device):
                 found = model.probabilities(context.to(dtype))
-                wanted = torch.tensor([float(p) for p in witten_bell(text, context.tolist(), order, classes)])
+                wanted = torch.tensor([float(p) for p in smoothed(text, context.tolist(), order, classes)])
                 assert_close(found, wanted.to(device))
             held = text_of(12, classes, 99, device, dtype)
             for other in (held, held[:1], ids, held[::2]):
                 symbols = other.tolist()
-                chances = [witten_bell(text, symbols[:i], order, classes)[w] for i, w in enumerate(symbols)]
+                chances = [smoothed(text, symbols[:i], order, classes)[w] for i, w in enumerate(symbols)]
                 assert model.loss(other) == pytest.approx(
                     -sum(map(math.log, chances)) / len(chances), rel=2e-6, abs=1e-7
                 )
     ids = torch.tensor([0, 1, 2, 0, 1], device=device)
     model = make.fit(ids, order=2, classes=1100)
-    assert repr(model) == "NGram(order 2, 1100 classes, 6 counts)"
+    assert repr(model) == "NGram(witten-bell, order 2, 1100 classes, 6 counts)"
+    discounted = make.fit(ids, order=2, classes=1100, smoothing="kneser-ney")
+    assert repr(discounted) == "NGram(kneser-ney, order 2, 1100 classes, 6 counts)"
+    # Tables of Witten-Bell are those of each shorter order, too.
+    shorter = make(1100, make.fit(ids, order=4, classes=1100).tables[:2])
+    assert_close(shorter.probabilities(ids), model.probabilities(ids))
     assert repr(make.fit(torch.arange(1100, device=device), order=1, classes=1100)).endswith("1,100 counts)")
     for call, caller in (
         (partial(make.fit, order=1, classes=3), "NGram.fit"),
@@ -269,14 +293,18 @@ def ngram_class(make, device):
     refuses(lambda: model.loss(ids[:0]), ValueError, "1 symbols or more")
     for order, classes in ((0, 3), (1, 0), (1.5, 3)):
         refuses(lambda o=order, c=classes: make.fit(ids, order=o, classes=c), ValueError, "NGram.fit", "1 or more")
+    for wrong in ("Kneser-Ney", "", None):
+        words = ("NGram.fit", f"smoothing={wrong!r}", "witten-bell, kneser-ney")
+        refuses(lambda w=wrong: make.fit(ids, order=1, classes=3, smoothing=w), ValueError, *words)
 
 
 def ngram_definition(function, device):
-    for n, classes, order in CASES:
+    for (n, classes, order), (options, smoothed) in product(CASES, SMOOTHED):
         ids = text_of(n, classes, n, device)
         for context in contexts(ids.tolist(), classes, device):
-            wanted = [float(p) for p in witten_bell(ids.tolist(), context.tolist(), order, classes)]
-            assert_close(function(ids, context, order=order, classes=classes), torch.tensor(wanted, device=device))
+            wanted = [float(p) for p in smoothed(ids.tolist(), context.tolist(), order, classes)]
+            found = function(ids, context, order=order, classes=classes, **options)
+            assert_close(found, torch.tensor(wanted, device=device))
 
 
 # --- models.naive -----------------------------------------------------------------------------------------------------
@@ -804,20 +832,43 @@ def drawn_at_random(series, *, test=0.2, history=0):
     return series[order[: len(train)]], series[order[len(series) - len(held) :]]
 
 
-def counting(blend):
-    """An NGram whose formula is blend(count, total, kinds, p, classes), where the context was seen."""
+def smoothed_by(count, total, kinds, p, classes):
+    return (count + kinds * p) / (total + kinds)
+
+
+def discounted_by(count, total, kinds, p, classes):
+    return ((count - 0.75).clamp(min=0) + 0.75 * kinds * p) / total
+
+
+def counting(blend=smoothed_by, discounted=discounted_by):
+    """An NGram with other formulas, of (count, total, kinds, p, classes), where the context was seen."""
 
     def changed(self, before, symbol):
+        formula = discounted if self.smoothing == "kneser-ney" else blend
         p = torch.full_like(symbol, 1 / self.classes, dtype=torch.float32)
         for table, context in zip(self.tables, before, strict=True):
             pairs = context * self.classes + symbol
             place = torch.searchsorted(table.pairs, pairs).clamp(max=len(table.pairs) - 1)
             count = torch.where(table.pairs[place] == pairs, table.count[place], 0)
             total, kinds = table.total[context], table.kinds[context]
-            p = torch.where((context >= 0) & (total > 0), blend(count, total, kinds, p, self.classes), p)
+            p = torch.where((context >= 0) & (total > 0), formula(count, total, kinds, p, self.classes), p)
         return p
 
     return broken(models.NGram, _blend=changed)
+
+
+def with_tables(change):
+    """An NGram whose tables for Kneser-Ney are change(its own, plain counts, its own for one order more)."""
+
+    def fit(cls, ids, *, order, classes, smoothing="witten-bell"):
+        own = models.NGram.fit(ids, order=order, classes=classes, smoothing=smoothing).tables
+        if smoothing == "kneser-ney":
+            plain = models.NGram.fit(ids, order=order, classes=classes).tables
+            more = models.NGram.fit(ids, order=min(order + 1, len(ids)), classes=classes, smoothing=smoothing).tables
+            own = change(own, plain, more[:order])
+        return cls(classes, own, smoothing)
+
+    return broken(models.NGram, fit=classmethod(fit))
 
 
 def forward_like(change):
@@ -943,6 +994,26 @@ NAMED = [
             lambda count, total, kinds, p, classes: torch.where(count > 0, count, kinds * p) / (total + kinds),
         ),
     ),
+    ("models.NGram", "plain counts in shorter contexts", with_tables(lambda own, plain, more: plain)),
+    ("models.NGram", "contexts counted for the longest, too", with_tables(lambda own, plain, more: more)),
+    ("models.NGram", "Witten-Bell over contexts", counting(discounted=smoothed_by)),
+    (
+        "models.NGram",
+        "what was taken is not handed on",
+        counting(discounted=lambda count, total, kinds, p, classes: (count - 0.75).clamp(min=0) / total + p * 0),
+    ),
+    (
+        "models.NGram",
+        "three quarters handed on, whatever was taken",
+        counting(
+            discounted=lambda count, total, kinds, p, classes: ((count - 0.75).clamp(min=0) + 0.75 * p) / (total + 0.75)
+        ),
+    ),
+    (
+        "models.NGram",
+        "below 0 where nothing was counted",
+        counting(discounted=lambda count, total, kinds, p, classes: (count - 0.75 + 0.75 * kinds * p) / total),
+    ),
     (
         "models.NGram",
         "in bits",
@@ -1031,7 +1102,8 @@ NAMED = [
 # The helpers above with nothing changed: each must pass, or the faults made with it prove nothing.
 UNCHANGED = [
     ("data.text_batches", partial(Batches, lambda x, y, first: (x, y, first))),
-    ("models.NGram", counting(lambda count, total, kinds, p, classes: (count + kinds * p) / (total + kinds))),
+    ("models.NGram", counting()),
+    ("models.NGram", with_tables(lambda own, plain, more: own)),
     ("models.CharRNN", forward_like(models.CharRNN.forward)),
     ("generation.sample_steps", sampling()),
     ("training.text_loss", loss_of_text()),
