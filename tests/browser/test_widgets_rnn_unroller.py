@@ -36,7 +36,7 @@ def handle(root):
 
 
 def cut(root):
-    return root.get_by_role("slider", name="Cut behind step")
+    return root.get_by_role("slider", name="Cut after step")
 
 
 def place(root):
@@ -108,10 +108,10 @@ def test_the_cut_follows_keys_and_mouse(book, unroller):
     before = pixels(strip)
     expect(cut(unroller)).to_have_attribute("aria-valuetext", "no cut")
     cut(unroller).focus()
-    for key, behind in [("ArrowRight", 1), ("PageUp", 6), ("End", 7), ("ArrowLeft", 6), ("Home", 0), ("ArrowUp", 1)]:
+    for key, after in [("ArrowRight", 1), ("PageUp", 6), ("End", 7), ("ArrowLeft", 6), ("Home", 0), ("ArrowUp", 1)]:
         book.page.keyboard.press(key)
-        book.until(f"w.cut == {behind}")
-    expect(cut(unroller)).to_have_attribute("aria-valuetext", "cut behind step 1")
+        book.until(f"w.cut == {after}")
+    expect(cut(unroller)).to_have_attribute("aria-valuetext", "cut after step 1")
     expect(unroller.get_by_text("hatched: what they would get without it")).to_be_visible()
     expect(unroller.locator(".ru-why")).to_contain_text("step 1 gets no gradient")
     book.settle(3)
@@ -201,7 +201,7 @@ def test_the_map_is_read_and_sets_the_radius(book, unroller):
 def test_a_trained_model_says_what_it_expects(book, unroller):
     book.run(1)
     root = book.widget(1)
-    expect(root.get_by_text("Expected behind step 1")).to_be_visible()
+    expect(root.get_by_text("Expected after step 1")).to_be_visible()
     expect(root.locator(".ru-next li")).to_have_count(4)
     expect(root.get_by_text("What comes is b, at ")).to_be_visible()
     expect(root.get_by_role("combobox", name="Cell")).to_be_hidden()

@@ -261,7 +261,7 @@ def test_a_branch_is_a_new_line_beside_the_old():
     assert (engine.line.parent, engine.line.origin, engine.text[:9], engine.at) == (2, 8, engine.text[:9], 9)
 
 
-def test_behind_a_branch_the_model_has_read_the_branch():
+def test_after_a_branch_the_model_has_read_the_branch():
     model = network()
     engine = sampler(model)
     engine.step(10)
@@ -676,7 +676,7 @@ def test_it_describes_itself():
     assert "'c' was drawn with temperature 1, top-k 1, seed 0: number 1 of 3, 0.19 bits" in said
     assert words.say(engine) == "Line 1, step 1: c drawn, 0.19 bits."
     engine.scrub(0)
-    assert words.say(engine) == "Line 1, behind the prefix."
+    assert words.say(engine) == "Line 1, after the prefix."
     assert picture(engine).alt.startswith("Bars of the likeliest next symbols")
 
 

@@ -141,8 +141,8 @@ def test_an_rnn_with_another_activation(where):
 
 
 def brute_flow(module, x, cut):
-    """|d h_T / d state_t| as torch's autograd gives it for the steps behind t, run as one function of state_t, with a
-    real detach behind the cut."""
+    """|d h_T / d state_t| as torch's autograd gives it for the steps after t, run as one function of state_t, with a
+    real detach after the cut."""
     step, zeros = module.cell(), torch.zeros(1, module.hidden_size)
     two = isinstance(module, nn.LSTM)
 
@@ -576,7 +576,7 @@ def test_what_it_says():
     assert "memories of" in " ".join(unroller("lstm", start="chrono").snapshot().header["explanation"])
     cut = unroller(cut=3)
     assert "steps 1 to 3 get no gradient" in cut.snapshot().header["explanation"][-1]
-    assert "It is cut behind step 3" in cut.describe()
+    assert "It is cut after step 3" in cut.describe()
     assert "type a second character" in unroller(text="a").snapshot().header["explanation"][0]
     assert cut.describe().startswith("An RNN of 5 units (tanh, spectral radius 0.9) reads 'abcab␣cabb'. Step 1 of 10")
     assert unroller("gru").describe().startswith("A GRU of 5 units")

@@ -30,7 +30,7 @@ export class Bars {
         const found = rows(frame), scale = end(found);
         const line = lines(frame).find(({ current }) => current);
         this.header = header;
-        this.title.textContent = `What may come behind “${context(line, header.place)}”`;
+        this.title.textContent = `What may come after “${context(line, header.place)}”`;
         this.fact.textContent = fact(header, found);
         this.head.replaceChildren(...["", `bar: 0 to ${percent(scale)}`, "model", "draw", header.beside === null ? null : "beside"]
             .filter((words) => words !== null).map((words) => element("span", {}, words)));

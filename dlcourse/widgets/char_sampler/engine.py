@@ -88,7 +88,7 @@ class CharSamplerEngine(Engine):
     # ------------------------------------------------------------------ lines
 
     def begin(self) -> None:
-        """One line with nothing behind the prefix."""
+        """One line with nothing after the prefix."""
         self.lines: list[Line] = []
         self.numbers = 0
         self._begin_line()
@@ -217,7 +217,7 @@ class CharSamplerEngine(Engine):
         self._go(found, None if step is None else _whole("step", step, 0, len(found)))
 
     def scrub(self, step: int) -> None:
-        """To a step of this line: 0 is behind the prefix, 1 the first symbol."""
+        """To a step of this line: 0 is after the prefix, 1 the first symbol."""
         self.at, self._next = _whole("step", step, 0, len(self.line)), None
 
     def back(self, n: int = 1) -> None:
@@ -226,12 +226,12 @@ class CharSamplerEngine(Engine):
 
     @property
     def here(self) -> Written | None:
-        """The symbol that is looked at; None behind the prefix."""
+        """The symbol that is looked at; None after the prefix."""
         return self.line.written[self.at - 1] if self.at else None
 
     @property
     def text(self) -> str:
-        """The prefix and what is written behind it, up to the step that is looked at."""
+        """The prefix and what is written after it, up to the step that is looked at."""
         return self.symbols.text(self.line.prefix + self.line.tokens[: self.at])
 
     @property
@@ -281,7 +281,7 @@ class CharSamplerEngine(Engine):
             lines        [{"line", "prefix", "length", "origin", "parent", "bits", "beside"}, ...]: prefix and length
                          are counts of symbols, bits and beside means per symbol written, or None
             line, at     the present one, and the step that is looked at
-            place        the symbol that the bars are about: its index behind the prefix
+            place        the symbol that the bars are about: its index after the prefix
             here         the symbol there: {"token", "bits", "beside", "rank", "chosen", "how"}, or None; how it was
                          drawn in words, where the settings have changed since
             classes, kept   how many symbols there are, and how many may be drawn
@@ -289,7 +289,7 @@ class CharSamplerEngine(Engine):
 
         arrays, float32:
             ids          the lines' symbols, one line after the other, prefixes first
-            bits         of the symbols behind the prefixes; beside the same of the model beside, or empty
+            bits         of the symbols after the prefixes; beside the same of the model beside, or empty
             bars         (n, 4): see `bars`; at most 40, and the symbol drawn
         """
         bars = self.bars()

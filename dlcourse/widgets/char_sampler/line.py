@@ -1,4 +1,4 @@
-"""A line of text: the prefix, and the symbols written behind it, each with what it was drawn from.
+"""A line of text: the prefix, and the symbols written after it, each with what it was drawn from.
 
 Every place has a luck of its own, made from the seed. So a draw can be taken back and taken again, and where only the
 temperature has changed, the two draws differ by the temperature and not by luck.
@@ -15,7 +15,7 @@ from dlcourse.generation import SampleStep, sample_steps, shaped
 from dlcourse.types import Float, Tensor
 from dlcourse.widgets.char_sampler.reader import Reader
 
-LONGEST = 300  # symbols behind the prefix
+LONGEST = 300  # symbols after the prefix
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ export function bits(number) {
 }
 
 // [{line, current, at, origin, parent, bits, beside, symbols: [{shown, said, kind, place, bits}]}]: place counts from 1
-// behind the prefix, and is 0 in it.
+// after the prefix, and is 0 in it.
 export function lines({ header, arrays }) {
     let [id, bit] = [0, 0];
     return header.lines.map((line) => {

@@ -32,7 +32,7 @@ def picture(engine: CharSamplerEngine) -> Picture:
     names = [_plain(engine.symbols[int(row[0])].shown, engine.symbols[int(row[0])].said) for row in rows]
     ax.set(ylim=(len(rows) - 0.4, -0.6), yticks=places, yticklabels=names, xlabel="probability, %")
     ax.set_xlim(0, width)
-    where = "behind the prefix" if here is None else f"at step {engine.at}"
+    where = "after the prefix" if here is None else f"at step {engine.at}"
     ax.set_title(f"what may come {where}: {engine.reader.title}, {words.settings(engine)}", fontsize=10)
     ax.grid(False, axis="y")
     legend(ax)

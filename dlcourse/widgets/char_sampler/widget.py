@@ -85,7 +85,7 @@ class CharSampler(BaseWidget):
 
     @property
     def text(self) -> str:
-        """The prefix and what is written behind it, up to the step that is looked at."""
+        """The prefix and what is written after it, up to the step that is looked at."""
         with self.guard:
             return self.engine.text
 

@@ -53,7 +53,7 @@ def say(engine: "CharSamplerEngine") -> str:
     """One line, for those who listen."""
     here, step = engine.here, engine.at
     if here is None:
-        return f"Line {engine.line.number}, behind the prefix."
+        return f"Line {engine.line.number}, after the prefix."
     did = "chosen" if here.shaping is None else "drawn"
     return f"Line {engine.line.number}, step {step}: {engine.symbols[here.token].said} {did}, {bits(here.bits)}."
 
@@ -64,9 +64,9 @@ def describe(engine: "CharSamplerEngine") -> str:
     parts = [f"The {engine.reader.title} writes: {engine.symbols.text(line.prefix + line.tokens)!r}.{lines}"]
     if len(line):
         also = f", and of {bits(line.other_bits)} for the {beside.title} beside it" if beside else ""
-        mean = f"{len(line)} symbols behind the prefix {engine.symbols.text(line.prefix)!r}, on average of "
+        mean = f"{len(line)} symbols after the prefix {engine.symbols.text(line.prefix)!r}, on average of "
         parts.append(f"{mean}{bits(line.bits)}{also}.")
-    where = "Behind the prefix" if here is None else f"At step {engine.at}"
+    where = "After the prefix" if here is None else f"At step {engine.at}"
     parts.append(f"{where}, with {settings(engine)}: {likeliest(engine)}.")
     if here is not None:
         rank = int((engine.bars()[:, 0] == here.token).nonzero()[0, 0]) + 1

@@ -256,13 +256,13 @@ class RNNUnrollerEngine(Engine):
         if self.values["cut"] >= steps:
             if given:
                 raise ValueError(
-                    f"cut={self.values['cut']}: the text has {steps} steps; wanted 0, no cut, or a cut behind step "
+                    f"cut={self.values['cut']}: the text has {steps} steps; wanted 0, no cut, or a cut after step "
                     f"1 to {steps - 1}."
                 )
             self.values["cut"] = 0
 
     def _next(self) -> dict[str, Any] | None:
-        """What a model expects behind the chosen step."""
+        """What a model expects after the chosen step."""
         if self._says is None:
             return None
         said = self._says[self.at - 1]

@@ -125,7 +125,7 @@ class Own:
 
     @torch.no_grad()
     def says(self, outputs: Float[Tensor, "time hidden"]) -> Float[Tensor, "time classes"] | None:
-        """A model's probabilities for what comes behind each step."""
+        """A model's probabilities for what comes after each step."""
         return None if self.head is None else self.head(outputs).softmax(1)
 
 

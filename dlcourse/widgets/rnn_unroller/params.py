@@ -61,11 +61,11 @@ PARAMS: dict[str, Param] = {
     ),
     "seed": Whole(label="Seed", default=0, low=0, high=9999, help="Other weights, and another vector per character."),
     "cut": Whole(
-        label="Cut behind step",
+        label="Cut after step",
         default=0,
         low=0,
         high=STEPS - 1,
-        help="No gradient gets back beyond this place, as behind a detach; 0: no cut.",
+        help="No gradient gets back beyond this place, as with a detach; 0: no cut.",
     ),
     "unit": Whole(label="Unit", default=0, low=0, high=199, help="The one whose numbers are written out."),
     "pace": Choice(label="Pace", default="slow", options=("slow", "fast"), help="Of play."),

@@ -55,6 +55,7 @@ def _states(ax: Axes, numbers: torch.Tensor, title: str, engine: RNNUnrollerEngi
     ax.set(title=title, ylabel="unit")
     ax.title.set_fontsize(9.5)
     ax.grid(False)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _symbols(ax, engine)
 
 
@@ -121,10 +122,9 @@ def _chart(ax: Axes, engine: RNNUnrollerEngine) -> None:
 
 
 def _alt(engine: RNNUnrollerEngine) -> str:
-    cell = engine.cell
     memory = " and the cell states" if engine.memory is not None else ""
     chart = f", and a map of that gradient over steps back and {engine.chart.dial}" if engine.chart else ""
     return (
-        f"The hidden states{memory} of {cell.units} units over {engine.time} steps as rows of colours, below them bars "
-        f"on a logarithmic axis for the gradient that gets back to each step{chart}. {words.say(engine)}"
+        f"The hidden states{memory} of {words.units(engine)} over {engine.time} steps as rows of colours, below them "
+        f"bars on a logarithmic axis for the gradient that gets back to each step{chart}. {words.say(engine)}"
     )

@@ -70,7 +70,7 @@ export class Strip {
         this.title = element("h4");
         this.words = element("p", { class: "ru-note" });
         const cut = (x) => this.cut(Math.round(x - 0.5));
-        this.handle = handle(view, this.it, "Cut behind step", "ru-cut", { keys: (key) => this.key(key), pick: (x) => cut(x), targets: [] });
+        this.handle = handle(view, this.it, "Cut after step", "ru-cut", { keys: (key) => this.key(key), pick: (x) => cut(x), targets: [] });
         this.handle.append(element("span", { "aria-hidden": "true" }, "cut"));
         this.it.el.append(this.handle);
         this.drag(cut);
@@ -136,7 +136,7 @@ export class Strip {
         });
         place(this.handle, canvas, cut + 0.5, cut + 0.5, low, high, 22);
         this.handle.classList.toggle("ru-none", cut === 0);
-        said(this.handle, { now: cut, low: 0, high: run.last - 1, text: cut ? `cut behind step ${cut}` : "no cut" });
+        said(this.handle, { now: cut, low: 0, high: run.last - 1, text: cut ? `cut after step ${cut}` : "no cut" });
         const here = fromLog(flow[run.step - 1]);
         this.title.textContent = `How much of the gradient of ${state(run.last)} gets back to each step`;
         this.words.textContent = cut

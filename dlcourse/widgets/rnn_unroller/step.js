@@ -59,7 +59,7 @@ export class Step {
     }
 }
 
-// What the model expects behind the step.
+// What the model expects after the step.
 export class Next {
     constructor() {
         this.list = element("ol", { class: "ru-next" });
@@ -71,7 +71,7 @@ export class Next {
     paint({ header: { next, run } }) {
         this.el.hidden = next === null;
         if (next === null) return;
-        this.title.textContent = `Expected behind step ${run.step}`;
+        this.title.textContent = `Expected after step ${run.step}`;
         this.list.replaceChildren(...next.likeliest.map(([symbol, p]) => {
             const bar = element("span", { class: "ru-bar" });
             bar.style.width = `${clamp(100 * (p ?? 0), 1, 100)}%`;

@@ -22,7 +22,7 @@ class RNNUnroller(BaseWidget):
     `RNNUnroller(cell="lstm", start="chrono", text="she put the key under the mat")`; parameters, each also an attribute
     that a cell may set: text (1 to 120 characters), cell ("rnn", "lstm", "gru"), units (1 to 32), radius and activation
     ("tanh", "none") of an RNN, start ("usual", "forget_bias", "chrono") of the gates with bias and longest, seed, cut
-    (behind this step no gradient gets back; 0: no cut), unit (the one written out), pace ("slow", "fast").
+    (after this step no gradient gets back; 0: no cut), unit (the one written out), pace ("slow", "fast").
 
     Or your own: `RNNUnroller(cell=nn.LSTM(...))`, a cell or layer of dlcourse.nn or torch.nn, with `embedding=` and
     `vocabulary=` where there are some; `RNNUnroller(model=model, vocabulary=vocabulary)`, a trained models.CharRNN,

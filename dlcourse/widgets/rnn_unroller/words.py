@@ -20,16 +20,20 @@ def say(engine: Any) -> str:
     return f"Step {engine.at} of {engine.time}{reads}; {gets}."
 
 
+def units(engine: Any) -> str:
+    return "1 unit" if engine.cell.units == 1 else f"{engine.cell.units} units"
+
+
 def describe(engine: Any) -> str:
     cell = engine.cell
-    said = [f"An {NAMES[cell.kind]}" if cell.kind != "gru" else "A GRU", f" of {cell.units} units"]
+    said = [f"An {NAMES[cell.kind]}" if cell.kind != "gru" else "A GRU", f" of {units(engine)}"]
     if cell.kind == "rnn":
         said.append(f" ({BENDS[cell.bend]}, spectral radius {figure(cell.radius)})")
     shown = "".join(engine.symbols)
     what = f"reads {shown!r}" if shown else f"reads {engine.time} steps of inputs"
     back = [f"The gradient of h_{engine.time} that gets back to the first state is {figure(engine.flow[0].item())}."]
     if engine.values["cut"]:
-        back = [f"It is cut behind step {engine.values['cut']}: the steps up to it get no gradient."]
+        back = [f"It is cut after step {engine.values['cut']}: the steps up to it get no gradient."]
         back.append(f"Without the cut {figure(engine.uncut[0].item())} would get back to the first state.")
     return " ".join(["".join(said), what + ".", say(engine), *back])
 
@@ -57,7 +61,7 @@ def explanation(engine: Any) -> list[str]:
     if cut := engine.values["cut"]:
         who = "step 1 gets" if cut == 1 else f"steps 1 to {cut} get"
         said.append(
-            f"The cut lets nothing through: {who} no gradient, as behind a detach. The states are the "
+            f"The cut lets nothing through: {who} no gradient, as with a detach. The states are the "
             "same with it and without it, so what they hold of those steps is still there, only not learned from."
         )
     return said
