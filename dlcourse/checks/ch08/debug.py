@@ -272,20 +272,20 @@ SUSPECTS = (
     ),
     Suspect(
         "bits is a number: .item() makes one of a tensor.",
-        lambda got, wanted, *args: isinstance(got[1], Tensor) and got[1].numel() == 1,
+        lambda got, wanted, *args: _two(got) and isinstance(got[1], Tensor) and got[1].numel() == 1,
     ),
     Suspect(
         "The weights come back in a list, as they came in.",
-        lambda got, wanted, *args: type(got[0]) is tuple,
+        lambda got, wanted, *args: _two(got) and type(got[0]) is tuple,
     ),
     Suspect(
         "The bits are right, and the weights that came back are not the ones that they were measured with.",
-        lambda got, wanted, *args: matches(got[1], wanted[1]),
+        lambda got, wanted, *args: _two(got) and matches(got[1], wanted[1]),
     ),
     Suspect(
         "The weights are right, and the bits are not. Are they the sum over all targets of held_out, divided by their "
         "number and by log(2)? And does the state begin from zeros there, and go on from window to window?",
-        lambda got, wanted, *args: matches(got[0], wanted[0]),
+        lambda got, wanted, *args: _two(got) and matches(got[0], wanted[0]),
     ),
 )
 CRASHES = (

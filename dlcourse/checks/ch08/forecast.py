@@ -345,7 +345,7 @@ def _unlike(got: Any, target: Tensor) -> str:
         )
     if got.shape != target.shape:
         return f"One number for each window was wanted, of shape {tuple(target.shape)}, and this is {tuple(got.shape)}."
-    if not got.is_floating_point():
+    if got.dtype not in (torch.float32, torch.float64):
         return f"The dtype should be torch.float32 and is {got.dtype}."
     return "" if got.isfinite().all() else NOT_FINITE
 

@@ -349,7 +349,9 @@ def _otherwise_scaled(options: Callable[[int, int], dict[str, Any]]) -> Callable
 
 def _a_little_less(got: Any, wanted: Four, *args: Any) -> bool:
     """All numbers by one and the same factor, a little below 1."""
-    if not _four(got) or any(one.shape != right.shape for one, right in zip(got, wanted, strict=True)):
+    if not _four(got) or any(
+        one.shape != right.shape or not one.is_floating_point() for one, right in zip(got, wanted, strict=True)
+    ):
         return False
     found, right = (torch.cat([part.flatten().double() for part in four]) for four in (got, wanted))
     factor = (found @ right / (right @ right)).item()
