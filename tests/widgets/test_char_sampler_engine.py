@@ -419,9 +419,10 @@ def test_a_model_beside_reads_the_same_text():
     assert "for the 3-gram beside it" in engine.describe()
 
 
+@pytest.mark.parametrize("smoothing", ["witten-bell", "kneser-ney"])
 @pytest.mark.parametrize("parts", [(10,), (1,) * 10, (3, 1, 6)])
-def test_an_n_gram_reads_like_a_network_whatever_the_pieces(parts):
-    ngram = models.NGram.fit(ABC.encode("abcabcaabbccbab"), order=4, classes=3)
+def test_an_n_gram_reads_like_a_network_whatever_the_pieces(parts, smoothing):
+    ngram = models.NGram.fit(ABC.encode("abcabcaabbccbab"), order=4, classes=3, smoothing=smoothing)
     ids, reader = ABC.encode("bacabbacca"), NGramReader(ngram)
     logits, state = [], None
     for piece in ids.split(list(parts)):
