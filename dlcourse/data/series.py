@@ -1,6 +1,6 @@
 """A series in windows, and the cut that leaks nothing: the past is for learning, what comes after it for testing.
 
-    series  s_0 ... s_(T-1)        window i:  x = s_i ... s_(i+length-1)        y = the `horizon` values behind them
+    series  s_0 ... s_(T-1)        window i:  x = s_i ... s_(i+length-1)        y = the `horizon` values after them
 
 Neighbouring windows share all their values but one. Windows that are shuffled *before* they are parted put nearly every
 target of the test part into some window of the training part: the model has read the answers, and its score is worth
@@ -20,7 +20,7 @@ from dlcourse.types import Float, Tensor
 def windows(
     series: Float[Tensor, "time ..."], *, length: int, horizon: int = 1
 ) -> tuple[Float[Tensor, "batch length ..."], Float[Tensor, "batch horizon ..."]]:
-    """All windows of a series (time,) or (time, features): x (batch, length, ...) and y (batch, horizon, ...) behind.
+    """All windows of a series (time,) or (time, features): x (batch, length, ...) and y (batch, horizon, ...) after.
 
     Window i begins at time i, and there are time - length - horizon + 1 of them. They are copies: writing into one
     changes neither the series nor its neighbours. Raises ValueError when length or horizon is below 1, and for a series
@@ -43,12 +43,12 @@ def windows(
 def split_in_time(
     series: Float[Tensor, "time ..."], *, test: float = 0.2, history: int = 0
 ) -> tuple[Float[Tensor, "train ..."], Float[Tensor, "test ..."]]:
-    """(train, test): the series cut once, `test` of it (a share, rounded) behind the cut. Cut windows out of each part.
+    """(train, test): the series cut once, `test` of it (a share, rounded) after the cut. Cut windows out of each part.
 
     history: how many values before the cut the test part begins with. With 0 no value is in both parts. With the
-    `length` of the windows the first value behind the cut is the first target, and then
-        - no window of the training part holds, as input or target, a value from behind the cut;
-        - each target of the test part lies behind the cut; its inputs may lie before it, as they were known by then.
+    `length` of the windows the first value after the cut is the first target, and then
+        - no window of the training part holds, as input or target, a value from after the cut;
+        - each target of the test part lies after the cut; its inputs may lie before it, as they were known by then.
     Both parts are copies. Raises ValueError for a share that leaves one part empty, and for a history that is negative
     or longer than what is before the cut.
 
@@ -62,7 +62,7 @@ def split_in_time(
     if not 0 < cut < len(series):
         raise ValueError(
             f"split_in_time(series {tuple(series.shape)}, test={test}): {cut} values before the cut and "
-            f"{len(series) - cut} behind it; wanted at least one each. The share is between 0 and 1."
+            f"{len(series) - cut} after it; wanted at least one each. The share is between 0 and 1."
         )
     if not 0 <= history <= cut:
         raise ValueError(f"split_in_time(history={history}): wanted 0 to {cut}, the values before the cut.")

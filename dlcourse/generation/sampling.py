@@ -43,7 +43,7 @@ def sample_steps(
     state: State = None,
     generator: torch.Generator,
 ) -> Iterator[SampleStep]:
-    """Draw `steps` symbols behind the prefix, a step for each; see `shaping` for temperature, top_k and top_p.
+    """Draw `steps` symbols after the prefix, a step for each; see `shaping` for temperature, top_k and top_p.
 
     The model is called as model(ids (1, time), state) and gives logits (1, time, classes) and the next state, as
     CharRNN does. It reads in eval mode and without gradients, and each module's mode is put back before a step is

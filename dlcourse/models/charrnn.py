@@ -60,7 +60,7 @@ class CharRNN(torch.nn.Module):
     def forward(
         self, ids: Int[Tensor, "batch time"], state: State | None = None
     ) -> tuple[Float[Tensor, "batch time classes"], State]:
-        """(logits, state): logits[:, t] are for the symbol behind ids[:, t]; give the state back to read on from there.
+        """(logits, state): logits[:, t] are for the symbol after ids[:, t]; give the state back to read on from there.
 
         Without a state the reading begins anew, from zeros.
         """

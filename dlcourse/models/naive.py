@@ -8,7 +8,7 @@
 k is the smallest number of seasons that reaches back into what was seen. (Hyndman and Athanasopoulos, 2021,
 "Forecasting: principles and practice", 3rd edition, section 5.2.)
 
-The pictures of a good forecast and of persistence look alike: a curve that follows the true one, a step behind it.
+The pictures of a good forecast and of persistence look alike: a curve that follows the true one, a step late.
 Only the numbers tell. For a random walk, which share prices resemble, nothing beats persistence on average.
 
 All take windows x (batch, length, ...), as `data.windows` makes them, and give (batch, horizon, ...). They raise

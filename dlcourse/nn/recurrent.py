@@ -33,7 +33,7 @@ class Recurrent(nn.Module):
     forward(x, state=None, *, lengths=None) returns (outputs (batch, time, directions * hidden), final state). A state
     is (layers * directions, batch, hidden) as in torch: layer by layer, and in each forwards before backwards; for an
     LSTM two such tensors, (hidden, cell). None is zeros. lengths (batch,) says how many positions are real: what
-    stands behind them changes nothing, outputs there are 0, the final state is that of the last real position, and the
+    stands after them changes nothing, outputs there are 0, the final state is that of the last real position, and the
     backward direction begins there.
 
     The parameters have torch's names (weight_ih_l0, ..., weight_ih_l0_reverse, ...), so that load_state_dict copies
@@ -67,7 +67,7 @@ class Recurrent(nn.Module):
         if not 0 <= dropout <= 1 or (dropout and self.num_layers == 1):
             raise ValueError(
                 f"{type(self).__name__} got dropout={dropout} and num_layers={self.num_layers}; wanted a probability "
-                "in [0, 1], and where it is not 0 two layers or more: it drops between them. Put a Dropout behind one."
+                "in [0, 1], and where it is not 0 two layers or more: it drops between them. Put a Dropout after one."
             )
         self.dropout, self.generator = dropout, generator if dropout else None
         for layer in range(self.num_layers):

@@ -81,7 +81,7 @@ def test_no_guess_that_learns_nothing_is_good_enough(seed):
 
 
 @pytest.mark.parametrize("length", range(8, 12))
-def test_no_window_of_the_sunspots_holds_the_value_behind_another(length):
+def test_no_window_of_the_sunspots_holds_the_value_after_another(length):
     series, asked = data.load("sunspots", split="all").values, []
     task = forecast.sunspots(length)
     for first, (x, y) in enumerate(task.calls, forecast.CUT):

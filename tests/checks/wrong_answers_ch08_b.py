@@ -134,7 +134,7 @@ for name, phrase, settings in (
     ("zeros_read", "An input of 0 is an input", {"read": zeros_in, "mask": everywhere}),
     ("zeros_read_and_blanked", "An input of 0 is an input", {"read": zeros_in, "moved": always}),
     ("mask_turned_round", "the wrong way round", {"mask": lambda x, lengths: ~is_real(x, lengths)}),
-    ("padding_in_front", "stands *behind* them", {"mask": lambda x, lengths: is_real(x, lengths).flip(1)}),
+    ("padding_in_front", "stands *after* them", {"mask": lambda x, lengths: is_real(x, lengths).flip(1)}),
     ("length_of_the_first", "same length", {"mask": lambda x, some: is_real(x, some[:1].expand_as(some))}),
     ("shortest_length", "same length", {"mask": lambda x, some: is_real(x, some.min().expand_as(some))}),
     ("longest_length", "same length", {"mask": lambda x, some: is_real(x, some.max().expand_as(some))}),
@@ -244,7 +244,7 @@ def mask_without_its_axis(x, lengths, weight_ih, weight_hh, bias):
 
 
 def pairs(part, length, ahead=1):
-    """Windows of a part and the values behind them, one by one."""
+    """Windows of a part and the values after them, one by one."""
     begins = range(len(part) - length - ahead + 1)
     x = torch.stack([part[i : i + length] for i in begins])
     return x, torch.stack([part[i + length + ahead - 1] for i in begins])
@@ -332,19 +332,19 @@ for name, phrase, settings in (
         "those of the training *windows*",
         {"measure": measured(lambda s, n, t: pairs(s[:-t], n)[0])},
     ),
-    ("train_reaches_behind", "reaches behind the cut", {"train": lambda series, length, test: series}),
+    ("train_reaches_past", "reaches past the cut", {"train": lambda series, length, test: series}),
     (
         "train_ends_with_the_last_window_before",
-        "reaches behind the cut",
+        "reaches past the cut",
         {"train": lambda series, length, test: series[: len(series) - test + length]},
     ),
     (
-        "one_value_behind_the_cut",  # z[: cut + 1]
+        "one_value_after_the_cut",  # z[: cut + 1]
         "its last target is the first target of the test part",
         {"train": lambda s, n, t: s[: len(s) - t + 1]},
     ),
     (
-        "one_value_behind_the_cut_in_all",
+        "one_value_after_the_cut_in_all",
         "its last target is the first target of the test part. The last target to learn from is the value just before "
         "the cut. And all is standardised by something else",
         {
@@ -353,8 +353,8 @@ for name, phrase, settings in (
         },
     ),
     (
-        "scaled_by_all_and_behind_the_cut",
-        "reaches behind the cut: some of its targets are values that the test part asks for. The last target to learn "
+        "scaled_by_all_and_after_the_cut",
+        "reaches past the cut: some of its targets are values that the test part asks for. The last target to learn "
         "from is the value just before the cut. And all is standardised by something else",
         {"train": lambda series, *_: series, "measure": measured(lambda series, *_: series)},
     ),
@@ -377,7 +377,7 @@ for name, phrase, settings in (
     ("one_test_target_missing", "is missing, the first", {"later": lambda s, n, t: s[len(s) - t - n + 1 :]}),
     ("one_train_window_missing", "The last window of the training part", {"train": lambda s, n, t: s[: -t - 1]}),
     ("targets_inside", "the windows' own last values", {"ahead": 0}),
-    ("two_ahead", "two steps behind", {"ahead": 2}),
+    ("two_ahead", "two steps after", {"ahead": 2}),
     ("order_of_sklearn", "in another order", {"back": lambda x, y, x_test, y_test: (x, x_test, y, y_test)}),
     ("test_first", "in another order", {"back": lambda x, y, x_test, y_test: (x_test, y_test, x, y)}),
     ("windows_backwards", "time runs backwards", {"back": lambda x, y, xt, yt: (x.flip(1), y, xt.flip(1), yt)}),
@@ -425,7 +425,7 @@ def shuffled_for_learning(series, length, test):
 
 
 @wrong("08.windows", "The first targets of the test part are lost")
-def windows_behind_the_cut_alone(series, length, test):
+def windows_after_the_cut_alone(series, length, test):
     past = series[:-test]
     scaled = (series - past.mean()) / past.std()
     if test <= length:
@@ -433,7 +433,7 @@ def windows_behind_the_cut_alone(series, length, test):
     return *pairs(scaled[:-test], length), *pairs(scaled[-test:], length)
 
 
-@wrong("08.windows", "behind the last window comes no value")
+@wrong("08.windows", "after the last window comes no value")
 def unfolded_with_the_last(series, length, test):
     past, later = series[:-test], series[-test - length :]
     x, x_test = (((part - past.mean()) / past.std()).unfold(0, length, 1) for part in (past, later))
@@ -441,7 +441,7 @@ def unfolded_with_the_last(series, length, test):
     return x, y, x_test, y_test
 
 
-@wrong("08.windows", "behind the last window comes no value")
+@wrong("08.windows", "after the last window comes no value")
 def unfolded_with_the_last_and_then_cut(series, length, test):
     scaled = (series - series[:-test].mean()) / series[:-test].std()
     x, y = scaled.unfold(0, length, 1), scaled[length:]
@@ -456,9 +456,9 @@ def targets_of_the_whole_series(series, length, test):
 
 
 @wrong(
-    "08.windows", "The first targets of the test part are lost: its first target is the first value behind the cut, and"
+    "08.windows", "The first targets of the test part are lost: its first target is the first value after the cut, and"
 )
-def windows_behind_the_cut_alone_and_scaled_by_all(series, length, test):
+def windows_after_the_cut_alone_and_scaled_by_all(series, length, test):
     scaled = (series - series.mean()) / series.std()
     if test <= length:
         return *pairs(scaled[:-test], length), scaled.new_zeros(0, length), scaled.new_zeros(0)
@@ -560,7 +560,7 @@ def standardised_line_by_gradient(train, windows):
 
 @right("08.forecast")
 def what_came_after_the_likest_pieces(train, windows):
-    """Ten nearest neighbours by the last three values; what changed behind them, on average."""
+    """Ten nearest neighbours by the last three values; what changed after them, on average."""
     x, y = pairs(train, 3)
     near = torch.cdist(windows[:, -3:], x).topk(10, largest=False).indices
     change = (y - x[:, -1])[near].mean(1)
@@ -597,7 +597,7 @@ for name, phrase, answer in (
     ("drift", "first and the last value", lambda train, w: w[:, -1] + (w[:, -1] - w[:, 0]) / (w.shape[1] - 1)),
     ("season", "one cycle ago", lambda train, windows: windows[:, -8]),
     ("backwards", "read backwards", by_line(read=lambda windows, train: windows.flip(1))),
-    ("two_ahead", "two steps behind each window", by_line(ahead=2)),
+    ("two_ahead", "two steps after each window", by_line(ahead=2)),
     ("standardised", "they are standardised", by_line(back=lambda y, train, w: (y - train.mean()) / train.std())),
     ("to_a_range", "scaled to a range", by_line(back=lambda y, t, w: (y - t.min()) / (t.max() - t.min()))),
     ("no_mean", "the mean of the training series is missing", by_line(back=lambda y, train, w: y - train.mean())),
@@ -709,7 +709,7 @@ def neighbours(k):
 for k in (1, 2):
     answer = neighbours(k)
     answer.__name__ = f"the_{k}_nearest"
-    wrong("08.forecast", "behind the most similar windows")(answer)
+    wrong("08.forecast", "after the most similar windows")(answer)
 
 
 @wrong("08.forecast", "below 0")

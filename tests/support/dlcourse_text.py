@@ -197,8 +197,8 @@ def split_in_time(function, device):
     series = random(10, device=device)
     for share in (0.0, 0.04, 0.96, 1.0, 1.5, -0.5):
         refuses(lambda s=share: function(series, test=s), ValueError, "(10,)", f"test={share}", "between 0 and 1")
-    refuses(lambda: function(series, test=0.0), ValueError, "10 values before", "and 0 behind")
-    refuses(lambda: function(series, test=1.0), ValueError, "0 values before", "10 behind")
+    refuses(lambda: function(series, test=0.0), ValueError, "10 values before", "and 0 after")
+    refuses(lambda: function(series, test=1.0), ValueError, "0 values before", "10 after")
     for history in (-1, 9):
         refuses(lambda h=history: function(series, history=h), ValueError, f"history={history}", "0 to 8")
 

@@ -26,7 +26,7 @@ def learn(train, held_out, weights, size, time, lr):
         return zip(x.split(time, dim=1), y.split(time, dim=1), strict=True)
 
     def nats(x, y, hidden):
-        """The sum over all symbols, and the state behind them, cut off from what came before."""
+        """The sum over all symbols, and the state after them, cut off from what came before."""
         weight_ih, weight_hh, bias, weight_out, bias_out = weights
         total = 0.0
         for symbol, following in zip(x.unbind(1), y.unbind(1), strict=True):

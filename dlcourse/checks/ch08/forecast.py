@@ -7,7 +7,7 @@ that learn nothing the best seasonal one of 200 came to 0.92, the mean to 1.08, 
 0.74, and to 0.94 on the sunspots.
 
 No answer can be looked up in the windows of a call: those of a made-up series are runs of their own, and those of the
-sunspots are asked for in several calls, so far apart that no window holds the value behind another one. Nor can
+sunspots are asked for in several calls, so far apart that no window holds the value after another one. Nor can
 anything be learned from them: some windows of a made-up series are asked for again, without most of the others.
 """
 
@@ -41,11 +41,11 @@ class Task(NamedTuple):
 
     what: str
     train: Tensor  # (time,)
-    calls: list[tuple[Tensor, Tensor]]  # windows (batch, length), and the value behind each
+    calls: list[tuple[Tensor, Tensor]]  # windows (batch, length), and the value after each
 
 
 def line(train: Tensor, windows: Tensor, ahead: int = 1) -> Tensor:
-    """Least squares through all values of a window, for suspects; ahead: how many steps behind it."""
+    """Least squares through all values of a window, for suspects; ahead: how many steps after it."""
     length, mean = windows.shape[1], train.mean()
     x = (train - mean).unfold(0, length, 1)[: -ahead or None]
     y = (train - mean)[length - 1 + ahead :]
@@ -53,7 +53,7 @@ def line(train: Tensor, windows: Tensor, ahead: int = 1) -> Tensor:
 
 
 def what_came_after(k: int) -> "Guess":
-    """The mean of what came behind the k most similar windows, for suspects."""
+    """The mean of what came after the k most similar windows, for suspects."""
 
     def guess(train: Tensor, windows: Tensor) -> Tensor:
         x, y = train.unfold(0, windows.shape[1], 1)[:-1], train[windows.shape[1] :]
@@ -73,7 +73,7 @@ Guess = Callable[[Tensor, Tensor], Tensor]
 GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
     (
         "This is persistence itself: the last value of each window. If it was learned, then the targets are the "
-        "windows' own last values: the target stands one step behind.",
+        "windows' own last values: the target stands one step after.",
         (lambda train, windows: windows[:, -1],),
     ),
     (
@@ -123,7 +123,7 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         (lambda train, windows: line(train, windows.flip(1)),),
     ),
     (
-        "This forecasts the value two steps behind each window: one step was asked for.",
+        "This forecasts the value two steps after each window: one step was asked for.",
         (lambda train, windows: line(train, windows, ahead=2),),
     ),
     (
@@ -141,8 +141,8 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         (lambda train, windows: line(train, own_scale(train, windows)),),
     ),
     (
-        "This is the mean of what came behind the most similar windows. The oldest value of a window has as much say "
-        "there in what is similar as the newest, and what comes behind a few windows is noisy.",
+        "This is the mean of what came after the most similar windows. The oldest value of a window has as much say "
+        "there in what is similar as the newest, and what comes after a few windows is noisy.",
         tuple(map(what_came_after, range(1, 11))),
     ),
 )
@@ -289,7 +289,7 @@ def _written(task: Task, windows: Tensor) -> str:
 
 
 def _forecast(ask: Examiner, called: str, task: Task, windows: Tensor, target: Tensor) -> Tensor:
-    wanted = f"{kind(target)}, the value behind each window"
+    wanted = f"{kind(target)}, the value after each window"
     got = ask.ask(lambda: ask.subject.call(task.train, windows), called=called, wanted=wanted)
     if reason := _unlike(got, target):
         ask.fail(called=called, came_back=_came_back(got), wanted=wanted, reason=_of_what(reason, got, windows))
@@ -423,7 +423,7 @@ EXERCISE = Exercise(
     minutes=20,
     points=3,
     task="Write forecast(train, windows): train (time,) is a series, windows (batch, length) are pieces of what came "
-    "later. Return (batch,): for each window the value that comes behind it, in the unit of the series. By any method "
+    "later. Return (batch,): for each window the value that comes after it, in the unit of the series. By any method "
     f"that learns from `train` alone: the same window gets the same forecast in each call, whatever others come with "
     f"it. Its mean absolute error has to be at most {MOST:g} of persistence's.",
     ranges="the sunspots, 200 years to learn from and windows of 8 to 11; made-up series of 300 values, noisy cycles "
@@ -432,8 +432,8 @@ EXERCISE = Exercise(
     hints=(
         "Nothing here needs a network. What would you tell somebody who knows the last two values, and has to say the "
         "next? Let the training series say how much each value of a window counts.",
-        "Cut `train` into windows as long as those that come in, each with the value behind it. Fit a line to these "
-        "pairs by least squares, a weight for each place of the window; take the mean off before, and add it behind.",
+        "Cut `train` into windows as long as those that come in, each with the value after it. Fit a line to these "
+        "pairs by least squares, a weight for each place of the window; take the mean off before, and add it after.",
         "x = (train - mean).unfold(0, length, 1)[:-1]; y = (train - mean)[length:]; weight = torch.linalg.lstsq(x, "
         "y[:, None]).solution[:, 0]; the forecast is (windows - mean) @ weight + mean.",
     ),

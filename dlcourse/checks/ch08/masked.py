@@ -154,16 +154,16 @@ def _summary(summary: Callable[[Tensor], Tensor]) -> Callable[..., Pair]:
 
 
 IGNORED = (
-    "The lengths are ignored: what stands behind an example's length was read like the rest. There its state has to "
+    "The lengths are ignored: what stands after an example's length was read like the rest. There its state has to "
     "stand still, and its output to be 0."
 )
 WENT_ON = (
     "The outputs are right and the final states are not: the state moved on through the padding. It has to stand still "
-    "behind each example's length: keep the old one there."
+    "after each example's length: keep the old one there."
 )
-NOT_BLANK = "The outputs behind an example's length have to be 0. At the real positions all is right."
+NOT_BLANK = "The outputs after an example's length have to be 0. At the real positions all is right."
 BLANK_FINAL = (
-    "The final state of a shorter example came out as 0. Its *outputs* are 0 behind its length; its state stands still "
+    "The final state of a shorter example came out as 0. Its *outputs* are 0 after its length; its state stands still "
     "there, and the final state is the one after its own last real position."
 )
 OFF = "Off by one: an example of length 3 has its real positions at 0, 1 and 2 - {}."
@@ -210,7 +210,7 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Pair], ...]], ...] = (
         (_other(lambda x, lengths: ~_real(x, lengths)),),
     ),
     (
-        "The real positions were taken from the end: padding stands *behind* them, so they are the first ones.",
+        "The real positions were taken from the end: padding stands *after* them, so they are the first ones.",
         (_other(lambda x, lengths: _real(x, lengths).flip(1)),),
     ),
     (
@@ -491,8 +491,8 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Tensor, ...]:
     size, time = number(1, 4), number(1, 6)
     lengths = [number(1, time) for _ in range(size)]
     x, lengths, *weights = batch(generator, lengths=lengths, time=time, features=number(1, 4), hidden=number(1, 4))
-    behind = ~_real(x, lengths)
-    x[behind] = (3.0, float("nan"), float("inf"), -1e6)[round_ % 4]
+    after = ~_real(x, lengths)
+    x[after] = (3.0, float("nan"), float("inf"), -1e6)[round_ % 4]
     if round_ % 3 == 1:
         x, weights = x.double() / 3, [weight.double() / 3 for weight in weights]  # float32 cannot hold a third
     if round_ % 3 == 2:  # the same numbers, in another order in memory
@@ -529,7 +529,7 @@ EXERCISE = Exercise(
     task="Write masked_rnn(x, lengths, weight_ih, weight_hh, bias): x (batch, time, features), lengths (batch,), "
     "weight_ih (hidden, features), weight_hh (hidden, hidden), bias (hidden,). Each example begins from zeros and is "
     "read by h = tanh(W_ih x + W_hh h + bias). Return (outputs (batch, time, hidden), final (batch, hidden)): the "
-    "state after each real position, 0 behind them, and the state after each example's last real position. Padding "
+    "state after each real position, 0 after them, and the state after each example's last real position. Padding "
     "changes no result, and no slope of one.",
     ranges="1 to 4 examples of 1 to 6 positions, each with a length from 1 to all of them, in any order; 1 to 4 "
     "features and hidden units; padding of any kind, nan and infinity too; float32 and float64; tensors that look at "

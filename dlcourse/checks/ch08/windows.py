@@ -23,7 +23,7 @@ def leak_free(series, length, test):
 
 
 def _windows(series: Tensor, length: int, first: int, last: int, ahead: int = 1) -> tuple[Tensor, Tensor]:
-    """Windows whose targets stand at first, ..., last - 1; a target stands `ahead` behind its window's last value."""
+    """Windows whose targets stand at first, ..., last - 1; a target stands `ahead` after its window's last value."""
     begins = [target - ahead - length + 1 for target in range(first, last)]
     begins = [begin for begin in begins if begin >= 0 and begin + length + ahead <= len(series)]
     if not begins:
@@ -44,7 +44,7 @@ def _raw(
 ) -> Four:
     """Windows that are not standardised, in float64.
 
-    train_to, test_from: how far the two parts are moved from the cut. inside: the test part's windows begin behind it.
+    train_to, test_from: how far the two parts are moved from the cut. inside: the test part's windows begin after it.
     """
     series = series.double()
     cut = len(series) - test
@@ -95,9 +95,9 @@ def _std(values: Tensor, dim: int, correction: int = 1) -> Tensor:
     return (spread / (values.shape[dim] - correction)).sqrt()
 
 
-def _each_part_itself(series: Tensor, length: int, test: int, behind: Callable[..., Tensor]) -> Four:
+def _each_part_itself(series: Tensor, length: int, test: int, after: Callable[..., Tensor]) -> Four:
     four = _raw(series, length, test)
-    past, later = _past(series, length, test).double(), behind(series.double(), length, test)
+    past, later = _past(series, length, test).double(), after(series.double(), length, test)
     train = _scaled(four, past.mean(), past.std())[:2]
     return _back((*train, *_scaled(four, later.mean(), _std(later, 0))[2:]), series)
 
@@ -148,7 +148,7 @@ WHOLE = (
     "comes after the cut has had its say in them. Take both from what lies before the cut."
 )
 REACH = (
-    "The training part reaches behind the cut: some of its targets are values that the test part asks for. The last "
+    "The training part reaches past the cut: some of its targets are values that the test part asks for. The last "
     "target to learn from is the value just before the cut."
 )
 ONE_BEHIND = (
@@ -156,15 +156,15 @@ ONE_BEHIND = (
     "target to learn from is the value just before the cut."
 )
 LOST = (
-    "The first targets of the test part are lost: its first target is the first value behind the cut, and the window "
+    "The first targets of the test part are lost: its first target is the first value after the cut, and the window "
     "to it lies before the cut. That is no leak: by then these values were known."
 )
 OWN = (
     "The test part is standardised by its own mean and standard deviation: on the day of the forecast nobody has "
     "them. Both parts take those of what lies before the cut."
 )
-OWN_LAST = "The targets are the windows' own last values: the target stands one step *behind* the window."
-TWO_AHEAD = "The targets stand two steps behind the windows: one step ahead was asked for."
+OWN_LAST = "The targets are the windows' own last values: the target stands one step *after* the window."
+TWO_AHEAD = "The targets stand two steps after the windows: one step ahead was asked for."
 NOT_SCALED = "{} standardised: all four parts have to be, inputs and targets, by the same mean and standard deviation."
 OTHER_SCALE = " And all is standardised by something else than the mean and standard deviation of series[:cut]."
 # Other windows than those that were wanted: what to say, and the options of `_raw`.
@@ -375,7 +375,7 @@ SUSPECTS = (
         _out_of_order,
     ),
     Suspect(
-        "The numbers are right, the shapes are not: x is (windows, length), y (windows,). One value behind each window "
+        "The numbers are right, the shapes are not: x is (windows, length), y (windows,). One value after each window "
         "is one axis: y[:, 0] of a (windows, 1).",
         shapes_alone,
     ),
@@ -387,11 +387,11 @@ SUSPECTS = (
         ),
     ),
     Suspect(
-        "A part has one window more than targets: behind the last window comes no value. Leave it out.",
+        "A part has one window more than targets: after the last window comes no value. Leave it out.",
         _without_target,
     ),
     Suspect(
-        "A part has not as many windows as targets: each window has one, the value behind it.",
+        "A part has not as many windows as targets: each window has one, the value after it.",
         _unlike_counts,
     ),
     *(Suspect(reason + OTHER_SCALE, _otherwise_scaled(options)) for reason, several in CUTS for options in several),
@@ -477,7 +477,7 @@ EXERCISE = Exercise(
     minutes=15,
     points=3,
     task="Write leak_free(series, length, test): series (time,) and two whole numbers. Windows of `length` values, and "
-    "the value behind each as its target. The last `test` values of the series are the targets of the test part; all "
+    "the value after each as its target. The last `test` values of the series are the targets of the test part; all "
     "targets before them that have a window are those of the training part. Standardise all by the mean and the "
     "standard deviation (Tensor.std()) of what lies before the first target of the test part. Return (x_train, "
     "y_train, x_test, y_test), each in the order of time: x (windows, length), y (windows,).",
@@ -492,7 +492,7 @@ EXERCISE = Exercise(
         "1)[:-1] and y = p[length:]. The two parts are scaled[:cut] and scaled[cut - length:].",
     ),
     reference=leak_free,
-    walkthrough="All that is measured or learned from lies before the cut, and each target of the test part behind it. "
+    walkthrough="All that is measured or learned from lies before the cut, and each target of the test part after it. "
     "The inputs of the first test windows lie before the cut as well, which is no leak: on the day of the forecast "
     "they are known.",
     where="exercises/08-rnn/08-rnn-exercises.ipynb",
