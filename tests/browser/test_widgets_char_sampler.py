@@ -197,6 +197,8 @@ def test_two_views_and_two_themes_and_axe(book, sampler):
     sampler.locator(".cs-choice:not(.cs-drawn)").first.click()
     book.until("len(sampler.engine.lines) == 2")
     symbol = sampler.locator(".cs-symbol[data-place='1']").first
+    book.theme("JupyterLab Light")  # whatever the tests before have left
+    book.settle(4)
     light = symbol.evaluate("el => getComputedStyle(el).backgroundColor")
     book.theme("JupyterLab Dark")
     expect(symbol).not_to_have_css("background-color", light)

@@ -1,13 +1,10 @@
 """What the bars show, as a program."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dlcourse.models.ngram import NGram
 from dlcourse.widgets.char_sampler.line import place_seed
 from dlcourse.widgets.char_sampler.reader import ORDER
-
-if TYPE_CHECKING:
-    from dlcourse.widgets.char_sampler.engine import CharSamplerEngine
 
 PROGRAM = '''"""What may come next, and what is drawn from it.{note}"""
 
@@ -34,7 +31,7 @@ model = models.NGram.fit(train, order={ORDER}, classes=len(vocabulary))"""
 READER = "from dlcourse.widgets.char_sampler.reader import NGramReader\n"
 
 
-def program(engine: "CharSamplerEngine") -> str:
+def program(engine: Any) -> str:
     """Runs as it is for the model that comes along, else where `model` and `vocabulary` are the learner's."""
     place = max(0, engine.at - 1)
     ids = engine.line.prefix + engine.line.tokens[:place]

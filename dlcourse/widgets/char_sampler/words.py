@@ -1,11 +1,9 @@
 """What the sampler says: one line for each step, the description, and how numbers are written."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from dlcourse.widgets.char_sampler.engine import CharSamplerEngine
-    from dlcourse.widgets.char_sampler.line import Written
+from dlcourse.widgets.char_sampler.line import Written
 
 TOLD = 5  # symbols that the description lists
 LEAST = 0.0005  # below this a share is "under 0.1 %"
@@ -33,12 +31,12 @@ def finite(number: float | None) -> float | None:
     return None if number is None or not math.isfinite(number) else number
 
 
-def settings(engine: "CharSamplerEngine") -> str:
+def settings(engine: Any) -> str:
     shaping = engine.shaping
     return _shaping(shaping.temperature, shaping.top_k, shaping.top_p)
 
 
-def how(written: "Written") -> str:
+def how(written: Written) -> str:
     """How a symbol was drawn."""
     shaping = written.shaping
     return f"{_shaping(shaping.temperature, shaping.top_k, shaping.top_p)}, seed {written.seed}"
@@ -49,7 +47,7 @@ def _shaping(temperature: float, top_k: int, top_p: float) -> str:
     return ", ".join([f"temperature {temperature:g}", *cuts])
 
 
-def say(engine: "CharSamplerEngine") -> str:
+def say(engine: Any) -> str:
     """One line, for those who listen."""
     here, step = engine.here, engine.at
     if here is None:
@@ -58,7 +56,7 @@ def say(engine: "CharSamplerEngine") -> str:
     return f"Line {engine.line.number}, step {step}: {engine.symbols[here.token].said} {did}, {bits(here.bits)}."
 
 
-def describe(engine: "CharSamplerEngine") -> str:
+def describe(engine: Any) -> str:
     line, here, beside = engine.line, engine.here, engine.other
     lines = f" It is line {line.number} of {len(engine.lines)}." if len(engine.lines) > 1 else ""
     parts = [f"The {engine.reader.title} writes: {engine.symbols.text(line.prefix + line.tokens)!r}.{lines}"]
@@ -76,7 +74,7 @@ def describe(engine: "CharSamplerEngine") -> str:
     return " ".join(parts)
 
 
-def likeliest(engine: "CharSamplerEngine") -> str:
+def likeliest(engine: Any) -> str:
     """The likeliest symbols with their shares, before and after the settings."""
     rows = engine.bars()
     kept = int((rows[:, 2] > 0).sum())
