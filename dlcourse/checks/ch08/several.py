@@ -48,7 +48,7 @@ def parts(
     """Compares a tuple of tensors, and shows of them the one that is wrong. The suspects judge all of them together."""
     called, together = ask.written(args), f"({', '.join(names)})"
     got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{together} = {show(wanted)}")
-    if not _tensors(got, len(wanted)):
+    if not tensors(got, len(wanted)):
         ask.compare(got, wanted, args, called=called, generic=generic, names=together)
     suspects = [
         Suspect(suspect.reason, lambda one, right, *args, fits=suspect.fits: fits(got, wanted, *args))
@@ -62,18 +62,19 @@ def parts(
 def shapes_alone(got: Any, wanted: tuple[Tensor, ...], *args: Any) -> bool:
     """The numbers are right, in their order, and the shapes are not."""
     return (
-        _tensors(got, len(wanted))
+        tensors(got, len(wanted))
         and any(one.shape != right.shape for one, right in zip(got, wanted, strict=True))
         and all(one.numel() == right.numel() for one, right in zip(got, wanted, strict=True))
         and all(matches(one.reshape(right.shape), right) for one, right in zip(got, wanted, strict=True))
     )
 
 
-def _tensors(got: Any, count: int) -> bool:
+def tensors(got: Any, count: int) -> bool:
+    """Whether this is a tuple of so many tensors."""
     return type(got) is tuple and len(got) == count and all(isinstance(one, Tensor) for one in got)
 
 
 def _alike(got: Any, wanted: tuple[Tensor, ...]) -> bool:
-    return _tensors(got, len(wanted)) and all(
+    return tensors(got, len(wanted)) and all(
         one.shape == right.shape and one.dtype == right.dtype for one, right in zip(got, wanted, strict=True)
     )

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dlcourse.checks.ch08.several import IN_PLACE, ROUNDED, parts, shapes_alone, way
+from dlcourse.checks.ch08.several import IN_PLACE, ROUNDED, parts, shapes_alone, tensors, way
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
@@ -292,7 +292,7 @@ def _rows(x: Tensor, y: Tensor) -> Tensor:
 
 def _bags(got: Any, wanted: Four) -> tuple[Tensor, Tensor] | None:
     """All targets that came back, and all that are wanted, by size; None where they cannot be compared."""
-    if not _four(got):
+    if not tensors(got, 4):
         return None
     if got[1].dim() != 1 or got[3].dim() != 1 or got[1].dtype != wanted[1].dtype or got[3].dtype != wanted[3].dtype:
         return None
@@ -321,17 +321,15 @@ def _out_of_order(got: Any, wanted: Four, *args: Any) -> bool:
     )
 
 
-def _four(got: Any) -> bool:
-    return type(got) is tuple and len(got) == 4 and all(isinstance(part, Tensor) for part in got)
-
-
 def _without_target(got: Any, *args: Any) -> bool:
     """More windows than targets, by one, in a part: what unfold gives of all values."""
-    return _four(got) and any(x.dim() == 2 and y.dim() == 1 and len(x) == len(y) + 1 for x, y in (got[:2], got[2:]))
+    return tensors(got, 4) and any(
+        x.dim() == 2 and y.dim() == 1 and len(x) == len(y) + 1 for x, y in (got[:2], got[2:])
+    )
 
 
 def _unlike_counts(got: Any, *args: Any) -> bool:
-    return _four(got) and any(x.dim() == 2 and y.dim() == 1 and len(x) != len(y) for x, y in (got[:2], got[2:]))
+    return tensors(got, 4) and any(x.dim() == 2 and y.dim() == 1 and len(x) != len(y) for x, y in (got[:2], got[2:]))
 
 
 def _otherwise_scaled(options: Callable[[int, int], dict[str, Any]]) -> Callable[..., bool]:
@@ -339,7 +337,7 @@ def _otherwise_scaled(options: Callable[[int, int], dict[str, Any]]) -> Callable
 
     def fits(got: Any, wanted: Four, series: Tensor, length: int, test: int) -> bool:
         raw = _raw(series, length, test, **options(length, test))
-        if not _four(got) or any(one.shape != other.shape for one, other in zip(got, raw, strict=True)):
+        if not tensors(got, 4) or any(one.shape != other.shape for one, other in zip(got, raw, strict=True)):
             return False
         found, other = (torch.cat([part.flatten() for part in four]) for four in (got, raw))
         return torch.allclose(_standard(found), _standard(other), atol=1e-4)
@@ -349,7 +347,7 @@ def _otherwise_scaled(options: Callable[[int, int], dict[str, Any]]) -> Callable
 
 def _a_little_less(got: Any, wanted: Four, *args: Any) -> bool:
     """All numbers by one and the same factor, a little below 1."""
-    if not _four(got) or any(
+    if not tensors(got, 4) or any(
         one.shape != right.shape or not one.is_floating_point() for one, right in zip(got, wanted, strict=True)
     ):
         return False
