@@ -63,7 +63,8 @@ def lstm_gates(
 ]:
     """(i, f, g, o) of one step: input gate, forget gate, candidate, output gate. Arguments, errors as `lstm_cell`."""
     check_cell("lstm_cell", 4, x, state, weight_ih, weight_hh, bias_ih, bias_hh)
-    i, f, g, o = (F.linear(x, weight_ih, bias_ih) + F.linear(state[0], weight_hh, bias_hh)).chunk(4, 1)
+    bias = None if bias_ih is None else bias_ih + bias_hh
+    i, f, g, o = torch.addmm(F.linear(x, weight_ih, bias), state[0], weight_hh.T).chunk(4, 1)  # of one sum, in blocks
     return torch.sigmoid(i), torch.sigmoid(f), torch.tanh(g), torch.sigmoid(o)
 
 
