@@ -19,6 +19,7 @@ DIMENSIONS: dict[str, str] = {
     "features": "numbers that describe one example",
     "classes": "kinds to tell apart; one logit each",
     "hidden": "units of a hidden layer",
+    "latent": "random numbers that a generator makes one example from",
     "out": "numbers that a layer or network puts out for one example",
     "channel": "colour or feature planes of an image",
     "height": "rows of an image, top to bottom",

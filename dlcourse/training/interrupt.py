@@ -5,13 +5,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dlcourse.training.history import History
-
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C ended a run of `train` between two updates; `history` is the run so far."""
+    """Ctrl-C ended a run between two updates; `history` is the run so far: of `train` a History, of a game its own."""
 
-    def __init__(self, message: str, history: History):
+    def __init__(self, message: str, history: object):
         super().__init__(message)
         self.history = history
 

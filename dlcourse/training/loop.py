@@ -22,6 +22,7 @@ from dlcourse.optim.clip import clip_grad_norm_, gradient_norm
 from dlcourse.training.bar import bar
 from dlcourse.training.history import History, TrainStep
 from dlcourse.training.interrupt import held_back
+from dlcourse.training.kept import Kept
 from dlcourse.training.modes import frozen_layers, into_train_mode
 from dlcourse.training.run import Empty, Run
 from dlcourse.training.telling import Telling
@@ -34,11 +35,11 @@ Schedule = Callable[[int], float]
 class Diverged(FloatingPointError):
     """A loss or gradient came that is no finite number. The update was not made: the model is as before it."""
 
-    def __init__(self, message: str, step: TrainStep, *, of_data: bool = False):
+    def __init__(self, message: str, step: object, *, of_data: bool = False):
         super().__init__(message)
-        self.step = step  # the update that was not made
+        self.step = step  # the update that was not made: a TrainStep, or a step of a game of two networks
         self.of_data = of_data  # whether the batch itself held nan or infinite numbers
-        self.history: History | None = None  # all updates before it, when `train` was running
+        self.history: object = None  # all updates before it, when `train` or `generation.train_gan` was running
 
     def _render_traceback_(self) -> list[str]:
         return [f"Diverged: {self}"]  # in a notebook a learner needs the message, not the frames
@@ -73,7 +74,7 @@ def train_steps(
     check(model, batches, optimizer, epochs, clip)
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     rates = [group["lr"] for group in optimizer.param_groups]
-    frozen, kept, index = frozen_layers(model), _Kept(model), first
+    frozen, kept, index = frozen_layers(model), Kept(model), first
     try:
         for epoch in range(epochs):
             begun = index
@@ -243,22 +244,6 @@ def _pair(batch: object) -> tuple:
     raise ValueError(
         f"A batch is a {what}; wanted a pair (x, y). If the model takes more than one thing, let x be a tuple of them."
     )
-
-
-class _Kept:
-    """Puts the model's buffers back when an update fails: batch norm has learned from the batch by then."""
-
-    def __init__(self, model: torch.nn.Module):
-        self.holders = [module for module in model.modules() if any(True for _ in module.buffers(recurse=False))]
-
-    def __enter__(self) -> None:
-        self.copies = [[(name, b.clone()) for name, b in m.named_buffers(recurse=False)] for m in self.holders]
-
-    def __exit__(self, kind: type | None, fault: BaseException | None, traceback: object) -> None:
-        if fault is not None:
-            for module, copies in zip(self.holders, self.copies, strict=True):
-                for name, copy in copies:
-                    module.get_buffer(name).copy_(copy)
 
 
 def _diverged(step: TrainStep, x: Tensor, y: Tensor, parameters: list[Tensor]) -> Diverged:
