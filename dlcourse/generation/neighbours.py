@@ -30,9 +30,9 @@ def nearest(
 ) -> tuple[Float[Tensor, "batch neighbours"], Int[Tensor, "batch neighbours"]]:
     """(distances, indices) of the k nearest training examples of each sample, the nearest first.
 
-    Of equally near ones the first in the training set comes first. The distance is Euclid's over all numbers of an example, in their units: for pictures in [0, 1] of n pixels it is at
-    most the root of n. Raises ValueError for no samples, fewer than k training examples, examples of different sizes,
-    and numbers that are not finite.
+    Of equally near ones the first in the training set comes first. The distance is Euclid's over all numbers of an
+    example, in their units: for pictures in [0, 1] of n pixels it is at most the root of n. Raises ValueError for no
+    samples, fewer than k training examples, examples of different sizes, and numbers that are not finite.
 
     >>> nearest(torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0, 4.0], [0.0, 1.5]]), k=2)
     (tensor([[0.5000, 3.0000]]), tensor([[1, 0]]))

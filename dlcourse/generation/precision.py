@@ -37,9 +37,8 @@ def precision_recall_definition(
     """As printed: a ball around each example, one after the other. Slow."""
 
     def covered(points: list, by: list) -> float:
-        others = [[math.dist(centre, other) for j, other in enumerate(by) if j != i] for i, centre in enumerate(by)]
-        balls = [(centre, sorted(distances)[k - 1]) for centre, distances in zip(by, others, strict=True)]
-        inside = [any(math.dist(point, centre) <= radius for centre, radius in balls) for point in points]
+        reach = [sorted(math.dist(p, q) for j, q in enumerate(by) if j != i)[k - 1] for i, p in enumerate(by)]
+        inside = [any(math.dist(x, p) <= reach[i] for i, p in enumerate(by)) for x in points]
         return sum(inside) / len(points)
 
     real, fake = real.tolist(), fake.tolist()
@@ -70,8 +69,8 @@ def precision_recall(
 def _covered(points: Float[Tensor, "batch features"], *, by: Float[Tensor, "train features"], k: int) -> float:
     """The share of the points that lie in one of the balls, each around an example and out to its k-th neighbour."""
     radii = []
-    for start, part in zip(range(0, len(by), SIZE), by.split(SIZE), strict=True):
-        distances = apart(part, by)
+    for start in range(0, len(by), SIZE):
+        distances = apart(by[start : start + SIZE], by)
         distances.diagonal(offset=start).fill_(math.inf)  # of each to itself
         radii.append(distances.kthvalue(k, dim=1).values)
     reach = torch.cat(radii)
