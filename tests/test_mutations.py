@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlcourse_measures
 import dlcourse_mutants
 import dlcourse_text
 import pytest
@@ -13,8 +14,8 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ORACLES = {**FUNCTIONS, **CLASSES, **dlcourse_text.ORACLES}
-NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED]
+ORACLES = {**FUNCTIONS, **CLASSES, **dlcourse_text.ORACLES, **dlcourse_measures.ORACLES}
+NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED, *dlcourse_measures.NAMED]
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
     *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
@@ -22,6 +23,8 @@ FILES = [
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp", "lenet", "resnet")),
     *(f"models/{name}.py" for name in ("ngram", "naive", "charrnn")),
     *("generation/shaping.py", "generation/sampling.py"),
+    *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
+    *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *("data/text.py", "data/series.py", "training/sequences.py", "hooks.py"),
 ]
 # Changes that leave every result as it is, with the reason.
@@ -44,6 +47,9 @@ HARMLESS = {
     "def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, generator: torch.Generator): "
     "[True -> False]": "RNNCell hands its own on; the oracles of LSTMCell and GRUCell see it",
     "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
+    "return (means[which[draw]] + spreads[which[draw]] * noise).clamp(0, 1) "
+    "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
+    "is as often below 0 as above",
 }
 
 
@@ -64,7 +70,7 @@ def test_a_known_fault_is_rejected(name, function):
     assert rejected(name, function)
 
 
-@pytest.mark.parametrize(("name", "function"), dlcourse_text.UNCHANGED)
+@pytest.mark.parametrize(("name", "function"), [*dlcourse_text.UNCHANGED, *dlcourse_measures.UNCHANGED])
 def test_what_faults_are_made_with_is_right_when_nothing_is_changed(name, function):
     assert not rejected(name, function)
 

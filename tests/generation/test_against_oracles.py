@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from dlcourse_measures import ORACLES as MEASURES
 from dlcourse_oracles import source
 from dlcourse_text import ORACLES, Table
 from hypothesis import given
@@ -19,7 +20,9 @@ def test_equals_its_oracle(name, device):
 
 
 def test_everything_public_has_an_oracle():
-    assert {*generation.__all__} == {*OURS, "SampleStep"}
+    results = {"SampleStep", "Copying", "Measured", "Modes", "PrecisionRecall"}
+    measures = {name.removeprefix("generation.") for name in MEASURES}
+    assert {*generation.__all__} == {*OURS, *measures, *results}
 
 
 logits = st.lists(st.floats(-50, 50, width=32) | st.sampled_from([0.0, 1.0]), min_size=1, max_size=12)
