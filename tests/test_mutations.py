@@ -45,6 +45,9 @@ HARMLESS = {
     "x = x.where(mask.unsqueeze(2), 0.0) [0.0 -> 1.0]": "any finite number does where the state stands still",
     "def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, generator: torch.Generator): "
     "[True -> False]": "RNNCell hands its own on; the oracles of LSTMCell and GRUCell see it",
+    "if not abs(area - 1) <= 0.01: [abs(area - 1) <= 0.01 -> abs(area - 1) < 0.01]": "a border",
+    "for optimizer, own in zip(optimizers, rates, strict=True): [True -> False]": "equal lengths",
+    "set_rates(optimizer, own, lambda _: 1.0, 0) [0 -> 1]": "the factor is 1 at any index",
     "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
 }
 

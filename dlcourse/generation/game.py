@@ -143,7 +143,7 @@ def discriminator_step(
             fake_logits.detach(),
             gradient_norm(parameters).item(),
         )
-        if not math.isfinite(step.loss + step.penalty + step.gradient_norm):
+        if not all(map(math.isfinite, (step.loss, step.penalty, step.gradient_norm))):
             raise _diverged("discriminator", step, d_optimizer, real)
     d_optimizer.step()
     return step
@@ -174,7 +174,7 @@ def generator_step(
         value.backward(inputs=parameters)  # through D, but into G's weights alone
         norm = gradient_norm(parameters).item()
         step = GeneratorStep(index, value.item(), z, fake.detach(), fake_logits.detach(), norm)
-        if not math.isfinite(step.loss + step.gradient_norm):
+        if not all(map(math.isfinite, (step.loss, step.gradient_norm))):
             raise _diverged("generator", step, g_optimizer, z)
     g_optimizer.step()
     return step
