@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlcourse_game
 import dlcourse_measures
 import dlcourse_mutants
 import dlcourse_text
@@ -14,8 +15,11 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ORACLES = {**FUNCTIONS, **CLASSES, **dlcourse_text.ORACLES, **dlcourse_measures.ORACLES}
-NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED, *dlcourse_measures.NAMED]
+ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures)
+ORACLES = {**FUNCTIONS, **CLASSES}
+for room in ROOMS:
+    ORACLES |= room.ORACLES
+NAMED = [*dlcourse_mutants.NAMED, *(fault for room in ROOMS for fault in room.NAMED)]
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
     *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
@@ -24,6 +28,7 @@ FILES = [
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp", "lenet", "resnet")),
     *(f"models/{name}.py" for name in ("ngram", "naive", "charrnn", "gan")),
     *("generation/shaping.py", "generation/sampling.py"),
+    *(f"generation/{name}.py" for name in ("adversarial", "penalty", "game", "gan_training", "optimum")),
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *("data/text.py", "data/series.py", "training/sequences.py", "training/average.py", "hooks.py"),
@@ -47,6 +52,9 @@ HARMLESS = {
     "x = x.where(mask.unsqueeze(2), 0.0) [0.0 -> 1.0]": "any finite number does where the state stands still",
     "def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, generator: torch.Generator): "
     "[True -> False]": "RNNCell hands its own on; the oracles of LSTMCell and GRUCell see it",
+    "if not abs(area - 1) <= 0.01: [abs(area - 1) <= 0.01 -> abs(area - 1) < 0.01]": "a border",
+    "for optimizer, own in zip(optimizers, rates, strict=True): [True -> False]": "equal lengths",
+    "set_rates(optimizer, own, lambda _: 1.0, 0) [0 -> 1]": "the factor is 1 at any index",
     "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
     "return (means[which[draw]] + spreads[which[draw]] * noise).clamp(0, 1) "
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
