@@ -81,7 +81,8 @@ def spectral_norm(layer: nn.Module, *, power_steps: int = 1, generator: torch.Ge
         raise ValueError(f"spectral_norm got {layer}; wanted a layer with a weight (out, ...), such as nn.Linear.")
     transposed = isinstance(layer, (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d))
     scaling = SpectralNorm(weight.detach(), transposed=transposed, power_steps=power_steps, generator=generator)
-    parametrize.register_parametrization(layer, "weight", scaling.train(layer.training))
+    parametrize.register_parametrization(layer, "weight", scaling, unsafe=True)  # the check would take a step
+    layer.parametrizations.train(layer.training)
     return layer
 
 

@@ -16,8 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
+from einops import rearrange
 
-from dlcourse import hooks, models, nn
+from dlcourse import hooks, models, nn, training
 
 
 def perceptron_like(*, mistake=lambda margin: margin <= 0, move=1.0, bias_move=1.0, stop=True):
@@ -1352,6 +1353,243 @@ NAMED = [
         "models.two_layer",
         "bias after the bend",
         lambda x, w1, b1, w2, b2, *, activation=nn.relu: (activation(x @ w1.T) + b1) @ w2.T + b2,
+    ),
+]
+
+
+# --- chapter 12 -------------------------------------------------------------------------------------------------------
+
+
+def shuffled(pattern):
+    """pixel_shuffle that lays the channels out by another pattern."""
+
+    def function(x, factor):
+        nn.pixel_shuffle(x, factor)  # refuses
+        return rearrange(x, pattern, i=int(factor), j=int(factor))
+
+    return function
+
+
+def powering(*, order="vu", scale=lambda w: torch.nn.functional.normalize(w, dim=0), hold=True, answer=None):
+    """power_iteration with one part changed."""
+
+    def function(matrix, u, steps):
+        nn.power_iteration(matrix, u, steps)  # refuses
+        v = None
+        with torch.set_grad_enabled(not hold):
+            for _ in range(steps):
+                if order == "uv":
+                    v = scale(matrix.T @ u) if v is None else v
+                    u = scale(matrix @ v)
+                    v = scale(matrix.T @ u)
+                else:
+                    v = scale(matrix.T @ u)
+                    u = scale(matrix @ v)
+        return (answer or (lambda m, u, v: u @ m @ v))(matrix, u, v), u, v
+
+    return function
+
+
+def spectral_like(**methods):
+    """spectral_norm whose parametrisation has some methods changed."""
+
+    def function(layer, *, power_steps=1, generator):
+        nn.spectral_norm(layer, power_steps=power_steps, generator=generator)
+        scaling = layer.parametrizations.weight[0]
+        scaling.__class__ = type("SpectralNorm", (type(scaling),), methods)
+        return layer
+
+    return function
+
+
+def always_stepping(self, weight):
+    sigma, self.u, self.v = nn.power_iteration(self.matrix(weight), self.u, self.power_steps)
+    return weight / sigma
+
+
+def never_going_on(self, weight):
+    return weight / nn.power_iteration(self.matrix(weight), self.u, self.power_steps)[0]
+
+
+def sigma_held(self, weight):
+    scaled = type(self).__base__.forward(self, weight)
+    return weight * (scaled.detach().abs().max() / weight.detach().abs().max())
+
+
+def exactly(self, weight):
+    return weight / torch.linalg.matrix_norm(self.matrix(weight), ord=2)
+
+
+def averaging(change):
+    """moving_average_ that does change(average's tensor, model's tensor, decay) to parameters, or to all."""
+
+    @torch.no_grad()
+    def function(average, model, decay):
+        training.moving_average_(copy.deepcopy(average), model, decay)  # refuses
+        own = {t.data_ptr() for t in (*model.parameters(), *model.buffers())}
+        if any(t.data_ptr() in own for t in (*average.parameters(), *average.buffers())):
+            training.moving_average_(average, model, decay)
+        change(average, model, decay)
+
+    return function
+
+
+def each_parameter(move):
+    def change(average, model, decay):
+        for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
+            move(mine, theirs, decay)
+        for mine, theirs in zip(average.buffers(), model.buffers(), strict=True):
+            mine.copy_(theirs)
+
+    return change
+
+
+def parameters_alone(average, model, decay):
+    for mine, theirs in zip(average.parameters(), model.parameters(), strict=True):
+        mine.lerp_(theirs.to(mine), 1 - decay)
+
+
+def buffers_too(average, model, decay):
+    parameters_alone(average, model, decay)
+    for mine, theirs in zip(average.buffers(), model.buffers(), strict=True):
+        mine.copy_(decay * mine + (1 - decay) * theirs)
+
+
+def gan_like(build, change):
+    """The builder of a network of a GAN, with a change made to what it built."""
+    return lambda *args, **options: change(build(*args, **options))
+
+
+# What faults are made with, nothing changed: right.
+UNCHANGED = [
+    ("nn.pixel_shuffle", shuffled("b (c i j) h w -> b c (h i) (w j)")),
+    ("nn.power_iteration", powering()),
+    ("nn.spectral_norm", spectral_like()),
+    ("training.moving_average_", averaging(each_parameter(lambda mine, theirs, d: mine.lerp_(theirs.to(mine), 1 - d)))),
+    ("models.gan_generator", gan_like(models.gan_generator, lambda model: model)),
+]
+
+
+def with_layers(kind, new):
+    """Each layer of a kind replaced by new(), or left out where that is None."""
+
+    def change(model):
+        named = [(name, new() if isinstance(layer, kind) else layer) for name, layer in model.named_children()]
+        return nn.Sequential(OrderedDict((name, layer) for name, layer in named if layer is not None))
+
+    return change
+
+
+def copied_generator(build, *args, generator, **options):
+    return build(*args, generator=copy.deepcopy(generator), **options)
+
+
+GANS = ("gan_generator", "gan_discriminator", "subpixel_generator", "conv_discriminator")
+LEAKY = torch.nn.LeakyReLU
+NAMED += [
+    ("nn.pixel_shuffle", "columns before rows", shuffled("b (c i j) h w -> b c (h j) (w i)")),
+    ("nn.pixel_shuffle", "the places before the channel", shuffled("b (i j c) h w -> b c (h i) (w j)")),
+    ("nn.pixel_shuffle", "the blocks apart", shuffled("b (c i j) h w -> b c (i h) (j w)")),
+    ("nn.pixel_shuffle", "repeated", lambda x, r: nn.pixel_shuffle(x[:, :: r * r].repeat_interleave(r * r, 1), r)),
+    ("nn.PixelShuffle", "twice", broken(nn.PixelShuffle, forward=lambda self, x: nn.pixel_shuffle(x, 2))),
+    ("nn.power_iteration", "half a step on", powering(order="uv")),
+    ("nn.power_iteration", "slopes through u and v", powering(hold=False)),
+    ("nn.power_iteration", "not scaled", powering(scale=lambda w: w)),
+    ("nn.power_iteration", "by the largest number", powering(scale=lambda w: w / w.abs().max().clamp(min=1e-12))),
+    ("nn.power_iteration", "Frobenius", powering(answer=lambda m, u, v: m.norm())),
+    ("nn.power_iteration", "sigma squared", powering(answer=lambda m, u, v: (m.T @ u) @ (m.T @ u))),
+    ("nn.power_iteration", "sigma without a slope", powering(answer=lambda m, u, v: (u @ m @ v).detach())),
+    ("nn.power_iteration", "one step only", lambda m, u, n: nn.power_iteration(m, u, min(n, 1))),
+    ("nn.spectral_norm", "steps in eval mode", spectral_like(forward=always_stepping)),
+    ("nn.spectral_norm", "begins anew each time", spectral_like(forward=never_going_on)),
+    ("nn.spectral_norm", "sigma held constant", spectral_like(forward=sigma_held)),
+    ("nn.spectral_norm", "exact, from singular values", spectral_like(forward=exactly)),
+    ("nn.spectral_norm", "channels in first", spectral_like(matrix=lambda self, w: w.flatten(1))),
+    (
+        "nn.spectral_norm",
+        "one step, whatever was said",
+        lambda layer, *, power_steps=1, generator: nn.spectral_norm(
+            layer, power_steps=1 if power_steps == 3 else power_steps, generator=generator
+        ),
+    ),
+    (
+        "nn.spectral_norm",
+        "from a copy of the generator",
+        lambda layer, *, generator, **o: nn.spectral_norm(layer, generator=copy.deepcopy(generator), **o),
+    ),
+    *(
+        (f"models.{name}", "from a copy of the generator", partial(copied_generator, getattr(models, name)))
+        for name in GANS
+    ),
+    *(
+        (f"models.{name}", "no bend", gan_like(getattr(models, name), with_layers((LEAKY, nn.ReLU), nn.Identity)))
+        for name in GANS
+    ),
+    ("models.gan_generator", "never bounded", lambda shape, *, bounded=False, **o: models.gan_generator(shape, **o)),
+    (
+        "models.gan_generator",
+        "tanh for the sigmoid",
+        gan_like(models.gan_generator, with_layers(torch.nn.Sigmoid, nn.Tanh)),
+    ),
+    (
+        "models.gan_generator",
+        "rows, not pictures",
+        gan_like(models.gan_generator, with_layers(torch.nn.Unflatten, nn.Identity)),
+    ),
+    *(
+        (
+            f"models.{name}",
+            "a column of logits",
+            gan_like(getattr(models, name), lambda model: model[:-1].append(nn.Identity())),
+        )
+        for name in ("gan_discriminator", "conv_discriminator")
+    ),
+    *(
+        (f"models.{name}", "the usual slope", gan_like(getattr(models, name), with_layers(LEAKY, LEAKY)))
+        for name in ("gan_discriminator", "conv_discriminator")
+    ),
+    *(
+        (
+            f"models.{name}",
+            "a sigmoid at the end",
+            gan_like(getattr(models, name), lambda model: model.append(torch.nn.Sigmoid())),
+        )
+        for name in ("gan_discriminator", "conv_discriminator")
+    ),
+    (
+        "models.subpixel_generator",
+        "no norm",
+        gan_like(models.subpixel_generator, with_layers(torch.nn.BatchNorm2d, nn.Identity)),
+    ),
+    (
+        "models.subpixel_generator",
+        "pixels repeated",
+        gan_like(
+            models.subpixel_generator,
+            with_layers(nn.PixelShuffle, lambda: nn.Sequential(nn.PixelShuffle(2), nn.AvgPool2d(3, 1, 1))),
+        ),
+    ),
+    (
+        "training.moving_average_",
+        "the other way round",
+        averaging(each_parameter(lambda mine, theirs, decay: mine.lerp_(theirs.to(mine), decay))),
+    ),
+    (
+        "training.moving_average_",
+        "the model moves",
+        averaging(each_parameter(lambda mine, theirs, decay: theirs.lerp_(mine.to(theirs), decay))),
+    ),
+    (
+        "training.moving_average_",
+        "shares memory with the model",
+        averaging(each_parameter(lambda mine, theirs, decay: setattr(mine, "data", theirs.data))),
+    ),
+    ("training.moving_average_", "buffers forgotten", averaging(parameters_alone)),
+    ("training.moving_average_", "buffers averaged", averaging(buffers_too)),
+    (
+        "training.moving_average_",
+        "the model's mode taken over",
+        lambda average, model, decay: (training.moving_average_(average, model, decay), average.train(model.training)),
     ),
 ]
 

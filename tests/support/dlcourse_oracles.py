@@ -1539,7 +1539,7 @@ def xavier(layer, generator):
     return layer
 
 
-def equals_network(function, theirs, options, shape, device):
+def equals_network(function, theirs, options, shape, device, norm="BatchNorm"):
     """The model is torch's own layers by these names, drawn in this order, with equal values, slopes and statistics."""
     generator, again = source(4, device), source(4, device)
     with global_stream_untouched():
@@ -1548,7 +1548,7 @@ def equals_network(function, theirs, options, shape, device):
     if isinstance(ours, torch.nn.Sequential):
         assert type(ours) is torch.nn.Sequential
         kinds = [[(n, type(m).__name__) for n, m in model.named_children()] for model in (ours, reference)]
-        assert kinds[0] == [(n, kind.replace("BatchNorm2d", "BatchNorm")) for n, kind in kinds[1]]
+        assert kinds[0] == [(n, kind.replace("BatchNorm2d", norm)) for n, kind in kinds[1]]
     same_state(ours, reference)
     assert {t.device.type for t in ours.state_dict().values()} == {device.type}
     assert torch.equal(generator.get_state(), again.get_state())
@@ -2416,6 +2416,339 @@ def scale_spectral_radius(function, device):
     refuses(lambda: function(torch.zeros(2, 3, device=device), 1.0), ValueError, "(2, 3)", "square")
 
 
+# --- sub-pixel layers, spectral norm, the networks of a GAN, the average of weights (chapter 12) ----------------------
+
+
+def pixel_shuffle(function, device):
+    """torch's value and slope, for any factor and layout; refusals."""
+    for (shape, factor), dtype in product(
+        (((2, 8, 3, 2), 2), ((1, 9, 1, 1), 3), ((2, 3, 2, 4), 1), ((1, 32, 2, 3), 4)), DTYPES
+    ):
+        x = random(*shape, dtype=dtype, device=device)
+        for form in (x, turned(x), x.flip(2)):
+            agree(lambda t, r=factor: function(t, r), lambda t, r=factor: F.pixel_shuffle(t, r), form)
+    assert function(torch.zeros(0, 4, 2, 3, device=device), 2).shape == (0, 1, 4, 6)  # torch's own slope fails here
+    with own_messages():
+        assert function(torch.zeros(1, 4, 2, 2, device=device), np.int64(2)).shape == (1, 1, 4, 4)
+    for shape in ((1, 6, 2, 2), (4, 2, 2), (1, 4, 4, 2, 2), (1, 5, 2, 2)):
+        x = torch.zeros(shape, device=device)
+        refuses(lambda x=x: function(x, 2), ValueError, str(shape), "factor=2", "multiple of 4", "2 x 2")
+    refuses(lambda: function(x, 3), ValueError, "factor=3", "multiple of 9", "3 x 3")
+    for factor in (0, -1, 2.0, True):
+        refuses(lambda r=factor: function(x, r), ValueError, f"factor={factor!r}", "1 or more")
+
+
+def pixel_shuffle_class(make, device):
+    """A layer without parameters, called as torch's."""
+    for factor in (1, 2, 3):
+        layer, x = make(factor), random(2, 2 * factor**2, 3, 2, device=device)
+        agree(layer, torch.nn.PixelShuffle(factor), x)
+        assert repr(layer) == f"PixelShuffle({factor})"
+        assert not layer.state_dict()
+    for factor in (0, 2.0):
+        refuses(lambda r=factor: make(r), ValueError, "PixelShuffle", f"factor={factor!r}", "1 or more")
+
+
+def power_iteration(function, device):
+    """By the singular values: k steps multiply u's part along direction i by s_i^2k, and v's by s_i^(2k - 1)."""
+    for (rows, columns), steps in product(((4, 6), (5, 2), (3, 3), (1, 4), (4, 1)), (1, 2, 7)):
+        exact, start = random(rows, columns, seed=rows), random(rows, seed=columns)
+        left, values, right = torch.linalg.svd(exact, full_matrices=False)
+        parts = left.T @ start
+        u, v = left @ (parts * values ** (2 * steps)), right.T @ (parts * values ** (2 * steps - 1))
+        u, v = u / u.norm(), v / v.norm()
+        for dtype, scale in ((torch.float64, 1.0), (torch.float32, 1.0), (torch.float32, 1e-9), (torch.float32, 1e15)):
+            matrix = (scale * exact).to(device, dtype).requires_grad_()
+            began = start.to(device, dtype)
+            before = began.clone(), matrix.detach().clone()
+            found = function(matrix, began, steps)
+            for ours, wanted in zip(found, (u @ (scale * exact) @ v, u, v), strict=True):
+                wanted = wanted.to(device, dtype)
+                assert_close(
+                    ours.detach() / (scale if ours.ndim == 0 else 1), wanted / (scale if ours.ndim == 0 else 1)
+                )
+            (slope,) = torch.autograd.grad(found[0], matrix)
+            assert_close(slope, torch.outer(u, v).to(device, dtype))
+            assert not found[1].requires_grad
+            assert not found[2].requires_grad
+            assert torch.equal(began, before[0])
+            assert torch.equal(matrix.detach(), before[1])
+    zero = function(torch.zeros(2, 3, device=device), torch.ones(2, device=device), 2)
+    assert [part.abs().sum().item() for part in zero] == [0, 0, 0]
+    square = torch.eye(3, device=device)
+    with own_messages():
+        again = function(2 * square, square[0], np.int64(1))
+    assert (again[0].item(), again[1].tolist()) == (2, [1, 0, 0])
+    for steps in (0, -1, 1.0):
+        refuses(lambda n=steps: function(square, square[0], n), ValueError, f"steps={steps!r}", "1 or more")
+    for wrong, u in ((square, square), (square, square[0, :2]), (square[:2], square[0]), (square[None], square[0])):
+        words = (str(tuple(wrong.shape)), str(tuple(u.shape)), "(out, features)", "flatten(1)")
+        refuses(lambda m=wrong, u=u: function(m, u, 1), ValueError, *words)
+
+
+def spectral_layers(device):
+    """(layer, an input for it, how long u is): matrices, kernels, groups, transposed ones."""
+    t = torch.nn
+    yield t.Linear(6, 4, device=device), (5, 6), 4
+    yield t.Linear(1, 3, bias=False, device=device), (2, 1), 3
+    yield t.Conv2d(2, 5, (3, 2), device=device), (2, 2, 4, 4), 5
+    yield t.Conv2d(4, 6, 2, groups=2, device=device), (1, 4, 3, 3), 6
+    yield t.ConvTranspose2d(3, 4, 2, device=device), (2, 3, 2, 3), 4
+    yield t.Conv1d(2, 3, 2, device=device), (2, 2, 5), 3
+    yield t.ConvTranspose1d(2, 3, 2, device=device), (2, 2, 5), 3
+
+
+def agree_with_state(ours, theirs, run, judge):
+    """Same value and slopes of the parameters, where names differ and calls change the state."""
+    values = [run(ours), judge(theirs)]
+    cotangent = random(*values[0].shape, seed=1, dtype=values[0].dtype, device=values[0].device) + 0.5
+    assert_close(values[0].detach(), values[1].detach())
+    slopes = []
+    for module, value in zip((ours, theirs), values, strict=True):
+        named = {"bias" if name == "bias" else "weight": p for name, p in module.named_parameters()}
+        slopes.append(dict(zip(named, torch.autograd.grad(value, list(named.values()), cotangent), strict=True)))
+    assert slopes[0].keys() == slopes[1].keys()
+    for name, slope in slopes[0].items():
+        assert_close(slope, slopes[1][name])
+
+
+def spectral_norm(function, device):
+    """torch.nn.utils.spectral_norm's weights, slopes and directions, step by step, from the same start."""
+    for steps, training in product((None, 1, 3), (True, False)):
+        options = {} if steps is None else {"power_steps": steps}
+        with torch.random.fork_rng(devices=[]):
+            layers = list(spectral_layers(device))
+        for layer, shape, length in layers:
+            layer.double().train(training)
+            with torch.random.fork_rng(devices=[]):
+                theirs = torch.nn.utils.spectral_norm(copy.deepcopy(layer).train(), n_power_iterations=15)
+            draw, again = source(3, device), source(3, device)
+            theirs.weight_u = torch.randn(length, generator=again, device=device).double()
+            x = random(*shape, device=device)
+            theirs(x)  # the first 15 steps
+            with global_stream_untouched():
+                assert function(layer, generator=draw, **options) is layer
+            assert torch.equal(draw.get_state(), again.get_state())
+            scaling = layer.parametrizations.weight[0]
+            assert all(module.training == training for module in layer.modules())
+            assert [*layer.state_dict()][-3:] == [
+                "parametrizations.weight.original",
+                "parametrizations.weight.0.u",
+                "parametrizations.weight.0.v",
+            ]
+            for _, hook in theirs._forward_pre_hooks.items():
+                hook.n_power_iterations = steps or 1
+            for mode in (False, True, True, False, True):
+                layer.train(mode)
+                theirs.train(mode)
+                with full_precision():
+                    agree_with_state(layer, theirs, lambda m, x=x: m(x), lambda m, x=x: m(x))
+                assert_close(scaling.u, theirs.weight_u)
+                assert_close(scaling.v, theirs.weight_v)
+            both = layer(x).sum() + layer(x).sum()  # two passes before one way back, as in a discriminator's step
+            both.backward()
+    t = torch.nn
+    here = function(t.Linear(2, 2, device=device), generator=source(0, "cpu"))  # a generator elsewhere too
+    assert here.weight.device.type == device.type
+    assert "power_steps=1" in repr(here)
+    draw = source(0, device)
+    for wrong in (t.ReLU(), t.BatchNorm1d(3, device=device), t.Sequential(t.Linear(2, 2, device=device))):
+        refuses(lambda w=wrong: function(w, generator=draw), ValueError, type(wrong).__name__, "a weight (out, ...)")
+    refuses(lambda: function(here, generator=draw), ValueError, "parametrised already")
+    zero = t.Linear(3, 2, device=device)
+    zero.weight.data.zero_()
+    refuses(lambda: function(zero, generator=draw), ValueError, "(2, 3)", "sigma 0", "above 0")
+    assert not torch.nn.utils.parametrize.is_parametrized(zero)
+    for steps in (0, 1.5):
+        layer = t.Linear(3, 2, device=device)
+        refuses(lambda n=steps, w=layer: function(w, power_steps=n, generator=draw), ValueError, f"power_steps={steps}")
+
+
+def gan_generator(function, device):
+    """A perceptron of torch's own layers, drawn in this order; the last layer is bent only for pictures."""
+    t = torch.nn
+    for options, (latent, hidden), bounded in (
+        ({"shape": (2,)}, (64, (128, 128, 128)), False),
+        ({"shape": (1, 8, 8), "latent": 3, "hidden": (5,), "bounded": True}, (3, (5,)), True),
+        ({"shape": [2, 3], "latent": 1, "hidden": [4, 7]}, (1, (4, 7)), False),
+        ({"shape": torch.Size([3]), "latent": 2, "hidden": (), "bounded": True}, (2, ()), True),
+    ):
+        shape = tuple(options["shape"])
+
+        def theirs(generator, shape=shape, latent=latent, hidden=hidden, bounded=bounded):
+            layers = []
+            for a, b in pairwise((latent, *hidden, math.prod(shape))):
+                layers += [he(t.Linear(a, b, device=device), generator), t.ReLU()]
+            layers[-1] = t.Unflatten(1, shape)
+            return t.Sequential(*layers, *([t.Sigmoid()] if bounded else []))
+
+        build = lambda generator, o=options: function(**o, generator=generator)  # noqa: E731
+        equals_network(build, theirs, {}, (4, latent), device)
+    refuses_gan_sizes(lambda **o: function(**{"shape": (2,), **o}, generator=source(0, device)), "latent", "hidden")
+    for shape in ((), 2, 2.0):
+        words = ("gan_generator", f"shape={shape!r}", "list of sizes")
+        refuses(lambda s=shape: function(s, generator=source(0, device)), ValueError, *words)
+
+
+def refuses_gan_sizes(call, *names):
+    """A number below 1 or not whole, where a number or a list of them is wanted."""
+    for name in names:
+        for size in (0, 2.5):
+            wrong = (3, size) if name == "hidden" else size
+            said = f"hidden[1]={size}" if name == "hidden" else f"{name}={size}"
+            refuses(lambda w=wrong, n=name: call(**{n: w}), ValueError, said, "1 or more")
+    if "hidden" in names:
+        refuses(lambda: call(hidden=3), ValueError, "hidden=3", "list of sizes")
+
+
+def gan_discriminator(function, device):
+    """A perceptron of torch's own layers, with leaky ReLUs of slope 0.2, and one number for each example."""
+    t = torch.nn
+    for options, hidden in (
+        ({"shape": (2,)}, (128, 128, 128)),
+        ({"shape": (1, 3, 2), "hidden": [5]}, (5,)),
+        ({"shape": [4, 2], "hidden": (3, 6)}, (3, 6)),
+        ({"shape": (3,), "hidden": ()}, ()),
+    ):
+        shape = tuple(options["shape"])
+
+        def theirs(generator, shape=shape, hidden=hidden):
+            layers = [t.Flatten()]
+            for a, b in pairwise((math.prod(shape), *hidden, 1)):
+                layers += [he(t.Linear(a, b, device=device), generator), t.LeakyReLU(0.2)]
+            return t.Sequential(*layers[:-1], t.Flatten(0))
+
+        build = lambda generator, o=options: function(**o, generator=generator)  # noqa: E731
+        equals_network(build, theirs, {}, (4, *shape), device)
+    refuses_gan_sizes(lambda **o: function(**{"shape": (2,), **o}, generator=source(0, device)), "hidden")
+    for shape in ((), 2):
+        words = ("gan_discriminator", f"shape={shape!r}", "list of sizes")
+        refuses(lambda s=shape: function(s, generator=source(0, device)), ValueError, *words)
+    refuses(lambda: function((2, 0), generator=source(0, device)), ValueError, "shape[1]=0", "1 or more")
+
+
+def refuses_gan_images(function, caller, device, *names):
+    """Sizes that no two halvings give, and numbers below 1."""
+    for image in ((1, 28, 26), (1, 27, 28), (28, 28), (1, 1, 28, 28), (1, 6, 8)):
+        words = (f"{caller}(image={image})", "multiples of 4")
+        refuses(lambda i=image: function(i, generator=source(0, device)), ValueError, *words)
+    for image, words in (
+        (28, (f"{caller}(image=28)", "list of sizes")),
+        ((0, 8, 8), ("image[0]=0", "1 or more")),
+        ((1, 0, 8), ("image[1]=0", "1 or more")),
+        ((1, 8, 8.0), ("image[2]=8.0", "1 or more")),
+    ):
+        refuses(lambda i=image: function(i, generator=source(0, device)), ValueError, *words)
+    refuses_gan_sizes(lambda **o: function((1, 8, 8), **o, generator=source(0, device)), *names)
+
+
+def subpixel_generator(function, device):
+    """Small maps enlarged twice, of torch's own layers."""
+    t = torch.nn
+    for options, (channels, height, columns), latent, width in (
+        ({}, (1, 28, 28), 64, 16),
+        ({"image": (3, 8, 12), "latent": 5, "width": 3}, (3, 8, 12), 5, 3),
+        ({"image": [1, 4, 8], "width": 1}, (1, 4, 8), 64, 1),
+    ):
+
+        def theirs(generator, c=channels, h=height // 4, v=columns // 4, latent=latent, w=width):
+            layers = {
+                "linear": he(t.Linear(latent, 2 * w * h * v, device=device), generator),
+                "maps": t.Unflatten(1, (2 * w, h, v)),
+                "norm1": t.BatchNorm2d(2 * w, device=device),
+                "relu1": t.ReLU(),
+                "conv1": he(t.Conv2d(2 * w, 4 * w, 3, padding=1, device=device), generator),
+                "shuffle1": t.PixelShuffle(2),
+                "norm2": t.BatchNorm2d(w, device=device),
+                "relu2": t.ReLU(),
+                "conv2": he(t.Conv2d(w, 4 * c, 3, padding=1, device=device), generator),
+                "shuffle2": t.PixelShuffle(2),
+                "sigmoid": t.Sigmoid(),
+            }
+            return t.Sequential(OrderedDict(layers))
+
+        equals_network(function, theirs, options, (3, latent), device, norm="BatchNorm2d")
+    refuses_gan_images(function, "subpixel_generator", device, "latent", "width")
+
+
+def conv_discriminator(function, device):
+    """Three convolutions with leaky ReLUs and a linear layer, torch's own."""
+    t = torch.nn
+    for options, (channels, height, columns), width in (
+        ({}, (1, 28, 28), 16),
+        ({"image": (3, 8, 12), "width": 3}, (3, 8, 12), 3),
+        ({"image": [1, 4, 8], "width": 1}, (1, 4, 8), 1),
+    ):
+
+        def theirs(generator, c=channels, h=height, v=columns, w=width):
+            layers = {}
+            for i, (a, b, kernel) in enumerate(((c, w, 4), (w, 2 * w, 4), (2 * w, 4 * w, 3)), 1):
+                layers[f"conv{i}"] = he(t.Conv2d(a, b, kernel, 2, padding=1, device=device), generator)
+                layers[f"relu{i}"] = t.LeakyReLU(0.2)
+            layers["flatten"] = t.Flatten()
+            layers["linear"] = he(t.Linear(4 * w * -(h // -8) * -(v // -8), 1, device=device), generator)
+            layers["logits"] = t.Flatten(0)
+            return t.Sequential(OrderedDict(layers))
+
+        equals_network(function, theirs, options, (3, channels, height, columns), device)
+    refuses_gan_images(function, "conv_discriminator", device, "width")
+
+
+def averaged_pair(device):
+    """Two networks of one make with unlike numbers: the average and the model."""
+    t, pair = torch.nn, []
+    for seed in (0, 1):
+        with torch.random.fork_rng(devices=[]):
+            net = t.Sequential(t.Linear(3, 4), t.BatchNorm1d(4), t.ReLU(), t.Linear(4, 2)).to(device)
+        for i, p in enumerate(net.parameters()):
+            p.data = random(*p.shape, seed=seed + 10 * i, dtype=torch.float32, device=device)
+        for _ in range(seed + 1):
+            net(random(5, 3, seed=seed, dtype=torch.float32, device=device)).sum().backward()
+        pair.append(net)
+    pair[0].eval()[0].weight.requires_grad_(False)
+    return pair
+
+
+def moving_average(function, device):
+    """decay * average + (1 - decay) * model for parameters, buffers copied; nothing else is touched."""
+    for decay in (0.0, 0.25, 0.5, 0.9, 0.999, 1.0):
+        average, model = averaged_pair(device)
+        mine, theirs = (copy.deepcopy(net.state_dict()) for net in (average, model))
+        slopes = [p.grad.clone() for net in (average, model) for p in net.parameters()]
+        names = {name for name, _ in average.named_parameters()}
+        assert function(average, model, decay) is None
+        for name, value in average.state_dict().items():
+            if name in names:
+                wanted = decay * mine[name].double() + (1 - decay) * theirs[name].double()
+                assert_close(value, wanted.float())
+            else:
+                assert torch.equal(value, theirs[name])
+        assert all(torch.equal(value, theirs[name]) for name, value in model.state_dict().items())
+        assert all(p.grad.equal(s) for p, s in zip((*average.parameters(), *model.parameters()), slopes, strict=True))
+        assert [p.requires_grad for p in average.parameters()] == [False, *[True] * 5]
+        assert not any(p.grad_fn for p in average.parameters())
+        assert not any(module.training for module in average.modules())
+        assert all(module.training for module in model.modules())
+    wide, model = averaged_pair(device)
+    function(wide.double(), model, 0.5)  # an average with more digits
+    assert {t.dtype for t in wide.parameters()} == {torch.float64}
+    average, model = averaged_pair(device)
+    before = copy.deepcopy(average.state_dict())
+    for decay in (-0.1, 1.1, math.nan):
+        refuses(lambda d=decay: function(average, model, d), ValueError, f"decay={decay}", "[0, 1]")
+    refuses(lambda: function(model, model, 0.5), ValueError, "'0.weight'", "own tensor", "deepcopy")
+    tied = copy.deepcopy(average)
+    tied[1].running_mean = model[1].running_mean
+    refuses(lambda: function(tied, model, 0.5), ValueError, "'1.running_mean'", "own tensor")
+    refuses(lambda: function(average, model[:3], 0.5), ValueError, "'3.bias'", "(2,)", "missing", "deepcopy")
+    refuses(lambda: function(average[:3], model, 0.5), ValueError, "'3.bias'", "missing", "(2,)")
+    other = torch.nn.Sequential(torch.nn.Linear(3, 1, device=device))
+    refuses(lambda: function(average[:1], other, 0.5), ValueError, "'0.bias'", "(4,)", "(1,)")
+    assert all(torch.equal(value, before[name]) for name, value in average.state_dict().items())
+    bare = torch.nn.BatchNorm1d(2, affine=False, device=device), torch.nn.BatchNorm1d(3, affine=False, device=device)
+    refuses(lambda: function(*bare, 0.5), ValueError, "'running_mean'", "(2,)", "(3,)")
+
+
 LABELS = torch.tensor([0, 2, 1, 1])
 GOALS = torch.tensor([[0.0, 1.0], [0.25, 1.0]], dtype=torch.float64)
 
@@ -2508,6 +2841,16 @@ ORACLES = {
     "models.lenet": lenet,
     "models.lenet_classic": lenet_classic,
     "models.resnet": resnet,
+    # chapter 12
+    "nn.pixel_shuffle": pixel_shuffle,
+    "nn.pixel_shuffle_definition": pixel_shuffle,
+    "nn.power_iteration": power_iteration,
+    "nn.spectral_norm": spectral_norm,
+    "models.gan_generator": gan_generator,
+    "models.gan_discriminator": gan_discriminator,
+    "models.subpixel_generator": subpixel_generator,
+    "models.conv_discriminator": conv_discriminator,
+    "training.moving_average_": moving_average,
 }
 # The same for our modules: an oracle makes the layer itself.
 CLASSES = {
@@ -2526,6 +2869,7 @@ CLASSES = {
     "nn.LSTM": recurrent_class("LSTM"),
     "nn.GRU": recurrent_class("GRU"),
     "models.ResidualBlock": residual_block_class,
+    "nn.PixelShuffle": pixel_shuffle_class,
 }
 # What is handed on from torch: the very same class.
 FROM_TORCH = {
