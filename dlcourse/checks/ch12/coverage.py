@@ -92,6 +92,10 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
     ),
     ("Samples within the radius were left out, and those beyond it counted.", ({"home": "far"},)),
     (
+        "The missing modes were counted: wanted is how many are covered.",
+        ({"covered": "missed"},),
+    ),
+    (
         f"A single stray sample covered a mode, or a lonely handful. {SHARE}",
         ({"covered": "a stray"},),
     ),
@@ -116,10 +120,6 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
         ({"covered": "even share"},),
     ),
     ("All modes were counted, whether samples lie there or not.", ({"covered": "all"},)),
-    (
-        "The missing modes were counted: wanted is how many are covered.",
-        ({"covered": "missed"},),
-    ),
     ("high_quality is the share of *samples* that are good, and this is the share of modes.", ({"quality": "modes"},)),
     ("high_quality is a share, from 0 to 1: this is a number of samples.", ({"quality": "count"},)),
     ("high_quality is a share, from 0 to 1: this is in per cent.", ({"quality": "per cent"},)),
@@ -225,20 +225,24 @@ def cases() -> list[tuple[Any, ...]]:
     """By hand: eight samples, four centres. Then a share that few reach, circles that overlap, no good sample."""
     centres = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
     near = torch.tensor([[0.5, 0.0], [0.4, -0.5], [0.5, 0.5], [4.5, 0.25], [3.5, 0.0], [0.25, 3.75]])
-    far = torch.tensor([[0.7, 0.6], [1.5, 2.0]])
-    ring = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0], [8.0, 8.0]])
-    of = torch.tensor([0] * 6 + [1] * 5 + [2] * 4 + [3])
-    around = ring[of] + torch.tensor([[0.5, 0.0], [-0.25, 0.5]]).repeat(8, 1)
-    strays = torch.tensor([[2.0, 7.0], [9.0, 0.0], [-7.0, 3.0], [7.0, 2.0]]).repeat(2, 1)
+    far = torch.tensor([[0.7, 0.6], [2.5, 3.0]])
     line = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.5, 0.0], [9.0, 0.0]])
-    between = torch.tensor([[0.4, 0.1], [0.6, 0], [0.45, -0.2], [1.6, 0.3], [1.7, 0.1], [5, 5], [2.4, 1.2], [0.1, 0]])
+    between = torch.tensor([[0.4, 0.1], [0.6, 0], [0.45, -0.2], [1.6, 0.3], [1.7, 0.1], [5, 5], [0.2, -0.6], [0.1, 0]])
     return [
         (torch.cat([near, far]), centres, 0.8, 0.25),
-        (torch.cat([around, strays]), ring, 1.0, 0.25),
+        _crowd(torch.Generator().manual_seed(11)),
         (between, line, 1.25, 0.25),
         (between + 20.0, line, 1.25, 0.125),
         (near.double(), centres[:1].double(), 0.6, 0.0625),
     ]
+
+
+def _crowd(generator: torch.Generator) -> tuple[Any, ...]:
+    """Forty samples about six centres far apart, some modes fuller than others, and some samples far off."""
+    centres = 5.0 * torch.tensor([[0, 0], [1, 0], [2, 0], [0, 1], [1, 1], [2, 1]])
+    where = (6 * torch.rand(40, generator=generator) ** 2).long()
+    off = 0.9 * torch.rand(40, 2, generator=generator)
+    return centres[where] + off + 1.2 * (torch.rand(40, 1, generator=generator) < 0.4), centres, 1.0, 0.125
 
 
 def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:

@@ -117,7 +117,7 @@ def _play(
             return loss.mean() if g_loss == "mean" else loss.sum()
 
         def turn_of_d(moved: bool = True) -> None:
-            if clear_d == "before D":
+            if clear_d in ("before D", "before each"):
                 clear(to_d)
             add(loss_of_d, leak, True)
 

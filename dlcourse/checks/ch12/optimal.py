@@ -32,8 +32,8 @@ UNDERFLOW = (
     "only beside each other, p / q or q / p, and that is the exp of a *difference* of logarithms."
 )
 SMALL = (
-    "A small number was added so that nothing is divided by 0, and where both densities are small it decides alone: D "
-    "is 0 where it should weigh p against q. Form the difference of the logarithms first."
+    "A small number was added so that nothing is divided by 0, or a nan was replaced. Where both densities are small "
+    "this decides alone, and D no longer weighs p against q. Form the difference of the logarithms first."
 )
 LOGIT = "This is the logarithm of p / q, the *logit* of D. A probability was asked for: one more function makes it one."
 SMALLEST = 1e-8
@@ -124,8 +124,8 @@ MISTAKES: tuple[tuple[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]], ...]
         ),
     ),
     (
-        "The logarithms were cut off below, so that exp does not underflow: then all rare points look alike. Only the "
-        "difference of the two matters, and it needs no bound.",
+        "The logarithms were cut off below, so that exp does not underflow, or a nan was replaced by 1/2: then all "
+        "rare points look alike. Only the difference of the two matters, and it needs no bound.",
         tuple(
             lambda p, q, low=low: torch.sigmoid(p.clamp(min=low) - q.clamp(min=low))
             for low in (-20.0, -30.0, -50.0, -80.0, -87.0, -100.0, -700.0)

@@ -207,6 +207,7 @@ def _compare_slopes(ask: Examiner, fake_logits: Tensor) -> None:
         if got is None:
             ask.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=NO_SLOPE)
         suspects = (
+            Suspect(NO_SLOPE, lambda got, *rest: not got.any()),
             Suspect(SLOPE_NAN, lambda got, *rest: bool(got.isnan().any())),
             Suspect(
                 SLOPE_CUT,
@@ -226,7 +227,7 @@ def check(subject: Subject, seed: int | None) -> str:
     batches = [*cases(), *(draw(generator, round_) for round_ in range(12))]
     for fake_logits in batches:
         parts(ask, (fake_logits,), truth(fake_logits), names=NAMES, generic=WRONG, slack=1e-8)
-    for fake_logits in batches:
+    for fake_logits in batches[1:]:  # not at 0, where relu and abs, of which one may build both losses, have kinks
         _compare_slopes(ask, fake_logits)
     return f"right on {len(batches)} batches, in value and in slope, from logits of -1000 to 1000."
 
@@ -236,7 +237,7 @@ def cases() -> list[Tensor]:
     return [
         torch.tensor([0.0, 3.0]).log1p(),  # D is 1/2 and 4/5
         torch.tensor([-0.5]),
-        torch.tensor([-4.0, 2.5, 0.0, 7.0, -9.0]),
+        torch.tensor([-4.0, 2.5, 0.25, 7.0, -9.0]),
         torch.tensor([-1000.0, 3.0]),
         torch.tensor([1000.0, -3.0, 0.5]),
         torch.tensor([-30.0, 30.0, -90.0, 110.0], dtype=torch.float64),
