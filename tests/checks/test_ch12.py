@@ -1,13 +1,18 @@
 """Chapter 12: what its checks take for right agrees with torch, and what else the table of answers cannot show."""
 
 import math
+import re
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional
 
+from dlcourse.checks import CheckFailed
 from dlcourse.checks.ch12 import coverage, debug, optimal, penalty, two_losses
 from dlcourse.checks.examiner import matches
+from dlcourse.checks.registry import find
+from dlcourse.checks.subject import LocalSubject
 
 
 def told_apart(mistakes, cases, truth):
@@ -148,3 +153,36 @@ def test_no_two_diagnoses_of_coverage_explain_the_same_numbers():
 
 def test_no_two_diagnoses_of_the_game_explain_the_same_numbers():
     told_apart(of_faults(debug._play, debug.MISTAKES), debug.cases(), debug._play)
+
+
+def program_of_the_notebook(*names):
+    source = (Path(__file__).parents[2] / "solutions" / "12-gan.md").read_text(encoding="utf-8")
+    found = {"torch": torch, "functional": functional, "math": math}
+    for name in names:
+        exec(re.search(rf"^def {name}\(.*?(?=\n\n\n|\n```)", source, re.DOTALL | re.MULTILINE).group(), found)
+    return found
+
+
+def test_the_broken_game_of_the_notebook_is_diagnosed():
+    broken = program_of_the_notebook("critic", "generate", "broken_play")["broken_play"]
+    with pytest.raises(CheckFailed) as failure:
+        find("12.debug").check(LocalSubject(broken), None)
+    assert failure.value.reason == debug.LABEL + debug.MORE
+
+
+def test_the_experiments_of_the_notebook_show_each_fault(capsys):
+    names = program_of_the_notebook("critic", "generate", "experiments", "play")
+
+    def told(program):
+        names["experiments"](program)
+        return capsys.readouterr().out.splitlines()
+
+    for program in (debug.play, names["play"]):
+        one, two = told(program)
+        assert "D stays: True, the fakes move by 0.25 " in one
+        assert len(set(re.findall(r"-?\d\.\d{3}", two))) == 1
+    for faults, _ in debug.FAULTS:
+        one, two = told(lambda *args, faults=faults: debug._play(*args, **faults))
+        apart = len(set(re.findall(r"-?\d\.\d{3}", two))) > 1
+        assert apart == ("clear_d" in faults)
+        assert ("move by 0.25 " in one) == ("clear_d" in faults)
