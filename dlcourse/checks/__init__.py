@@ -22,6 +22,7 @@ _CHECKS = (
     *("warmup_cosine", "initial_weight", "adam_step", "adamw_step", "loops"),
     *("conv_shape", "conv2d", "max_pool2d", "kept", "follow", "debug_cnn"),
     *("lstm_cell", "clip_norm", "tuned", "masked_rnn", "leak_free", "forecast", "debug_text"),
+    *("optimal_discriminator", "generator_losses", "gradient_penalty", "mode_coverage", "debug_game"),
 )
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]

@@ -1,4 +1,4 @@
-"""What the checks share whose answers return several tensors at once: 08.masked and 08.windows."""
+"""What the checks share whose answers return several tensors at once: 08.masked, 08.windows and those of chapter 12."""
 
 from collections.abc import Callable
 from typing import Any
