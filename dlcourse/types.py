@@ -42,4 +42,6 @@ DIMENSIONS: dict[str, str] = {
     "pairs": "a context and the symbol behind it, each once",
     "contexts": "runs of symbols that something may follow, each once",
     "bins": "intervals that numbers are sorted into",
+    "modes": "clouds of a mixture, one centre each",
+    "neighbours": "the nearest of other examples, the nearest first",
 }
