@@ -12,6 +12,7 @@ import torch
 from dlcourse.generation.adversarial import Adversarial
 from dlcourse.generation.game import DiscriminatorStep, GeneratorStep, gan_steps
 from dlcourse.generation.penalty import R1, GradientPenalty
+from dlcourse.training.average import moving_average_
 from dlcourse.training.bar import bar
 from dlcourse.training.interrupt import Interrupted, held_back
 from dlcourse.training.loop import Diverged
@@ -92,8 +93,6 @@ def train_gan(
                     judged = step
                     continue
                 if average is not None:
-                    from dlcourse.training.average import moving_average_
-
                     moving_average_(average, g_model, decay)
                 turns.append(_turn(judged, step))
                 tell(f"D {judged.loss:.3g}, G {step.loss:.3g}")

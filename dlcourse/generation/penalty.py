@@ -7,7 +7,7 @@ R1 pulls D flat where the data are, so that the game comes to rest there (Mesche
 arXiv:1801.04406, equation 9). The gradient penalty holds D near the slope 1 that the Wasserstein loss asks for
 (Gulrajani et al., 2017, arXiv:1704.00028, equation 3). Both differentiate a slope: a second backward pass, about twice
 the time of a step, so R1 may be taken lazily, every so many steps and as much stronger (Karras et al., 2020,
-arXiv:1912.04958, appendix B). They ask what D's logit does to one example; batch norm in D mixes examples: leave it out.
+arXiv:1912.04958, appendix B). Both ask how D's logit of one example moves; batch norm in D would mix examples.
 """
 
 import math
@@ -51,7 +51,7 @@ def gradient_penalty(
     """
     if real.shape != fake.shape:
         raise ValueError(
-            f"gradient_penalty got real {tuple(real.shape)} and fake {tuple(fake.shape)}; wanted pairs, so equal shapes."
+            f"gradient_penalty got real {tuple(real.shape)} and fake {tuple(fake.shape)}; wanted pairs of equal shape."
         )
     u = torch.rand(len(real), generator=generator, device=generator.device).to(real)
     u = u.reshape(-1, *[1] * (real.ndim - 1))

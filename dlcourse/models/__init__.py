@@ -1,6 +1,7 @@
-"""Models: neurons, the multilayer perceptron, LeNet, a small ResNet, a recurrent network for text, and plain rivals."""
+"""Models: neurons, the multilayer perceptron, LeNet, a small ResNet, GANs, a recurrent network for text, and rivals."""
 
 from dlcourse.models.charrnn import CharRNN
+from dlcourse.models.gan import conv_discriminator, gan_discriminator, gan_generator, subpixel_generator
 from dlcourse.models.lenet import lenet, lenet_classic
 from dlcourse.models.logistic import LogisticStep, logistic, logistic_steps
 from dlcourse.models.mlp import mlp, two_layer
@@ -15,7 +16,10 @@ __all__ = [
     "NGram",
     "PerceptronStep",
     "ResidualBlock",
+    "conv_discriminator",
     "drift",
+    "gan_discriminator",
+    "gan_generator",
     "lenet",
     "lenet_classic",
     "logistic",
@@ -28,5 +32,6 @@ __all__ = [
     "persistence",
     "resnet",
     "seasonal_persistence",
+    "subpixel_generator",
     "two_layer",
 ]

@@ -67,6 +67,8 @@ from dlcourse.nn.softmax import (
     softmax,
     softmax_definition,
 )
+from dlcourse.nn.spectral import power_iteration, spectral_norm
+from dlcourse.nn.subpixel import PixelShuffle, pixel_shuffle, pixel_shuffle_definition
 from dlcourse.nn.unroll import detach, length_mask, unroll, unroll_steps
 
 __all__ = [
@@ -87,6 +89,7 @@ __all__ = [
     "Linear",
     "MaxPool2d",
     "Normalize",
+    "PixelShuffle",
     "RNNCell",
     "ReLU",
     "ReceptiveField",
@@ -141,6 +144,9 @@ __all__ = [
     "moments",
     "orthogonal",
     "output_size",
+    "pixel_shuffle",
+    "pixel_shuffle_definition",
+    "power_iteration",
     "receptive_fields",
     "relu",
     "rnn_cell",
@@ -153,6 +159,7 @@ __all__ = [
     "softmax_definition",
     "softplus",
     "softplus_definition",
+    "spectral_norm",
     "spectral_radius",
     "tanh",
     "tanh_definition",

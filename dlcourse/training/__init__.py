@@ -6,6 +6,7 @@
 Read `loop.py` first; `run.py` is how a run is saved and goes on.
 """
 
+from dlcourse.training.average import moving_average_
 from dlcourse.training.causes import CAUSES, Finding, Measured
 from dlcourse.training.diagnosis import Diagnosis, LayerHealth, Watched, diagnose, watch
 from dlcourse.training.finder import LrFinder, LrFinderStep, lr_finder, lr_finder_steps
@@ -48,6 +49,7 @@ __all__ = [
     "lr_finder",
     "lr_finder_steps",
     "mean_absolute_error",
+    "moving_average_",
     "perplexity",
     "scaled_error",
     "text_loss",
