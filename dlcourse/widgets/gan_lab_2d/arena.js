@@ -152,8 +152,8 @@ export class Arena {
             }
             if (boxes.manifold.checked) this.lines(ctx, mesh(arrays.manifold));
             this.places(ctx, header, arrays);
-            if (boxes.real.checked) this.points(arrays.real, 1, 2.6);
-            if (boxes.fake.checked) this.points(arrays.fake, 0, 2.6);
+            if (boxes.real.checked) this.points(ctx, arrays.real, true);
+            if (boxes.fake.checked) this.points(ctx, arrays.fake, false);
             if (boxes.arrows.checked) this.arrows(ctx, arrays.arrows.data);
             if (boxes.trail.checked) this.trail(ctx, header, arrays);
             if (this.stroke) for (const [x, y] of this.stroke) this.dot(ctx, x, y, 3.5);
@@ -171,8 +171,25 @@ export class Arena {
         if (this.key.textContent !== words) this.key.textContent = words;
     }
 
-    points({ data, shape }, label, size) {
-        for (let row = 0; row < shape[0]; row += 1) this.canvas.point(data[2 * row], data[2 * row + 1], label, { size });
+    // Small, so with a thinner edge than `canvas.point` has.
+    points(ctx, { data, shape }, real) {
+        const { palette } = this.view;
+        Object.assign(ctx, { fillStyle: real ? palette.one : palette.zero, strokeStyle: palette.dark ? "#0B0C0E" : "#222222", lineWidth: 0.5 });
+        ctx.beginPath();
+        for (let row = 0; row < shape[0]; row += 1) {
+            const [x, y] = this.canvas.toPixel(data[2 * row], data[2 * row + 1]);
+            if (real) {
+                ctx.moveTo(x, y - 3.6);
+                ctx.lineTo(x + 3.2, y + 2.4);
+                ctx.lineTo(x - 3.2, y + 2.4);
+                ctx.closePath();
+            } else {
+                ctx.moveTo(x + 2.5, y);
+                ctx.arc(x, y, 2.5, 0, 2 * Math.PI);
+            }
+        }
+        ctx.fill("nonzero");
+        ctx.stroke();
     }
 
     lines(ctx, lines) {

@@ -39,7 +39,7 @@ export class Charts {
         const end = Math.max(10, last, ...steps.map((each) => each.at(-1) ?? 0));
         canvas.extent = [0, end, ...(range ?? span(values, least))];
         canvas.draw((ctx) => {
-            canvas.axes({ xticks: 4, yticks: 4 });
+            canvas.axes({ xticks: 4, yticks: 6 });
             runs.forEach(({ curve, dotted }, index) => lines.forEach(([key, , colour], order) => {
                 const style = { colour: palette.lines[colour], width: dotted ? 1.4 : 2, dash: dotted ? [2, 3] : DASHES[order] };
                 const ys = column(curve, key);

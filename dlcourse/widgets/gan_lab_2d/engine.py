@@ -43,7 +43,7 @@ PARAMS = {
     "beta1": Number(label="Momentum", default=0.5, low=0.0, high=0.95, help="Adam's beta 1, for both."),
     "batch_size": Whole(label="Batch size", default=128, low=8, high=256, help="Points of either kind per update."),
     "latent": Whole(label="Latent numbers", default=2, low=1, high=8, help="How many random numbers G gets."),
-    "width": Whole(label="Width", default=64, low=4, high=128, help="Units in each of three hidden layers of both."),
+    "width": Whole(label="Width", default=64, low=4, high=96, help="Units in each of three hidden layers of both."),
     "seed": Whole(label="Seed", default=0, low=0, high=9999, help="Other weights and draws for each seed."),
 }
 
@@ -193,18 +193,18 @@ class GANLab2DEngine(Engine):
         if self.run.drawn:
             self._change("clear")
 
-    def preset(self, name: str) -> None:
+    def preset(self, game: str) -> None:
         """A game that goes wrong (or well), from its beginning; all settings are the preset's."""
-        if name not in PRESETS:
-            raise ValueError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}.")
+        if game not in PRESETS:
+            raise ValueError(f"there is no preset {game!r}; there are {', '.join(PRESETS)}.")
         fresh = {key: param.default for key, param in self.params.items() if key not in self.own.fixed}
         self.values = (
             self.values
             | fresh
-            | self._checked({key: value for key, value in PRESETS[name].settings.items() if key not in self.own.fixed})
+            | self._checked({key: value for key, value in PRESETS[game].settings.items() if key not in self.own.fixed})
         )
         self._begin(())
-        self.chosen = name
+        self.chosen = game
 
     def recover(self) -> None:
         """Set what mends the preset's game, as it runs."""
@@ -260,7 +260,7 @@ class GANLab2DEngine(Engine):
                          "options", "guess", "answer", "answered_at", "right", "found", "asked_count", "right_count"}
 
         arrays, float32 but for the field:
-            field        uint8 (44, 44): what D says of each place, 0 generated to 254 real, 127 its border
+            field        uint8 (40, 40): what D says of each place, 0 generated to 254 real, 127 its border
             real (300, 2), fake (400, 2); drawn (n, 2): places that were drawn
             manifold     (21, 21, 2): the image of a latent grid; with one latent number (1, 61, 2)
             arrows       (48, 4): from a generated point to where D pushes it

@@ -14,7 +14,7 @@ from dlcourse.widgets.gan_lab_2d.run import EVALUATED, LEAST, Run
 from dlcourse.widgets.gan_lab_2d.target import DRAWN
 from dlcourse.widgets.snapshot import quantise
 
-SIDE = 44  # places of the field, each way
+SIDE = 40  # places of the field, each way
 LINES = 21  # places of the latent grid, each way
 EDGE = 0.02  # of the probability left outside the grid on each side
 REAL, ARROWS = 300, 48
@@ -37,7 +37,7 @@ def arrays(run: Run) -> dict[str, np.ndarray | Tensor]:
 
 
 def field(run: Run) -> np.ndarray:
-    """What D says of each place, (44, 44) bytes: 254 is real, 0 is generated, 127 its border."""
+    """What D says of each place, (40, 40) bytes: 254 is real, 0 is generated, 127 its border."""
     logits = run.judged(places(run.target.extent)).reshape(SIDE, SIDE)
     return quantise(taken_for_real(run, logits), 0, 1)
 

@@ -4,8 +4,8 @@ import { Arena } from "./arena.js";
 import { Charts } from "./charts.js";
 import { ratio } from "./geometry.js";
 import { Predict } from "./predict.js";
+import { lines, story } from "./story.js";
 import { element } from "../js/dom.js";
-import { text } from "../js/scale.js";
 import { widget } from "../js/widget.js";
 
 const NAMES = {
@@ -64,7 +64,7 @@ class Presets {
         this.row = element("div", { class: "dlc-row" }, element("span", {}, "Games"));
         this.text = element("p", { class: "gl-story" });
         this.recover = view.button("Recover", () => view.act("recover"), { title: "Set what mends this game, as it runs" });
-        this.el = view.hideable("presets", element("section", { class: "gl-presets", "aria-label": "Games to watch" }, this.row, this.text));
+        this.el = view.hideable("presets", element("div", { class: "gl-presets", role: "group", "aria-label": "Games to watch" }, this.row, this.text));
         this.buttons = null;
     }
 
@@ -82,16 +82,10 @@ class Presets {
         this.text.hidden = !words;
     }
 
-    choose(name) {
+    choose(game) {
         this.view.session.play(false);
-        return this.view.act("preset", { name });
+        return this.view.act("preset", { game });
     }
-}
-
-export function story(preset) {
-    if (!preset) return "";
-    const seen = `Seen with this seed within ${preset.steps} updates; another seed may go otherwise.`;
-    return preset.recovered ? `${preset.look} Now mended: ${preset.why}` : `${preset.look} ${seen}`;
 }
 
 // Whose turn it is, and either network's move out of turn.
@@ -142,17 +136,6 @@ class Facts {
         if (kinds !== this.kinds || header.run.step % 50 === 0) this.health.replaceChildren(...header.health.map((each) => element("li", {}, each)));
         this.kinds = kinds;
     }
-}
-
-export function lines(measured, modes) {
-    const share = (value) => (value === null ? "–" : `${Math.round(100 * value)} %`);
-    const reached = modes && measured.reached !== null ? `${Math.round(measured.reached * modes)} of ${modes}` : share(measured.reached);
-    return [
-        [modes ? "Modes covered" : "Target reached", reached],
-        ["Generated points on it", share(measured.quality)],
-        ["Points D tells apart", share(measured.right)],
-        ["Median push", text(measured.push, 2)],
-    ];
 }
 
 // Keep the game as A and go on with B, both on one axis.

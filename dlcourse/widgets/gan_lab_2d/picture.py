@@ -61,7 +61,7 @@ def _alt(shown: Snapshot) -> str:
     header, field = shown.header, shown.arrays["field"]
     orange = (field[field < 255] > 127).mean() if (field < 255).any() else 0
     return (
-        "Left: real points as orange triangles and generated ones as blue circles over the discriminator's field, "
-        f"which takes {orange:.0%} of the plane for real, with arrows that show where it pushes generated points. Right: "
-        f"both losses and the reached share by step. {header['say']}."
+        "Left: real points as orange triangles and generated ones as blue circles over the field of the discriminator, "
+        f"which takes {orange:.0%} of the plane for real, with arrows that show where it pushes generated points. "
+        f"Right: both losses and the reached share by step. {header['say']}."
     )

@@ -51,7 +51,7 @@ export function words(prediction) {
     if (state === "running") return `You said: ${options[guess]}. The answer comes at step ${target}.`;
     if (right === null) return `The game ended at step ${at}, before step ${target}: no answer, and not counted.`;
     const verdict = right ? "You were right" : `You said: ${options[guess]}`;
-    return `${verdict}. At step ${at} ${found}. So far ${hits} of ${asked} predictions were right.`;
+    return `${verdict}. At step ${at}, ${found}. So far ${hits} of ${asked} predictions were right.`;
 }
 
 function capital(words) {

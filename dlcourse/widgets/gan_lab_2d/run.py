@@ -310,7 +310,7 @@ class Run:
         return Measured(*map(_finite, (*numbers, *fake.mean(dim=0))))
 
     def _cover(self, fake: Float[Tensor, "points 2"]) -> tuple[Tensor | None, float, float]:
-        """Generated points near each mode; how much of the target is reached; how much of what is generated is on it."""
+        """Generated points near each mode; the share of the target reached; the share of generated points on it."""
         places, radius = self.target.places, self.target.radius
         if self.target.modes:
             found = mode_coverage(fake, places, radius=radius, least=LEAST)

@@ -76,9 +76,9 @@ class GANLab2D(BaseWidget):
         """Take back all drawn points."""
         self._change(self.engine.clear_points)
 
-    def preset(self, name: str) -> None:
+    def preset(self, game: str) -> None:
         """A game to watch: "healthy", or one that goes wrong: "collapse", "oscillation", "d_wins"."""
-        self._change(lambda: self.engine.preset(name))
+        self._change(lambda: self.engine.preset(game))
 
     def recover(self) -> None:
         """Set what mends the preset's game, as it runs."""

@@ -24,7 +24,7 @@ NAMES = {
     "gradient_penalty": "gradient penalty",
 }
 EARLY = 100  # updates of G before which nothing is called a failure
-TOLD_APART = 0.97  # share of points on D's right side, from which on it wins
+TOLD_APART = 0.9  # share of points on D's right side, from which on it wins
 FAINT = 0.05  # a median push below this hardly moves anything
 RECENT = 40  # measured states that are looked at
 OFF = 0.4  # a mean that strays farther than this from its own average goes round ...
