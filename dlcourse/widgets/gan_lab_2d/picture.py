@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from dlcourse import plot
 from dlcourse.plot.show import Picture, render
-from dlcourse.plot.style import COLOURS, INK, legend
+from dlcourse.plot.style import COLOURS, INK
 from dlcourse.widgets.gan_lab_2d.engine import GANLab2DEngine
 from dlcourse.widgets.gan_lab_2d.history import COLUMNS
 from dlcourse.widgets.snapshot import Snapshot
@@ -34,7 +34,7 @@ def _arena(ax: Axes, shown: Snapshot) -> None:
     for x0, y0, x1, y1 in arrays["arrows"].tolist():
         ax.annotate("", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 0.8})
     ax.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
-    legend(ax)
+    ax.legend(loc="upper left", fontsize=8.5)
 
 
 def _curves(ax: Axes, shown: Snapshot) -> None:
@@ -54,7 +54,7 @@ def _curves(ax: Axes, shown: Snapshot) -> None:
     ax.set(xlabel="step")
     ax.margins(x=0.02)
     if ax.lines:
-        legend(ax)
+        ax.legend(loc="upper left", fontsize=8.5)
 
 
 def _alt(shown: Snapshot) -> str:
