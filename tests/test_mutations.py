@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlcourse_game
 import dlcourse_mutants
 import dlcourse_text
 import pytest
@@ -13,8 +14,8 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ORACLES = {**FUNCTIONS, **CLASSES, **dlcourse_text.ORACLES}
-NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED]
+ORACLES = {**FUNCTIONS, **CLASSES, **dlcourse_text.ORACLES, **dlcourse_game.ORACLES}
+NAMED = [*dlcourse_mutants.NAMED, *dlcourse_text.NAMED, *dlcourse_game.NAMED]
 FILES = [
     *(f"nn/{name}.py" for name in ("activation", "softmax", "loss", "linear", "init", "dropout", "norm", "normalize")),
     *(f"nn/{name}.py" for name in ("conv", "conv_transpose", "pool", "sizes", "receptive")),
@@ -22,6 +23,7 @@ FILES = [
     *(f"models/{name}.py" for name in ("perceptron", "logistic", "mlp", "lenet", "resnet")),
     *(f"models/{name}.py" for name in ("ngram", "naive", "charrnn")),
     *("generation/shaping.py", "generation/sampling.py"),
+    *(f"generation/{name}.py" for name in ("adversarial", "penalty", "game", "gan_training", "optimum")),
     *("data/text.py", "data/series.py", "training/sequences.py", "hooks.py"),
 ]
 # Changes that leave every result as it is, with the reason.
@@ -43,6 +45,9 @@ HARMLESS = {
     "x = x.where(mask.unsqueeze(2), 0.0) [0.0 -> 1.0]": "any finite number does where the state stands still",
     "def __init__(self, input_size: int, hidden_size: int, *, bias: bool = True, generator: torch.Generator): "
     "[True -> False]": "RNNCell hands its own on; the oracles of LSTMCell and GRUCell see it",
+    "if not abs(area - 1) <= 0.01: [abs(area - 1) <= 0.01 -> abs(area - 1) < 0.01]": "a border",
+    "for optimizer, own in zip(optimizers, rates, strict=True): [True -> False]": "equal lengths",
+    "set_rates(optimizer, own, lambda _: 1.0, 0) [0 -> 1]": "the factor is 1 at any index",
     "return x * keep * (1 / (1 - p) if p < 1 else 0.0) [0.0 -> 1.0]": "at p = 1 nothing is kept, to be scaled",
 }
 

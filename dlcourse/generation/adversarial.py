@@ -21,9 +21,6 @@ from dataclasses import dataclass
 from dlcourse.nn.activation import log_sigmoid, relu
 from dlcourse.types import Float, Tensor
 
-Logits = Float[Tensor, " batch"]
-Scalar = Float[Tensor, ""]
-
 
 @dataclass(frozen=True)
 class Adversarial:
@@ -37,38 +34,38 @@ class Adversarial:
         return f"Adversarial({self.name!r})"
 
 
-def _two_classes(real_logits: Logits, fake_logits: Logits) -> Scalar:
+def _two_classes(real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     """Binary cross-entropy of both halves: -log D(real) - log(1 - D(fake))."""
     return -log_sigmoid(real_logits).mean() - log_sigmoid(-fake_logits).mean()
 
 
-def _fooled_less(fake_logits: Logits) -> Scalar:
+def _fooled_less(fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     """log(1 - D(fake)), in nats. Slope for a logit: -D(fake) / batch, which dies out where D is sure."""
     return log_sigmoid(-fake_logits).mean()
 
 
-def _fooled_more(fake_logits: Logits) -> Scalar:
+def _fooled_more(fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     """-log D(fake), in nats. Slope for a logit: -(1 - D(fake)) / batch, the largest where D is sure."""
     return -log_sigmoid(fake_logits).mean()
 
 
-def _squares(real_logits: Logits, fake_logits: Logits) -> Scalar:
+def _squares(real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     return (real_logits - 1).square().mean() / 2 + fake_logits.square().mean() / 2
 
 
-def _square(fake_logits: Logits) -> Scalar:
+def _square(fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     return (fake_logits - 1).square().mean() / 2
 
 
-def _margins(real_logits: Logits, fake_logits: Logits) -> Scalar:
+def _margins(real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     return relu(1 - real_logits).mean() + relu(1 + fake_logits).mean()
 
 
-def _distance(real_logits: Logits, fake_logits: Logits) -> Scalar:
+def _distance(real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     return fake_logits.mean() - real_logits.mean()
 
 
-def _score(fake_logits: Logits) -> Scalar:
+def _score(fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
     return -fake_logits.mean()
 
 
@@ -84,7 +81,9 @@ WASSERSTEIN = Adversarial("Wasserstein", _distance, _score)
 LOSSES = (MINIMAX, NON_SATURATING, LEAST_SQUARES, HINGE, WASSERSTEIN)
 
 
-def minimax_definition(real_logits: Logits, fake_logits: Logits) -> tuple[float, float]:
+def minimax_definition(
+    real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]
+) -> tuple[float, float]:
     """The two losses of `MINIMAX` as printed, example by example: an error (log of 0, or overflow) for large logits.
 
     >>> import torch

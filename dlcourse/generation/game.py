@@ -19,7 +19,7 @@ from dlcourse.generation.penalty import R1, GradientPenalty
 from dlcourse.nn.sizes import whole
 from dlcourse.optim.clip import gradient_norm
 from dlcourse.training.kept import Kept
-from dlcourse.training.loop import Diverged
+from dlcourse.training.loop import Diverged, set_rates
 from dlcourse.training.metrics import evaluating
 from dlcourse.types import Float, Tensor
 
@@ -65,6 +65,7 @@ def gan_steps(
     batch: int = 256,
     d_steps: int = 1,
     penalty: R1 | GradientPenalty | None = None,
+    schedule: Callable[[int], float] | None = None,
     first: int = 0,
     generator: torch.Generator,
 ) -> Iterator[DiscriminatorStep | GeneratorStep]:
@@ -73,23 +74,33 @@ def gan_steps(
     g_model makes examples (batch, ...) of latent vectors z (batch, latent), which are standard normal and drawn from
     `generator`; d_model makes of examples one logit each, (batch,); draw_real(batch) gives real examples, where the
     networks live. Each network works in the mode it is in. penalty: added to D's loss at D's updates 0, every,
-    2 every ... first: the index of the first turn, for a game that goes on.
+    2 every ... schedule: schedule(turn) is a factor on both optimizers' learning rates, which are put back at the end;
+    with rates that fall towards 0 the chase comes to rest. first: the index of the first turn, for a game that goes on.
 
     Raises Diverged, a FloatingPointError, in place of an update from a loss or gradient that is not finite; ValueError
     for numbers of turns, steps and examples that are not whole or too small, for an optimizer that holds another
-    network's parameters, and for real examples, fakes and logits whose shapes do not fit. After any error within an
+    network's parameters, for a schedule that gives no finite factor, and for real examples, fakes and logits whose
+    shapes do not fit. After any error within an
     update the networks are as before it.
     """
-    (steps, first) = whole("gan_steps", 0, steps=steps, first=first)
+    steps, first = whole("gan_steps", 0, steps=steps, first=first)
     batch, d_steps = whole("gan_steps", 1, batch=batch, d_steps=d_steps)
-    for index in range(first, first + steps):
-        for count in range(index * d_steps, (index + 1) * d_steps):
-            due = penalty if penalty is not None and count % penalty.every == 0 else None
-            real = draw_real(batch)
-            options = {"latent": latent, "penalty": due, "index": index, "generator": generator}
-            yield discriminator_step(g_model, d_model, real, loss, d_optimizer, **options)
-        options = {"latent": latent, "batch": batch, "index": index, "generator": generator}
-        yield generator_step(g_model, d_model, loss, g_optimizer, **options)
+    optimizers = g_optimizer, d_optimizer
+    rates = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    try:
+        for index in range(first, first + steps):
+            if schedule is not None:
+                for optimizer, own in zip(optimizers, rates, strict=True):
+                    set_rates(optimizer, own, schedule, index)
+            options = {"latent": latent, "index": index, "generator": generator}
+            for count in range(index * d_steps, (index + 1) * d_steps):
+                due = penalty if penalty is not None and count % penalty.every == 0 else None
+                yield discriminator_step(g_model, d_model, draw_real(batch), loss, d_optimizer, penalty=due, **options)
+            yield generator_step(g_model, d_model, loss, g_optimizer, batch=batch, **options)
+    finally:
+        if schedule is not None:
+            for optimizer, own in zip(optimizers, rates, strict=True):
+                set_rates(optimizer, own, lambda _: 1.0, 0)
 
 
 def discriminator_step(
@@ -132,7 +143,7 @@ def discriminator_step(
             fake_logits.detach(),
             gradient_norm(parameters).item(),
         )
-        if not math.isfinite(step.loss + step.penalty + step.gradient_norm):
+        if not all(map(math.isfinite, (step.loss, step.penalty, step.gradient_norm))):
             raise _diverged("discriminator", step, d_optimizer, real)
     d_optimizer.step()
     return step
@@ -163,7 +174,7 @@ def generator_step(
         value.backward(inputs=parameters)  # through D, but into G's weights alone
         norm = gradient_norm(parameters).item()
         step = GeneratorStep(index, value.item(), z, fake.detach(), fake_logits.detach(), norm)
-        if not math.isfinite(step.loss + step.gradient_norm):
+        if not all(map(math.isfinite, (step.loss, step.gradient_norm))):
             raise _diverged("generator", step, g_optimizer, z)
     g_optimizer.step()
     return step

@@ -1,7 +1,8 @@
 """Playing the game to its end: a bar while one waits, a Ctrl-C that loses nothing, and the generator's average.
 
-The two networks chase each other, so the last weights are where the chase happened to stand. The average of G's weights
-over the last turns draws better (Yazici et al., 2019, arXiv:1806.04498): give `average`, a copy of the generator.
+The two networks chase each other, so the last weights are where the chase happened to stand. Two ways to a better
+place: let both learning rates fall to 0 (`schedule`), or keep an average of G's weights over the last turns (`average`;
+Yazici et al., 2019, arXiv:1806.04498). On eight Gaussians either does what a penalty alone does not.
 """
 
 from collections.abc import Callable
@@ -54,6 +55,7 @@ def train_gan(
     batch: int = 256,
     d_steps: int = 1,
     penalty: R1 | GradientPenalty | None = None,
+    schedule: Callable[[int], float] | None = None,
     average: torch.nn.Module | None = None,
     decay: float = 0.999,
     progress: bool = True,
@@ -83,6 +85,7 @@ def train_gan(
         batch=batch,
         d_steps=d_steps,
         penalty=penalty,
+        schedule=schedule,
         first=first,
         generator=generator,
     )

@@ -83,7 +83,7 @@ def train_steps(
                 if not model.training:
                     into_train_mode(model, frozen)
                 if schedule is not None:
-                    _set_rates(optimizer, rates, schedule, index)
+                    set_rates(optimizer, rates, schedule, index)
                 optimizer.zero_grad()
                 with kept:
                     with Telling("batch", x, y):
@@ -229,7 +229,8 @@ def _check_more(
         raise ValueError(f"patience={patience}: wanted 1 or more passes, and validation=(x, y) to measure them by.")
 
 
-def _set_rates(optimizer: torch.optim.Optimizer, rates: list[float], schedule: Schedule, index: int) -> None:
+def set_rates(optimizer: torch.optim.Optimizer, rates: list[float], schedule: Schedule, index: int) -> None:
+    """Give each group of the optimizer its own of these rates, times schedule(index); ValueError for another factor."""
     factor = schedule(index)
     if not (isinstance(factor, (Real, Tensor)) and math.isfinite(factor) and factor >= 0):
         raise ValueError(f"schedule({index}) is {factor}; wanted a finite factor on the learning rate, 0 or more.")

@@ -38,9 +38,7 @@ REFERENCES = {
         lambda f: F.mse_loss(f, torch.ones_like(f)) / 2,
     ),
     "hinge": (
-        lambda r, f: F.hinge_embedding_loss(1 - r, -torch.ones_like(r), margin=0.0) * 0
-        + torch.clamp(1 - r, min=0).mean()
-        + torch.clamp(1 + f, min=0).mean(),
+        lambda r, f: torch.relu(1 - r).sum() / len(r) + torch.relu(1 + f).sum() / len(f),
         lambda f: -f.sum() / len(f),
     ),
     "Wasserstein": (lambda r, f: f.sum() / len(f) - r.sum() / len(r), lambda f: -f.sum() / len(f)),
@@ -57,10 +55,10 @@ def adversarial(name):
         for dtype in DTYPES:
             wide = torch.tensor(NUMBERS, dtype=dtype, device=device)
             cases = [wide, wide.flip(0), wide[:1], wide[-1:], random(7, scale=3, dtype=dtype, device=device)]
-            for i, logits in enumerate(cases):
+            for logits in cases:
                 agree(loss.generator, g_wanted, logits)
-                agree(loss.discriminator, d_wanted, logits, cases[i - 1])
-                agree(loss.discriminator, d_wanted, cases[i - 1], logits)
+                agree(loss.discriminator, d_wanted, logits, logits.roll(1))
+                agree(loss.discriminator, d_wanted, logits.flip(0), logits)
         three = torch.tensor([3.0], device=device).log()  # D says 3/4
         by_hand = {
             "minimax": (math.log(4 / 3) + math.log(4), math.log(1 / 4)),
@@ -87,8 +85,8 @@ def adversarial_class(make, device):
 
 def minimax_definition(function, device):
     """The means of torch's cross-entropies, and an error where a probability rounds to 0 or 1."""
-    for n, m in ((5, 3), (1, 1), (2, 7)):
-        real, fake = random(n, scale=2, device=device), random(m, scale=2, seed=1, device=device)
+    for n in (5, 1, 2):
+        real, fake = random(n, scale=2, device=device), random(n, scale=2, seed=1, device=device)
         d_loss, g_loss = function(real, fake)
         assert d_loss == pytest.approx((REAL(real) + FAKE(fake)).item(), rel=1e-12)
         assert g_loss == pytest.approx(-FAKE(fake).item(), rel=1e-12)
@@ -187,9 +185,7 @@ def gradient_penalty(function, device):
     assert level.item() == 1
     assert flat.grad.isfinite().all()
     pair = torch.zeros(4, 2, device=device), torch.zeros(3, 2, device=device)
-    refuses(
-        lambda: function(network(*weights)[0], *pair, generator=source(0, device)), ValueError, "(4, 2)", "(3, 2)"
-    )
+    refuses(lambda: function(network(*weights)[0], *pair, generator=source(0, device)), ValueError, "(4, 2)", "(3, 2)")
 
 
 def penalty_class(name, strength, default, wanted):
@@ -234,7 +230,9 @@ def double(*layers):
 def players(device, seed=0, *, shape=(2,), latent=3):
     """A generator and a discriminator in float64, with the same weights on each device."""
     sizes = math.prod(shape)
-    g_model = double(torch.nn.Linear(latent, 5), torch.nn.Tanh(), torch.nn.Linear(5, sizes), torch.nn.Unflatten(1, shape))
+    g_model = double(
+        torch.nn.Linear(latent, 5), torch.nn.Tanh(), torch.nn.Linear(5, sizes), torch.nn.Unflatten(1, shape)
+    )
     d_model = double(
         torch.nn.Flatten(), torch.nn.Linear(sizes, 6), torch.nn.Tanh(), torch.nn.Linear(6, 1), torch.nn.Flatten(0)
     )
@@ -285,9 +283,23 @@ PENALTIES = {
 
 
 def played(
-    g_model, d_model, draw, name, *, g_lr, d_lr, latent, steps, batch, d_steps=1, penalty=None, first=0, generator
+    g_model,
+    d_model,
+    draw,
+    name,
+    *,
+    g_lr,
+    d_lr,
+    latent,
+    steps,
+    batch,
+    d_steps=1,
+    penalty=None,
+    schedule=lambda turn: 1,
+    first=0,
+    generator,
 ):
-    """The game by pure functions of the weights: (kind, index, numbers, tensors), and at the end both sets of weights."""
+    """The game by pure functions of the weights: (kind, index, numbers, tensors), and the last weights."""
     d_loss, g_loss = REFERENCES[name]
     g, d = ({n: p.detach().clone() for n, p in m.named_parameters()} for m in (g_model, d_model))
     rows = []
@@ -312,7 +324,7 @@ def played(
             slopes, (value, term, on_real, on_fake) = grad(parts, has_aux=True)(d)
             numbers = (value.item(), term.item(), length(slopes))
             rows.append(("DiscriminatorStep", index, numbers, (real, fake, on_real, on_fake)))
-            d = {n: p - d_lr * slopes[n] for n, p in d.items()}
+            d = {n: p - schedule(index) * d_lr * slopes[n] for n, p in d.items()}
         z = noise()
 
         def fooled(weights, z=z):
@@ -322,7 +334,7 @@ def played(
 
         slopes, (fake, judged) = grad(fooled, has_aux=True)(g)
         rows.append(("GeneratorStep", index, (g_loss(judged).item(), length(slopes)), (z, fake, judged)))
-        g = {n: p - g_lr * slopes[n] for n, p in g.items()}
+        g = {n: p - schedule(index) * g_lr * slopes[n] for n, p in g.items()}
     return rows, g, d
 
 
@@ -358,6 +370,7 @@ CASES = (
     ("hinge", {"steps": 2, "d_steps": 3, "penalty": generation.GradientPenalty(2.0, every=2)}),
     ("Wasserstein", {"steps": 4, "d_steps": 2, "penalty": generation.R1(0.3, every=3)}),
     ("least squares", {"steps": 4, "first": 2, "penalty": generation.R1(0.3, every=3)}),
+    ("hinge", {"steps": 3, "first": 1, "d_steps": 2, "schedule": lambda turn: 1 / (1 + turn)}),
     ("non-saturating", {"steps": 1, "batch": 1}),
     ("non-saturating", {"steps": 0}),
 )
@@ -390,6 +403,7 @@ def gan_steps(function, device):
                 same_row(ours, theirs)
             same_weights(g_model, g)
             same_weights(d_model, d)
+            assert [o.param_groups[0]["lr"] for o in optimizers] == [0.3, 0.2]
             assert draw.asked == [options["batch"]] * (len(rows) - options["steps"])
     g_model, d_model = players(device)
     options = {"latent": 3, "generator": source(0, device)}
@@ -405,12 +419,20 @@ def gan_steps(function, device):
     for name, least in (("steps", 0), ("first", 0), ("batch", 1), ("d_steps", 1)):
         for wrong in (least - 1, 1.5):
             refuses(lambda n=name, w=wrong: begun(**{n: w}), ValueError, f"{name}={wrong}")
-    refuses_of_steps(begun, g_model, d_model, device)
+    refuses_of_steps(function, begun, g_model, d_model, device)
 
 
-def refuses_of_steps(begun, g_model, d_model, device):
+def refuses_of_steps(function, begun, g_model, d_model, device):
     refuses(lambda: begun(g_optimizer=sgd(d_model, 1)), ValueError, "g_optimizer", "g_model.parameters()")
     refuses(lambda: begun(d_optimizer=sgd(g_model, 1)), ValueError, "d_optimizer", "d_model.parameters()")
+    refuses(lambda: begun(schedule=lambda turn: -1.0), ValueError, "schedule(0) is -1.0")
+    g_optimizer = sgd(g_model, 0.3)
+    given = g_model, d_model, reals(device), generation.MINIMAX, g_optimizer, sgd(d_model, 0.2)
+    game = function(*given, latent=3, steps=5, schedule=lambda turn: 0.5, generator=source(0, device))
+    next(game)
+    assert g_optimizer.param_groups[0]["lr"] == 0.15
+    game.close()
+    assert g_optimizer.param_groups[0]["lr"] == 0.3
     both = torch.optim.SGD([*g_model.parameters(), *d_model.parameters()], 1)
     refuses(lambda: begun(d_optimizer=both), ValueError, "others than of d_model")
     d_model.requires_grad_(False)
@@ -444,14 +466,6 @@ def with_gradients(model):
     return model
 
 
-def with_modes(model):
-    """Dropout in eval mode in a model in train mode, and batch norm that learns; in another layer nothing to learn."""
-    made = double(model[:2], torch.nn.Dropout(0.5).eval(), torch.nn.BatchNorm1d(1), model[2:]).to(
-        next(model.parameters()).device
-    )
-    return made
-
-
 def buffers(model):
     return [b.clone() for b in model.buffers()]
 
@@ -472,13 +486,15 @@ def step_of(kind):
         for penalty in (None, generation.R1(0.3), generation.R1(0.3, every=3)) if of_d else (None,):
             options = {"latent": 3, "batch": 6, "steps": 1, "penalty": penalty}
             models = players(device)
-            rows, g, d = played(
+            rows, *_ = played(
                 *models, reals(device), "minimax", **options, g_lr=0.0, d_lr=0.0, generator=source(1, device)
             )
             generator, real = source(1, device), reals(device)(6)
             if not of_d:
                 torch.randn(6, 3, generator=generator, device=device)  # the D step's
-            given = (real, generation.MINIMAX, sgd(models[1], 0.1)) if of_d else (generation.MINIMAX, sgd(models[0], 0.1))
+            given = (
+                (real, generation.MINIMAX, sgd(models[1], 0.1)) if of_d else (generation.MINIMAX, sgd(models[0], 0.1))
+            )
             extra = {"penalty": penalty} if of_d else {"batch": 6}
             other, own = models if of_d else models[::-1]
             with_gradients(other), with_gradients(own)
@@ -580,9 +596,7 @@ def failures(function, of_d, device):
             step_with(function, of_d, device, models, penalty=broken)
         assert math.isfinite(caught.value.step.loss)
         wrong = reals(device)(6)[:, :1]
-        refuses(
-            lambda: step_with(function, of_d, device, players(device), real=wrong), ValueError, "(6, 1)", "(6, 2)"
-        )
+        refuses(lambda: step_with(function, of_d, device, players(device), real=wrong), ValueError, "(6, 1)", "(6, 2)")
     g_model, d_model = players(device)
     refuses(
         lambda: step_with(function, of_d, device, (g_model, d_model[:-1])), ValueError, ", 1)", "one number for each"
@@ -658,7 +672,8 @@ class Terminal(io.StringIO):
 
 def train_gan(function, device):
     """The steps of `gan_steps`, turn by turn; the average; Ctrl-C, nan and the bar."""
-    options = {"latent": 3, "batch": 4, "d_steps": 2, "penalty": generation.R1(0.3, every=3)}
+    penalty = generation.R1(0.3, every=3)
+    options = {"latent": 3, "batch": 4, "d_steps": 2, "penalty": penalty, "schedule": lambda turn: 0.9**turn}
 
     def run(models, run_of, draw=None, loss=generation.HINGE, **more):
         given = *models, draw or reals(device), loss, sgd(models[0], 0.1), sgd(models[1], 0.1)
@@ -681,7 +696,16 @@ def train_gan(function, device):
         before = kept(average)["modes"]
         history = run(ours, function, average=average, decay=0.75, **more)
         assert history.stopped == "steps"
-        names = "index d_loss g_loss penalty real_logit fake_logit d_gradient_norm g_gradient_norm".split()
+        names = [
+            "index",
+            "d_loss",
+            "g_loss",
+            "penalty",
+            "real_logit",
+            "fake_logit",
+            "d_gradient_norm",
+            "g_gradient_norm",
+        ]
         assert [tuple(getattr(turn, name) for name in names) for turn in history.turns] == wanted
         assert all(torch.equal(a, b) for a, b in zip(ours[0].parameters(), theirs[0].parameters(), strict=True))
         assert all(torch.equal(a, b) for a, b in zip(ours[1].parameters(), theirs[1].parameters(), strict=True))
@@ -700,9 +724,18 @@ def default_of_train_gan(function, run, device):
     start = [p.detach().clone() for p in average.parameters()]
     draw = reals(device)
     given = draw, generation.HINGE
-    function(*ours, *given, sgd(ours[0], 0.1), sgd(ours[1], 0.1), latent=3, steps=1, average=average, generator=source(1, device))
+    function(
+        *ours,
+        *given,
+        sgd(ours[0], 0.1),
+        sgd(ours[1], 0.1),
+        latent=3,
+        steps=1,
+        average=average,
+        generator=source(1, device),
+    )
     assert draw.asked == [256]
-    plain = {"batch": 256, "d_steps": 1, "penalty": None}
+    plain = {"batch": 256, "d_steps": 1, "penalty": None, "schedule": None}
     (turn,) = run(theirs, function, steps=1, **plain).turns
     assert (turn.index, turn.penalty) == (0, 0)
     for a, old, p, q in zip(average.parameters(), start, ours[0].parameters(), theirs[0].parameters(), strict=True):
@@ -771,8 +804,11 @@ def optimal_logits(function, device):
     for dtype in DTYPES:
         log_p, log_q = (random(3, 4, seed=i, scale=300, dtype=dtype, device=device) for i in (0, 1))
         agree(function, lambda a, b: a + (-1) * b, log_p, log_q)
-    none = torch.tensor([-math.inf, 0.0, -math.inf], device=device)
-    assert_close(function(none, torch.tensor([0.0, -math.inf, -math.inf], device=device)), torch.tensor([-math.inf, math.inf, math.nan], device=device))
+    log_p, log_q, wanted = (
+        torch.tensor(row, device=device)
+        for row in ([-math.inf, 0.0, -math.inf], [0.0, -math.inf, -math.inf], [-math.inf, math.inf, math.nan])
+    )
+    assert_close(function(log_p, log_q), wanted)
 
 
 def optimal_discriminator(function, device):
@@ -812,7 +848,11 @@ def over(log_p, log_q, x, function):
 def grid_refusals(call, device):
     """call(log_p, log_q, x): densities that do not integrate to 1 and places that do not rise."""
     x, ((log_p, log_q), *_) = densities(device)
-    for wrong, words in (((log_p + 0.02, log_q), "log_p"), ((log_p, log_q + 0.02), "log_q"), ((log_p.exp(), log_q), "log_p")):
+    for wrong, words in (
+        ((log_p + 0.02, log_q), "log_p"),
+        ((log_p, log_q + 0.02), "log_q"),
+        ((log_p.exp(), log_q), "log_p"),
+    ):
         refuses(lambda w=wrong: call(*w, x), ValueError, words, "wanted 1", "from -14 to 14")
     call(log_p + 0.008, log_q - 0.008, x)
     for wrong in (x.flip(0), torch.where(x == x[5], x[4], x), x * math.nan):
@@ -887,3 +927,326 @@ ORACLES = {
     "generation.game_value": game_value,
     "generation.jensen_shannon": jensen_shannon,
 }
+
+
+# --- broken versions --------------------------------------------------------------------------------------------------
+
+
+def other(base, **parts):
+    """The same pair of losses with a part changed."""
+    return replace(base, **parts)
+
+
+def like_r1(form, *, create_graph=True):
+    """R1 with another form of the slopes (batch, features) of the logits."""
+
+    def function(d_model, real):
+        with torch.enable_grad():
+            x = real.detach().requires_grad_()
+            (slope,) = torch.autograd.grad(d_model(x).sum(), x, create_graph=create_graph)
+        return form(slope.flatten(1))
+
+    return function
+
+
+def like_gp(form=lambda slope: (slope.square().sum(1).sqrt() - 1).square().mean(), draw=None):
+    """The gradient penalty with another form of the slopes, or another draw of u."""
+    draw = draw or (lambda real, g: torch.rand(len(real), *[1] * (real.ndim - 1), generator=g, device=g.device))
+
+    def function(d_model, real, fake, *, generator):
+        if real.shape != fake.shape:
+            return gradient_penalty_of(d_model, real, fake, generator)
+        u = draw(real, generator).to(real)
+        return like_r1(form)(d_model, u * real + (1 - u) * fake)
+
+    return function
+
+
+def gradient_penalty_of(d_model, real, fake, generator):
+    return generation.gradient_penalty(d_model, real, fake, generator=generator)
+
+
+def strength_without(base, change):
+    """The options of a penalty, with another term: change(self, term of the right one)."""
+
+    def call(self, *given, **options):
+        return change(self, base.__call__(self, *given, **options))
+
+    return type(base.__name__, (base,), {"__call__": call})
+
+
+def around(right, *, before=lambda g, d: None, after=lambda g, d, kept, step: step, loss=lambda loss: loss):
+    """A step with something done before or after it, or to its loss."""
+
+    def function(g_model, d_model, *given, **options):
+        given = [loss(one) if isinstance(one, generation.Adversarial) else one for one in given]
+        old = [[None if p.grad is None else p.grad.clone() for p in m.parameters()] for m in (g_model, d_model)]
+        data = [[p.detach().clone() for p in m.parameters()] for m in (g_model, d_model)]
+        before(g_model, d_model)
+        return after(g_model, d_model, (old, data), right(g_model, d_model, *given, **options))
+
+    return function
+
+
+def gradients_left_in(which):
+    def after(g_model, d_model, kept, step):
+        for p in (g_model, d_model)[which].parameters():
+            p.grad = torch.ones_like(p) if p.grad is None else p.grad + 1
+        return step
+
+    return after
+
+
+def added_to_the_old(which):
+    def after(g_model, d_model, kept, step):
+        for p, old in zip((g_model, d_model)[which].parameters(), kept[0][which], strict=True):
+            if old is not None:
+                p.grad = p.grad + old
+        return step
+
+    return after
+
+
+def weights_put_back(which):
+    def after(g_model, d_model, kept, step):
+        for p, old in zip((g_model, d_model)[which].parameters(), kept[1][which], strict=True):
+            p.data.copy_(old)
+        return step
+
+    return after
+
+
+def moved(which):
+    def after(g_model, d_model, kept, step):
+        for p in (g_model, d_model)[which].parameters():
+            p.data.add_(0.01)
+        return step
+
+    return after
+
+
+def frozen_for_good(g_model, d_model, kept, step):
+    d_model.requires_grad_(False)
+    return step
+
+
+def in_eval_mode(g_model, d_model):
+    g_model.eval()
+
+
+def hanging(name):
+    def after(g_model, d_model, kept, step):
+        return replace(step, **{name: getattr(step, name).requires_grad_()})
+
+    return after
+
+
+def of_steps(kind):
+    right = getattr(generation, f"{kind}_step")
+    mine, others = (1, 0) if kind == "discriminator" else (0, 1)
+    step = partial(around, right)
+    name = f"generation.{kind}_step"
+    yield name, "gradients left in the other network", step(after=gradients_left_in(others))
+    yield name, "gradients added to those from before", step(after=added_to_the_old(mine))
+    yield name, "no update", step(after=weights_put_back(mine))
+    yield name, "the other network learns too", step(after=moved(others))
+    yield name, "in eval mode from now on", step(before=in_eval_mode)
+    yield name, "holds on to the graph", step(after=hanging("fake_logits"))
+    if mine:
+        yield (
+            name,
+            "real and fake mixed up",
+            step(loss=lambda loss: other(loss, discriminator=lambda r, f: loss.discriminator(f, r))),
+        )
+        yield name, "no penalty", lambda *given, penalty=None, **o: right(*given, **o)
+        yield name, "always turn 0", lambda *given, index=0, **o: right(*given, **o)
+    else:
+        yield name, "the discriminator frozen for good", step(after=frozen_for_good)
+        yield name, "up the slope", step(loss=lambda loss: other(loss, generator=lambda f: -loss.generator(f)))
+        yield name, "always 256", lambda *given, batch=256, **o: right(*given, **o)
+
+
+def steps_with(**fixed):
+    """The game with some options fixed, whatever is asked for."""
+    return lambda *given, **options: generation.gan_steps(*given, **options | fixed)
+
+
+def each_time(*given, penalty=None, **options):
+    return generation.gan_steps(*given, penalty=penalty and replace(penalty, every=1), **options)
+
+
+def generator_first(*given, **options):
+    for step in generation.gan_steps(*given, **options):
+        if isinstance(step, generation.DiscriminatorStep):
+            held = step
+            continue
+        yield step
+        yield held
+
+
+def rates_left(g_model, d_model, draw, loss, g_optimizer, d_optimizer, *, schedule=None, **options):
+    given = g_model, d_model, draw, loss, g_optimizer, d_optimizer
+    yield from generation.gan_steps(*given, schedule=schedule, **options)
+    if schedule is not None:
+        g_optimizer.param_groups[0]["lr"] *= 0.5
+
+
+def trained(change=lambda history: history, **fixed):
+    return lambda *given, **options: change(generation.train_gan(*given, **options | fixed))
+
+
+def learning_samples(g_model, n, *, latent, generator):
+    generation.draw_samples(torch.nn.Flatten(), n, latent=latent, generator=copy_of(generator))
+    return g_model(torch.randn(n, latent, generator=generator, device=generator.device).to(next(g_model.parameters())))
+
+
+def copy_of(generator):
+    return torch.Generator(device=generator.device).set_state(generator.get_state())
+
+
+def uniform_samples(g_model, n, *, latent, generator):
+    generation.draw_samples(torch.nn.Flatten(), n, latent=latent, generator=copy_of(generator))
+    with training.evaluating(g_model):
+        return g_model(torch.rand(n, latent, generator=generator, device=generator.device))
+
+
+def one_for_all(x, *, generator):
+    draw = generation.drawing_from(x, generator=generator)
+    return lambda n: draw(1).expand(n, *x.shape[1:])
+
+
+def the_first_ones(x, *, generator):
+    generation.drawing_from(x, generator=generator)
+    return lambda n: x[torch.arange(n, device=x.device) % len(x)]
+
+
+def unlike(base, call):
+    return type(base.__name__, (base,), {"__repr__": call})
+
+
+MINIMAX, SATURATING = generation.MINIMAX, generation.NON_SATURATING
+SQUARES, HINGE, WASSERSTEIN = generation.LEAST_SQUARES, generation.HINGE, generation.WASSERSTEIN
+NAMED = [
+    ("generation.Adversarial", "no name shown", unlike(generation.Adversarial, lambda self: "Adversarial()")),
+    ("generation.MINIMAX", "the non-saturating generator", other(MINIMAX, generator=SATURATING.generator)),
+    (
+        "generation.MINIMAX",
+        "as printed: not finite for large logits",
+        other(MINIMAX, generator=lambda f: torch.log(1 - torch.sigmoid(f)).mean()),
+    ),
+    ("generation.MINIMAX", "half of it", other(MINIMAX, discriminator=lambda r, f: (REAL(r) + FAKE(f)) / 2)),
+    ("generation.NON_SATURATING", "the saturating generator", other(SATURATING, generator=MINIMAX.generator)),
+    ("generation.NON_SATURATING", "the sum", other(SATURATING, generator=lambda f: REAL(f) * len(f))),
+    (
+        "generation.LEAST_SQUARES",
+        "of probabilities",
+        other(SQUARES, generator=lambda f: (torch.sigmoid(f) - 1).square().mean() / 2),
+    ),
+    ("generation.LEAST_SQUARES", "not halved", other(SQUARES, generator=lambda f: (f - 1).square().mean())),
+    ("generation.HINGE", "a hinge for the generator", other(HINGE, generator=lambda f: torch.relu(1 - f).mean())),
+    (
+        "generation.HINGE",
+        "without the margin",
+        other(HINGE, discriminator=lambda r, f: torch.relu(-r).mean() + torch.relu(f).mean()),
+    ),
+    ("generation.WASSERSTEIN", "signs changed", other(WASSERSTEIN, discriminator=lambda r, f: r.mean() - f.mean())),
+    ("generation.WASSERSTEIN", "of probabilities", other(WASSERSTEIN, generator=lambda f: -torch.sigmoid(f).mean())),
+    ("generation.r1_penalty", "no create_graph", like_r1(lambda s: s.square().sum(1).mean(), create_graph=False)),
+    ("generation.r1_penalty", "the norm, not its square", like_r1(lambda s: s.square().sum(1).sqrt().mean())),
+    ("generation.r1_penalty", "mean over the features", like_r1(lambda s: s.square().mean())),
+    ("generation.r1_penalty", "sum over the batch", like_r1(lambda s: s.square().sum())),
+    (
+        "generation.r1_penalty",
+        "the slope of the mean logit",
+        like_r1(lambda s: (s / len(s)).square().sum(1).mean()),
+    ),
+    (
+        "generation.gradient_penalty",
+        "no create_graph",
+        lambda d, r, f, *, generator: gradient_penalty_of(d, r, f, generator).detach() + 0 * d(r).sum(),
+    ),
+    (
+        "generation.gradient_penalty",
+        "the batch in one norm",
+        like_gp(lambda slope: (slope.square().sum().sqrt() - 1).square()),
+    ),
+    ("generation.gradient_penalty", "without the 1", like_gp(lambda slope: slope.square().sum(1).mean())),
+    (
+        "generation.gradient_penalty",
+        "one-sided",
+        like_gp(lambda slope: torch.relu(slope.square().sum(1).sqrt() - 1).square().mean()),
+    ),
+    (
+        "generation.gradient_penalty",
+        "one u for the whole batch",
+        like_gp(draw=lambda real, g: torch.rand((), generator=g, device=g.device)),
+    ),
+    (
+        "generation.gradient_penalty",
+        "a u for each number",
+        like_gp(draw=lambda real, g: torch.rand(real.shape, generator=g, device=g.device)),
+    ),
+    ("generation.gradient_penalty", "at the real ones", like_gp(draw=lambda real, g: torch.ones_like(real))),
+    ("generation.R1", "not halved", strength_without(generation.R1, lambda self, term: 2 * term)),
+    ("generation.R1", "lazy, but not stronger", strength_without(generation.R1, lambda self, term: term / self.every)),
+    (
+        "generation.GradientPenalty",
+        "lazy, but not stronger",
+        strength_without(generation.GradientPenalty, lambda self, term: term / self.every),
+    ),
+    (
+        "generation.GradientPenalty",
+        "halved like R1",
+        strength_without(generation.GradientPenalty, lambda self, term: term / 2),
+    ),
+    *of_steps("discriminator"),
+    *of_steps("generator"),
+    ("generation.gan_steps", "one D step only", steps_with(d_steps=1)),
+    ("generation.gan_steps", "begins at 0 again", steps_with(first=0)),
+    ("generation.gan_steps", "always 256", steps_with(batch=256)),
+    ("generation.gan_steps", "never a penalty", steps_with(penalty=None)),
+    ("generation.gan_steps", "a lazy penalty at each step", each_time),
+    ("generation.gan_steps", "no schedule", steps_with(schedule=None)),
+    ("generation.gan_steps", "the generator first", generator_first),
+    ("generation.gan_steps", "the rates are not put back", rates_left),
+    ("generation.draw_samples", "in train mode, with gradients", learning_samples),
+    ("generation.draw_samples", "uniform noise", uniform_samples),
+    ("generation.drawing_from", "the same for a whole batch", one_for_all),
+    ("generation.drawing_from", "not at random", the_first_ones),
+    ("generation.train_gan", "the average copies", trained(decay=0.0)),
+    ("generation.train_gan", "no average", trained(average=None)),
+    ("generation.train_gan", "always a bar", trained(progress=True)),
+    ("generation.train_gan", "the last turn left out", trained(lambda h: replace(h, turns=h.turns[:-1]))),
+    ("generation.train_gan", "no schedule", trained(schedule=None)),
+    ("generation.optimal_logits", "the other way round", lambda log_p, log_q: log_q - log_p),
+    ("generation.optimal_logits", "as printed", lambda log_p, log_q: (log_p.exp() / log_q.exp()).log()),
+    (
+        "generation.optimal_discriminator",
+        "as printed: nan far away",
+        lambda log_p, log_q: log_p.exp() / (log_p.exp() + log_q.exp()),
+    ),
+    (
+        "generation.optimal_discriminator",
+        "the ratio",
+        lambda log_p, log_q: (log_p - log_q).exp(),
+    ),
+    (
+        "generation.game_value",
+        "both halves on p",
+        lambda log_p, log_q, logits, x: generation.game_value(log_p, log_p, logits, x),
+    ),
+    (
+        "generation.game_value",
+        "the loss, not the value",
+        lambda log_p, log_q, logits, x: -generation.game_value(log_p, log_q, logits, x),
+    ),
+    (
+        "generation.jensen_shannon",
+        "one Kullback-Leibler divergence",
+        lambda log_p, log_q, x: (
+            generation.jensen_shannon(log_p, log_q, x) * 0 + torch.trapezoid(log_p.exp() * (log_p - log_q), x)
+        ),
+    ),
+    ("generation.jensen_shannon", "not halved", lambda p, q, x: 2 * generation.jensen_shannon(p, q, x)),
+    ("generation.jensen_shannon", "in bits", lambda p, q, x: generation.jensen_shannon(p, q, x) / math.log(2)),
+]
