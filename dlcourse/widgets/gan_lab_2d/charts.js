@@ -17,7 +17,7 @@ export class Charts {
     constructor(view) {
         this.view = view;
         this.charts = CHARTS.map(([name, title, lines, least, range]) => {
-            const canvas = new Canvas(view, { label: title, width: 320, height: 132, margins: [42, 10, 20, 8] });
+            const canvas = new Canvas(view, { label: title, width: 320, height: 132, margins: [42, 16, 20, 8] });
             const keys = element("span", { class: "gl-keys", "aria-hidden": "true" });
             const head = element("h4", {}, title);
             const el = view.hideable(name, element("section", { class: "gl-section" }, element("div", { class: "gl-head" }, head, keys), canvas.el));

@@ -31,8 +31,9 @@ def _arena(ax: Axes, shown: Snapshot) -> None:
         x = arrays[name]
         style = {"color": colour, "marker": marker, "edgecolors": INK, "linewidths": 0.4, "zorder": 3}
         ax.scatter(x[:, 0], x[:, 1], s=14, label={"real": "real", "fake": "generated"}[name], **style)
-    for x0, y0, x1, y1 in arrays["arrows"].tolist():
-        ax.annotate("", (x1, y1), (x0, y0), arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 0.8})
+    if len(arrows := arrays["arrows"]):
+        ends = (*arrows[:, :2].T, *(arrows[:, 2:] - arrows[:, :2]).T)
+        ax.quiver(*ends, angles="xy", scale_units="xy", scale=1, color=INK, width=0.004, zorder=4)
     ax.set(xlim=extent[:2], ylim=extent[2:], aspect="equal")
     ax.legend(loc="upper left", fontsize=8.5)
 

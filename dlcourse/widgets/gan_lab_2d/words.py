@@ -137,7 +137,7 @@ def settings(run: Run) -> str:
         parts.append(f"{NAMES.get(values['penalty'], values['penalty'])} {values['strength']:g}")
     k = values["d_steps"]
     parts.append(f"{k} update{'s' if k > 1 else ''} of D for one of G")
-    parts.append(f"rates {values['d_lr']:g} (D) and {values['g_lr']:g} (G)")
+    parts.append(f"rates {values['d_lr']:g} (D) and {values['g_lr']:g} (G), momentum {values['beta1']:g}")
     return ", ".join(parts)
 
 
