@@ -26,7 +26,7 @@ def _arena(ax: Axes, shown: Snapshot) -> None:
     plot.field(ax, said, extent, level=0.5, vmin=0.0, vmax=1.0)
     grid = arrays["manifold"].numpy()
     for line in (*grid[::2], *(grid[:, ::2].transpose(1, 0, 2) if len(grid) > 1 else ())):
-        ax.plot(*line.T, color=COLOURS["grey"], linewidth=0.5, zorder=1.5)
+        ax.plot(*line.T, color=COLOURS["grey"], linestyle="-", linewidth=0.5, zorder=1.5)
     for name, colour, marker in (("real", COLOURS["orange"], "^"), ("fake", COLOURS["blue"], "o")):
         x = arrays[name]
         style = {"color": colour, "marker": marker, "edgecolors": INK, "linewidths": 0.4, "zorder": 3}
@@ -55,7 +55,9 @@ def _curves(ax: Axes, shown: Snapshot) -> None:
     ax.set(xlabel="step")
     ax.margins(x=0.02)
     if ax.lines:
-        ax.legend(loc="upper left", fontsize=8.5)
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.28 * (high - low))  # room for the legend
+        ax.legend(loc="upper left", ncols=2, fontsize=8.5)
 
 
 def _alt(shown: Snapshot) -> str:
