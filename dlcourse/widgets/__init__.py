@@ -31,6 +31,8 @@ _HOMES = {
     "CharSamplerEngine": "dlcourse.widgets.char_sampler.engine",
     "RNNUnroller": "dlcourse.widgets.rnn_unroller.widget",
     "RNNUnrollerEngine": "dlcourse.widgets.rnn_unroller.engine",
+    "GANLab2D": "dlcourse.widgets.gan_lab_2d.widget",
+    "GANLab2DEngine": "dlcourse.widgets.gan_lab_2d.engine",
 }
 
 __all__ = sorted(_HOMES)
