@@ -6,18 +6,12 @@ from itertools import pairwise
 import pytest
 import scipy.linalg
 import torch
-from dlcourse_measures import ORACLES, frechet_by_root
+from dlcourse_measures import frechet_by_root
 from dlcourse_oracles import random, source
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse import data, generation
-
-
-@pytest.mark.parametrize("name", ORACLES)
-def test_equals_its_oracle(name, device):
-    ORACLES[name](getattr(generation, name.removeprefix("generation.")), device)
-
 
 counts, sizes, seeds = st.integers(4, 12), st.integers(1, 4), st.integers(0, 10_000)
 
