@@ -153,6 +153,12 @@ steps_wrong(
     "The output gate o took nothing",
     bends=(torch.sigmoid, torch.sigmoid, torch.tanh, lambda z: z),
 )
+steps_wrong(
+    "all_sums_through_tanh_and_the_candidate_left_so",
+    "The candidate g is right by that, it takes a tanh. The gates i, f and o are not",
+    sums=lambda *args: torch.tanh(four_sums(*args)),
+    bends=(torch.sigmoid, torch.sigmoid, lambda z: z, torch.sigmoid),
+)
 for name, phrase, sums in (
     ("bias_hh_left_out", "bias_hh is missing", lambda x, h, c, w, v, b, a: x @ w.T + b + h @ v.T),
     ("bias_ih_left_out", "bias_ih is missing", lambda x, h, c, w, v, b, a: x @ w.T + h @ v.T + a),
@@ -366,11 +372,29 @@ def sigmoid_of_numpy(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
     return np.sigmoid(four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh))
 
 
-@wrong("08.lstm_cell", "Two shapes do not fit")
+@wrong("08.lstm_cell", "it is hidden.shape[1] wide")
 def rows_cut_with_a_wrong_size(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
     size = x.shape[1]  # the features, not the units
     total = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh)
     i, f, g, o = (total[:, n * size : (n + 1) * size] for n in range(4))
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+@wrong("08.lstm_cell", "it is hidden.shape[1] wide")
+def rows_cut_with_a_wrong_size_and_the_rest(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
+    size = x.shape[1]
+    total = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh)
+    i, f, g, o = total[:, :size], total[:, size : 2 * size], total[:, 2 * size : 3 * size], total[:, 3 * size :]
+    cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+    return o.sigmoid() * cell.tanh(), cell
+
+
+@wrong("08.lstm_cell", "Two shapes do not fit")
+def rows_cut_one_too_wide(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh):
+    size = cell.shape[1] if cell.shape[1] == 1 else cell.shape[1] - 1 + 2 * cell.shape[1]
+    total = four_sums(x, hidden, cell, weight_ih, weight_hh, bias_ih, bias_hh)
+    i, f, g, o = (total[:, n : n + size] for n in range(4))
     cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
     return o.sigmoid() * cell.tanh(), cell
 
@@ -578,6 +602,13 @@ def divided_by_zero(gradients, most):
     return [min(1.0, most / norm) * gradient for gradient in gradients], norm
 
 
+@wrong("08.clip", "What comes in here are the gradients themselves")
+def as_if_they_were_parameters(gradients, most):
+    for gradient in gradients:
+        gradient.grad = gradient
+    return gradients, nn.utils.clip_grad_norm_(gradients, most)
+
+
 @wrong("08.clip", "two things")
 def gradients_alone(gradients, most):
     return [(most / one_norm(gradients)).clamp(max=1.0) * gradient for gradient in gradients]
@@ -776,6 +807,16 @@ def by_the_power_itself(weight_hh, steps, share):
     return weight_hh * (share / gain) ** (1 / steps)
 
 
+@wrong("08.radius", "comes in again at *each* step")
+def root_forgotten(weight_hh, steps, share):
+    return weight_hh * (share / sizes_of(weight_hh).max() ** steps)
+
+
+@wrong("08.radius", "a root or a logarithm was taken of each *entry*")
+def root_of_each_entry(weight_hh, steps, share):
+    return share * weight_hh ** (1 / steps)
+
+
 @wrong("08.radius", "multiplied by itself")
 def the_power_returned(weight_hh, steps, share):
     power = torch.linalg.matrix_power(weight_hh, steps)
@@ -815,23 +856,34 @@ def masked_rnn(
     next_state=lambda real, new, old: torch.where(real, new, old),
     shown=lambda real, hidden: torch.where(real, hidden, 0.0),
     weights=lambda *weights: weights,
+    mask=lambda x, lengths: torch.arange(x.shape[1]) < lengths[:, None],
+    read=lambda now, weight_ih: now @ weight_ih.T,
     back=lambda outputs, final, lengths: (outputs, final),
 ):
     """A right answer, but for the parts that are given."""
 
     def answer(x, lengths, *three):
         weight_ih, weight_hh, bias = weights(*three)
-        real = torch.arange(x.shape[1]) < lengths[:, None]
+        real = mask(x, lengths)
         x = fill(x, real)
         hidden, outputs = first(x, len(bias)), []
         for t in range(until(x, lengths)):
-            new = torch.tanh(x[:, t] @ weight_ih.T + before(hidden) @ weight_hh.T + bias)
+            new = torch.tanh(read(x[:, t], weight_ih) + before(hidden) @ weight_hh.T + bias)
             hidden = next_state(real[:, t, None], new, hidden)
             outputs.append(shown(real[:, t, None], hidden))
         outputs += [torch.zeros_like(hidden)] * (x.shape[1] - len(outputs))
         return back(torch.stack(outputs, dim=1), hidden, lengths)
 
     return answer
+
+
+def times_rows(now, weight_ih):
+    """now @ weight_ih.T, with each product rounded by itself on any machine, so that inf - inf is sure to come."""
+    return (now[:, None] * weight_ih).sum(2)
+
+
+def mask_of_one_axis(x, lengths):
+    return torch.arange(x.shape[1]) < lengths
 
 
 def nan_alone_filled(x, real):
@@ -860,9 +912,40 @@ NO_MASK = {
     "shown": lambda real, hidden: hidden,
 }
 UNTIL_THE_LONGEST_ENDS = {**NO_MASK, "until": lambda x, lengths: int(lengths.max())}
+UNTIL_THE_SHORTEST_ENDS = {
+    "mask": lambda x, lengths: (torch.arange(x.shape[1]) < lengths.min()).expand(x.shape[:2]),
+    "shown": lambda real, hidden: hidden,
+}
 for name, phrase, parts in (
     ("never_filled", "The values are right, and the slopes are nan", {"fill": lambda x, real: x}),
     ("infinity_not_filled", "fill it with numbers first", {"fill": nan_alone_filled}),
+    (
+        "only_what_is_no_number_filled",
+        "The padding holds infinity of both signs here. Was the padding filled by what it *is*",
+        {"fill": lambda x, real: x.nan_to_num(), "read": times_rows},
+    ),
+    (
+        "only_what_is_no_number_set_to_zero",
+        "The padding holds very large numbers of both signs here. Was the padding filled by what it *is*",
+        {"fill": lambda x, real: x.nan_to_num(0.0, 0.0, 0.0), "read": times_rows},
+    ),
+    (
+        "only_what_is_no_number_set_to_zero_and_multiplied",
+        "the padding holds none here: its numbers are so large",
+        {
+            "fill": lambda x, real: x.nan_to_num(0.0, 0.0, 0.0),
+            "read": times_rows,
+            "next_state": lambda real, new, old: real * new + ~real * old,
+        },
+    ),
+    ("until_the_shortest_ends", "lengths.min(), say", UNTIL_THE_SHORTEST_ENDS),
+    ("mask_of_one_axis", "torch.arange(x.shape[1]) < lengths[:, None] is (batch, time)", {"mask": mask_of_one_axis}),
+    ("fill_without_its_axis", "it is mask[:, :, None]", {"fill": lambda x, real: torch.where(real, x, 0.0)}),
+    (
+        "first_state_of_features",
+        "It has one for each unit: len(bias)",
+        {"first": lambda x, hidden: x.new_zeros(len(x), x.shape[2])},
+    ),
     ("one_bound", "one bound for the whole batch", UNTIL_THE_LONGEST_ENDS),
     (
         "one_bound_and_the_last_output",
@@ -916,6 +999,34 @@ def states_kept_in_one_tensor(x, lengths, weight_ih, weight_hh, bias):
         for t in range(length):
             final[n] = outputs[n, t] = torch.tanh(weight_ih @ x[n, t] + weight_hh @ final[n] + bias)
     return outputs, final
+
+
+@wrong("08.masked", "the loop ran over the examples")
+def loop_over_the_examples(x, lengths, weight_ih, weight_hh, bias):
+    real = torch.arange(x.shape[1]) < lengths[:, None]
+    x = torch.where(real[:, :, None], x, 0.0)
+    hidden, outputs = x.new_zeros(len(x), len(bias)), []
+    for t, step in enumerate(x):
+        new = torch.tanh(step @ weight_ih.T + hidden @ weight_hh.T + bias)
+        hidden = torch.where(real[:, t, None], new, hidden)
+        outputs.append(hidden)
+    return torch.stack(outputs, dim=1), hidden
+
+
+@wrong("08.masked", "it is x[:, t]")
+def step_from_the_last_axis(x, lengths, weight_ih, weight_hh, bias):
+    return x[:, :, 0] @ weight_ih.T, x
+
+
+@wrong("08.masked", "No `if`")
+def if_for_a_whole_batch(x, lengths, weight_ih, weight_hh, bias):
+    real = torch.arange(x.shape[1]) < lengths[:, None]
+    hidden, outputs = x.new_zeros(len(x), len(bias)), []
+    for t in range(x.shape[1]):
+        if real[:, t]:
+            hidden = torch.tanh(x[:, t] @ weight_ih.T + hidden @ weight_hh.T + bias)
+        outputs.append(hidden)
+    return torch.stack(outputs, dim=1), hidden
 
 
 @wrong("08.masked", "slopes are examined too")

@@ -322,6 +322,12 @@ for name, phrase, settings in (
         "the standard deviation is its root",
         {"measure": lambda s, n, t: (s[:-t].mean(), s[:-t].var())},
     ),
+    (
+        "statistics_of_the_targets",
+        "those of the training *targets*",
+        {"measure": measured(lambda s, n, t: pairs(s[:-t], n)[1])},
+    ),
+    ("no_brackets", "Brackets are missing", {"measure": lambda s, n, t: (s[:-t].mean() / s[:-t].std(), 1.0)}),
     ("centred_only", "nothing is divided", {"measure": lambda s, n, t: (s[:-t].mean(), 1.0)}),
     ("divided_only", "is not taken off", {"measure": lambda s, n, t: (0.0, s[:-t].std())}),
     ("to_a_range", "Scaled to a range", {"measure": lambda s, n, t: (s[:-t].min(), s[:-t].max() - s[:-t].min())}),
@@ -376,6 +382,22 @@ for name, phrase, settings in (
     ("one_test_target_too_many", "one target too many", {"later": lambda s, n, t: s[len(s) - t - n - 1 :]}),
     ("one_test_target_missing", "is missing, the first", {"later": lambda s, n, t: s[len(s) - t - n + 1 :]}),
     ("one_train_window_missing", "The last window of the training part", {"train": lambda s, n, t: s[: -t - 1]}),
+    (
+        "last_pair_of_each_part_missing",
+        "are missing in each part",
+        {"train": lambda s, n, t: s[: -t - 1], "later": lambda s, n, t: s[len(s) - t - n : -1]},
+    ),
+    ("last_test_window_missing", "last window of the test part", {"later": lambda s, n, t: s[len(s) - t - n : -1]}),
+    (
+        "first_pair_of_the_training_part_missing",
+        "another number of windows than it should",
+        {"train": lambda s, n, t: s[1:-t]},
+    ),
+    (
+        "own_last_values_as_targets",
+        "the windows' own last values",
+        {"back": lambda x, y, x_test, y_test: (x, x[:, -1], x_test, x_test[:, -1])},
+    ),
     ("targets_inside", "the windows' own last values", {"ahead": 0}),
     ("two_ahead", "two steps after", {"ahead": 2}),
     ("order_of_sklearn", "in another order", {"back": lambda x, y, x_test, y_test: (x, x_test, y, y_test)}),
@@ -401,6 +423,25 @@ def mixed(series, length, test, order):
     order = order(len(y))
     x, y = x[order], y[order]
     return x[:-test], y[:-test], x[-test:], y[-test:]
+
+
+def split_by_a_share(share):
+    def answer(series, length, test):
+        past, later = data.split_in_time(series, test=share(series, test), history=length)
+        mean, std = past.mean(), past.std()
+        return *pairs((past - mean) / std, length), *pairs((later - mean) / std, length)
+
+    return answer
+
+
+for name, phrase, share in (
+    ("a_share_of_its_own", "and not a share", lambda series, test: 0.2),
+    ("a_count_for_a_share", "takes `test` as a share", lambda series, test: test),
+):
+    answer = split_by_a_share(share)
+    answer.__name__ = name
+    wrong("08.windows", phrase)(answer)
+right("08.windows")(split_by_a_share(lambda series, test: test / len(series)))
 
 
 @wrong("08.windows", "shuffled before they were parted")
@@ -588,6 +629,11 @@ def undone(windows, train):
 for name, phrase, answer in (
     ("persistence", "This is persistence itself", lambda train, windows: windows[:, -1]),
     ("learned_the_last_value", "This is persistence itself", by_line(ahead=0)),
+    (
+        "last_of_the_next_window",
+        "the last value of *another* window",
+        lambda train, windows: torch.cat([windows[1:, -1], windows[-1:, -1]]),
+    ),
     ("first_of_the_window", "first value of each window", lambda train, windows: windows[:, 0]),
     ("window_mean", "mean of each window", lambda train, windows: windows.mean(1)),
     ("moving_average", "mean of the last few values", lambda train, windows: windows[:, -3:].mean(1)),
@@ -651,7 +697,7 @@ def mean_off_in_training_alone(train, windows):
     return windows @ torch.linalg.lstsq(x, y[:, None]).solution[:, 0]
 
 
-def network(standardised=True, seeded=True, column=False, windows_too=True):
+def network(standardised=True, seeded=True, column=False, windows_too=True, updates=100):
     """Eight tanh units and Adam."""
 
     def answer(train, windows):
@@ -661,7 +707,7 @@ def network(standardised=True, seeded=True, column=False, windows_too=True):
         x, y = pairs((train - mean) / std, windows.shape[1])
         model = nn.Sequential(nn.Linear(windows.shape[1], 8), nn.Tanh(), nn.Linear(8, 1))
         optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        for _ in range(100):
+        for _ in range(updates):
             optimizer.zero_grad()
             nn.functional.mse_loss(model(x)[:, 0], y[:, None] if column else y).backward()
             optimizer.step()
@@ -675,6 +721,7 @@ for name, phrase, answer in (
     ("network_of_large_numbers", "both by the mean and standard deviation of `train`", network(standardised=False)),
     ("outputs_and_targets_of_other_shapes", "Outputs (n,) and targets (n, 1)", network(column=True)),
     ("windows_as_they_came", "Was done to the windows what was done to the series", network(windows_too=False)),
+    ("network_of_one_update", "may have had too few updates", network(updates=1)),
     ("network_without_a_seed", "Give the network a seed", network(seeded=False)),
 ):
     answer.__name__ = name
@@ -737,6 +784,13 @@ def numpy_too_early(train, windows):
     return torch.tensor((windows @ weight).numpy())
 
 
+@wrong("08.forecast", "windows[..., None]")
+def lstm_without_the_axis_of_features(train, windows):
+    torch.manual_seed(0)
+    outputs, _ = nn.LSTM(1, 8, batch_first=True)(windows)
+    return outputs[:, -1]
+
+
 @wrong("08.forecast", "was changed")
 def train_changed(train, windows):
     train -= train.mean()
@@ -765,6 +819,7 @@ def learner(
     carried=lambda hidden: hidden.detach(),
     carried_in_measuring=lambda hidden: hidden,
     into_measuring=lambda hidden: torch.zeros_like(hidden[:1]),
+    streams_in_measuring=lambda size: 1,
     average=lambda losses, counts: sum(loss * n for loss, n in zip(losses, counts, strict=True)) / sum(counts),
     bits=lambda nats: (nats / np.log(2)).item(),
     text=lambda train, held_out: held_out,
@@ -794,9 +849,10 @@ def learner(
                 for weight, slope in zip(weights, slopes, strict=True):
                     weight -= lr(rate) * slope
         losses, counts = [], []
-        hidden = into_measuring(hidden.detach())
+        rows = streams_in_measuring(size)
+        hidden = into_measuring(hidden.detach()).expand(rows, -1) if rows > 1 else into_measuring(hidden.detach())
         with torch.no_grad():
-            for x, y in windows(text(train, held_out), 1):
+            for x, y in windows(text(train, held_out), rows):
                 if not measures(x, time):
                     break
                 logits, hidden = read_symbols(x, carried_in_measuring(hidden), weights)
@@ -856,6 +912,11 @@ right("08.debug")(
 
 def same_symbols(ids, size, steps):
     return ids[: size * steps].reshape(size, steps)
+
+
+def inside_a_window(x, y, start, time):
+    window = x[:, start : start + time]
+    return window[:, :-1], window[:, 1:]
 
 
 def zeros(hidden):
@@ -932,6 +993,26 @@ for name, phrase, settings in (
         "short_window_counted_in_full",
         "as if it had `time` symbols",
         {"average": lambda losses, counts: sum(map(torch.mul, losses, counts)) / (len(counts) * counts[0])},
+    ),
+    (
+        "each_window_times_the_full_length",
+        "was multiplied by `time`",
+        {"average": lambda losses, counts: sum(losses) * max(counts) / sum(counts)},
+    ),
+    ("held_out_in_streams", "was read as `size` streams", {"streams_in_measuring": lambda size: size}),
+    (
+        "shifted_inside_the_windows",
+        "of a stream or of a window, it is a symbol shorter",
+        {"cut": inside_a_window},
+    ),
+    (
+        "shifted_inside_the_windows_that_are_not_empty",
+        "A target is missing at the end of each window",
+        {
+            "cut": inside_a_window,
+            "learns": lambda x, time: x.numel() > 0,
+            "measures": lambda x, time: x.numel() > 0,
+        },
     ),
     ("rolled", "roll wraps round", {"targets": lambda ids, size, n: ids[: size * n].roll(-1).reshape(size, n)}),
     ("streams_rolled", "roll wraps round", {"targets": lambda *args: same_symbols(*args).roll(-1, 1)}),

@@ -3,6 +3,7 @@ map cell by cell, what a learner brings, time, sharing."""
 
 import contextlib
 import io
+import sys
 import time
 from functools import partial
 
@@ -21,6 +22,7 @@ from dlcourse.widgets.snapshot import LIMIT, pack
 KINDS = ("rnn", "lstm", "gru")
 LAYERS = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 TEXT = "abcab cabb"
+drawing = sys.modules[picture.__module__]  # of the package the name `picture` may be the function
 
 
 def unroller(cell="rnn", **settings):
@@ -590,6 +592,83 @@ def test_a_picture(settings):
     shown = picture(engine)
     assert f"5 units over {engine.time} steps" in shown.alt
     assert shown.caption == engine.describe()
+
+
+def drawn(monkeypatch, engine):
+    """The picture, and its axes by title."""
+    kept = []
+    real = drawing.render
+    monkeypatch.setattr(drawing, "render", lambda fig, **said: kept.append(fig) or real(fig, **said))
+    shown = picture(engine)
+    return shown, {ax.get_title(): ax for ax in kept[0].axes if ax.get_title()}
+
+
+@pytest.mark.parametrize(("kind", "names"), [("rnn", ""), ("lstm", "ifgo"), ("gru", "rzn")])
+def test_the_picture_shows_the_gates_over_the_steps(monkeypatch, kind, names):
+    engine = unroller(kind)
+    shown, axes = drawn(monkeypatch, engine)
+    said = [title for title in axes if title.startswith("gates and candidate")]
+    if not names:
+        assert not said
+        assert "gates" not in shown.alt
+        return
+    (title,) = said
+    assert title == f"gates and candidate: {', '.join(names)}, a row for each unit"
+    assert f"the gates and the candidate ({', '.join(names[:-1])} and {names[-1]}) as rows of colours" in shown.alt
+    rows = torch.tensor(axes[title].images[0].get_array())
+    for band, name in enumerate(reversed(names)):  # the first on top
+        assert torch.equal(rows[5 * band : 5 * band + 5], engine.all_parts[name].T)
+        assert axes[title].get_yticklabels()[band].get_text() == f"${name}$"
+        assert axes[title].get_yticks()[band] == 5 * band + 2
+
+
+def test_the_picture_leaves_out_what_is_hidden(monkeypatch):
+    whole = {
+        "states_panel": {"hidden state h", "cell state c"},
+        "step_panel": {"gates and candidate: i, f, g, o, a row for each unit"},
+        "strip": {"gradient of $h_{10}$ that gets back to each step"},
+        "map": {"gradient that gets back"},
+    }
+    words = {"states_panel": "states", "step_panel": "gates", "strip": "bars", "map": "a map of"}
+    for hidden in [(), *((part,) for part in whole), ("strip", "map"), ("states_panel", "step_panel", "strip")]:
+        engine = unroller("lstm")
+        engine.unseen = frozenset(hidden)
+        shown, axes = drawn(monkeypatch, engine)
+        assert set(axes) == set().union(*(titles for part, titles in whole.items() if part not in hidden))
+        for part, word in words.items():
+            assert (word in shown.alt.lower()) == (part not in hidden)
+        assert ("gradient" in shown.alt + shown.caption) == (hidden != ("strip", "map"))
+        assert "5 units over 10 steps" in shown.alt or hidden == ("states_panel", "step_panel", "strip")
+    engine = unroller("lstm")
+    engine.unseen = frozenset(whole)
+    assert set(drawn(monkeypatch, engine)[1]) == whole["states_panel"]  # a picture of nothing would say nothing
+
+
+def test_no_map_is_computed_for_a_picture_without_it():
+    engine = unroller()
+    engine.unseen = frozenset({"map"})
+    picture(engine)
+    assert engine._chart is None
+
+
+def test_the_picture_names_the_cells_own_place_and_the_cut(monkeypatch):
+    def notes(ax):
+        return [text.get_text() for text in ax.texts]
+
+    shown, axes = drawn(monkeypatch, unroller(radius=1.3, cut=4))
+    assert notes(axes["gradient that gets back"]) == ["this cell: 1.3"]
+    assert notes(axes["gradient of $h_{10}$ that gets back to each step"]) == ["cut after step 4"]
+    assert "a line marks this cell's own, 1.3" in shown.alt
+    assert "a line at the cut after step 4; hatched" in shown.alt
+    engine = unroller("lstm", start="chrono")
+    shown, axes = drawn(monkeypatch, engine)
+    low, high = engine.cell.keep_bias.min().item(), engine.cell.keep_bias.max().item()
+    (note,) = notes(axes["gradient that gets back"])
+    said = [float(number) for number in note.removeprefix("this cell: ").split(" to ")]
+    assert said == pytest.approx([low, high], rel=0.05)
+    assert "lines mark the ends of this cell's own" in shown.alt
+    assert "cut" not in shown.alt
+    assert notes(axes["gradient of $h_{10}$ that gets back to each step"]) == []
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,20 @@ def test_the_still_picture_and_the_text():
     assert 'alt="The hidden states and the cell states of 12 units over 3 steps' in shown["text/html"]
 
 
+def test_the_still_picture_leaves_out_what_is_hidden():
+    w = RNNUnroller("lstm", text="abc", hide=("strip", "map", "step_panel"))
+    shown, _ = w._repr_mimebundle_()
+    assert shown["text/plain"].endswith("An LSTM of 12 units reads 'abc'. Step 1 of 3 reads a.")
+    assert not any(word in shown["text/html"] for word in ("gates", "bars", "map", "gradient"))
+    w.hide = ["map"]
+    shown, _ = w._repr_mimebundle_()
+    assert all(word in shown["text/html"] for word in ("gates", "bars", "gradient"))
+    w.load(RNNUnroller("gru", text="ab").share())  # another engine inside; what is hidden stays hidden
+    shown, _ = w._repr_mimebundle_()
+    assert "(r, z and n)" in shown["text/html"]
+    assert "a map" not in shown["text/html"]
+
+
 def test_numbers_are_written_in_one_way():
     """The same cases as in rnn_unroller.test.mjs."""
     cases = [

@@ -270,6 +270,11 @@ CRASHES = (
         "says so by its underscore.)",
     ),
     (
+        "as its own grad",
+        "torch's clip_grad_norm_ takes the *parameters*, and clips their .grad in place. What comes in here are the "
+        "gradients themselves, and they may not change: reckon with them, and set no .grad.",
+    ),
+    (
         "expects each tensor to be equal size",
         "torch.stack joins tensors of one shape, and these have several: add up the squares of each tensor first.",
     ),

@@ -94,6 +94,8 @@ def _learn(
         found = list(zip(x.split(time, dim=1), y.split(time, dim=1), strict=True))
         if targets == "round a window":
             found = [(x, x.roll(-1, 1)) for x, _ in found]
+        if targets == "inside a window":
+            found = [(x[:, :-1], x[:, 1:]) for x, _ in found if x.shape[1] > 1]
         return [(x, y) for x, y in found if not drop or x.shape[1] == time]
 
     def empty(size: int) -> Tensor:
@@ -111,11 +113,14 @@ def _learn(
     def measure(hidden: Tensor) -> float:
         losses = []
         with torch.no_grad():
-            for x, y in windows({"held out": held_out, "train": train}[on], 1, short in ("dropped", "not measured")):
-                nats, hidden = read(x, y, empty(1) if measuring == "forgotten" else hidden)
+            rows = size if measuring == "in streams" else 1
+            for x, y in windows({"held out": held_out, "train": train}[on], rows, short in ("dropped", "not measured")):
+                nats, hidden = read(x, y, empty(1) if measuring == "forgotten" else hidden.expand(rows, -1))
                 losses.append(nats)
         if mean == "last":
             return losses[-1].mean().item() / unit
+        if mean == "times `time`":
+            return sum(nats.mean().item() * time for nats in losses) / sum(map(len, losses)) / unit
         if mean == "windows":
             return torch.stack([nats.mean() for nats in losses]).mean().item() / unit
         all_nats = torch.cat(losses)
@@ -229,6 +234,22 @@ MISTAKES: tuple[tuple[str, list[Faults]], ...] = (
         "The last window was counted as if it had `time` symbols: it may be shorter, y.numel() says how many it has.",
         [{"mean": "full windows"}],
     ),
+    (
+        "Each window's mean was multiplied by `time`, and the last window may be shorter: multiply by its own number "
+        "of symbols, y.numel().",
+        [{"mean": "times `time`"}],
+    ),
+    (
+        "The held-out text was read as `size` streams, as the training text is: it is one stream, from its first "
+        "symbol to its last.",
+        [{"measuring": "in streams"}],
+    ),
+    (
+        "A target is missing at the end of each window: w[:, :-1] and w[:, 1:] of a window lose its last guess. The "
+        "last symbol of a window has a target, too, the first symbol of the next window: shift the text, and then cut "
+        "both.",
+        [{"targets": "inside a window"}],
+    ),
     (ROUND, [{"targets": where} for where in ("round", "round a stream", "round the text")]),
     (
         "The last target of each window wraps round to the window's own first symbol. It is the symbol of the text "
@@ -321,8 +342,8 @@ CRASHES = (
     ),
     (
         "stack expects a non-empty TensorList",
-        "A window without symbols was read. Where targets come from x[:, 1:], each stream is a symbol shorter, and its "
-        "last window may be empty: shift the text, and then cut both into streams.",
+        "A window without symbols was read. Where targets come from x[:, 1:] of a stream or of a window, it is a "
+        "symbol shorter, and the last window may be empty: shift the text, and then cut both.",
     ),
     (
         "is shorter than argument",

@@ -81,6 +81,15 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         (lambda train, windows: windows[:, 0],),
     ),
     (
+        "This is the last value of *another* window of the call. The windows are mixed, so the next one does not tell "
+        "what came; and on the day of the forecast there is one window.",
+        (
+            lambda train, windows: torch.cat([windows[1:, -1], windows[-1:, -1]]),
+            lambda train, windows: windows[:, -1].roll(-1),
+            lambda train, windows: windows[:, -1].roll(1),
+        ),
+    ),
+    (
         "This is the mean of each window: near the middle of a cycle, where the series hardly ever is.",
         (lambda train, windows: windows.mean(1), lambda train, windows: windows.median(1).values),
     ),
@@ -127,8 +136,9 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         (lambda train, windows: line(train, windows, ahead=2),),
     ),
     (
-        "What was learned from values less their mean, or standardised, is applied to windows as they came: they need "
-        "the same, by the mean and standard deviation of the training series.",
+        "What was learned from values less their mean, or standardised (divided by their standard deviation too), is "
+        "applied to windows as they came: they need the same, by the mean and standard deviation of the training "
+        "series.",
         (
             lambda train, windows: line(train, windows + train.mean()),
             lambda train, windows: line(train, windows + train.mean()) - train.mean(),
@@ -136,8 +146,9 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
         ),
     ),
     (
-        "What was learned from the series standardised by the training series is applied to windows each of which is "
-        "standardised by itself: both take the mean and standard deviation of the training series.",
+        "What was learned from the standardised series (its mean off, divided by its standard deviation) is applied to "
+        "windows each of which is standardised by itself: both take the mean and standard deviation of the training "
+        "series.",
         (lambda train, windows: line(train, own_scale(train, windows)),),
     ),
     (
@@ -149,7 +160,8 @@ GUESSES: tuple[tuple[str, tuple[Guess, ...]], ...] = (
 # Forecasts that would be good after one more step.
 MENDED: tuple[tuple[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]], ...] = (
     (
-        "These forecasts are good, in another unit: they are standardised. Multiply by the standard deviation of the "
+        "These forecasts are good, in another unit: they are standardised (mean off, divided by the standard "
+        "deviation). Multiply by the standard deviation of the "
         "training series and add its mean.",
         (
             lambda got, train, windows: got * train.std() + train.mean(),
@@ -191,11 +203,12 @@ MENDED: tuple[tuple[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]]
 )
 LARGE = (
     "A network to which numbers like these come as they are is driven to its ends: standardise the series and the "
-    "windows, both by the mean and standard deviation of `train`."
+    "windows (mean off, divided by the standard deviation), both by the mean and standard deviation of `train`."
 )
 SAME = "The forecast is the same for all windows, or nearly: it has to depend on what each of them holds. " + LARGE
 NOT_FINITE = (
-    "nan or infinity: did a training run away (its rate is too large for numbers like these: standardise the series), "
+    "nan or infinity: did a training run away (its rate is too large for numbers like these: take the "
+    "mean off the series, and divide it by its standard deviation), "
     "was something divided by 0, or a root or a logarithm taken of numbers below 0?"
 )
 ROOT = (
@@ -205,13 +218,16 @@ ROOT = (
 WORSE = (
     "This is worse than saying that nothing changes. Look at one pair that you learn from: are these values of the "
     "series side by side, in the order of time, and is the target the next one? Was done to the windows what was done "
-    "to the series that you learn from, by the same numbers (for a network: standardised, both by the mean and "
-    "standard deviation of `train`)? And is the forecast in the unit of the series?"
+    "to the series that you learn from, by the same numbers (for a network: standardised, (value - mean) / "
+    "std, both by the mean and standard deviation of `train`)? Is the forecast in the unit of the series? And a "
+    "network that is right in all of this may have had too few updates: does its loss still fall when the training "
+    "ends?"
 )
 CLOSE = (
     "Better than persistence, and not by enough. A line: does it use all values of a window? Whether the series rises "
     "or falls is in the last two, and how it turns in the others. A network: are the series and the windows "
-    "standardised, both by the mean and standard deviation of `train`, and did it have enough updates?"
+    "standardised (mean off, divided by the standard deviation), both by the mean and standard deviation of `train`, "
+    "and did it have enough updates?"
 )
 COMPANY = (
     "A forecast depends on the other windows of its call: something is learned from `windows`, or they are scaled by "
@@ -238,6 +254,11 @@ CRASHES = (
         "size mismatch",
         "A matrix product of shapes that do not fit. What is learned has a number for each value of a window, and "
         "windows.shape[1] is not always the same.",
+    ),
+    (
+        "must be equal to input_size",
+        "A recurrent layer reads (batch, time, features), and a series has one feature at each step: windows[..., "
+        "None], with batch_first=True.",
     ),
     ("is out of bounds", "A window has no value at this place: windows.shape[1] is not always the same."),
     (

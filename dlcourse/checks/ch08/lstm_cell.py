@@ -186,6 +186,9 @@ BENDS: dict[str, Bend] = {
     "a relu": torch.relu,
     "a sigmoid and then a tanh": lambda z: torch.tanh(torch.sigmoid(z)),
 }
+# The sums were bent before, as in a plain recurrent cell, and the candidate was then left as it is: its bend is right.
+BENT_TWICE = "a tanh and then a sigmoid"
+ALL_BENDS = {**BENDS, BENT_TWICE: lambda z: torch.sigmoid(torch.tanh(z))}
 RIGHT_BENDS = {"i": "a sigmoid", "f": "a sigmoid", "g": "a tanh", "o": "a sigmoid"}
 
 
@@ -199,10 +202,18 @@ def _bent(bends: dict[str, str]) -> str | None:
     return f"{', '.join(said).capitalize()}. {WHY_BENDS}"
 
 
-BENT: tuple[tuple[str | None, dict[str, str]], ...] = tuple(
-    (_reason_of("gfio") if names == ("a tanh", "a sigmoid", "a sigmoid") else _bent(bends), bends)
-    for names in product(list(BENDS)[:3], list(BENDS)[:3], BENDS)
-    for bends in (dict(zip("ifg", names, strict=True)),)
+BENT: tuple[tuple[str | None, dict[str, str]], ...] = (
+    *(
+        (_reason_of("gfio") if names == ("a tanh", "a sigmoid", "a sigmoid") else _bent(bends), bends)
+        for names in product(list(BENDS)[:3], list(BENDS)[:3], BENDS)
+        for bends in (dict(zip("ifg", names, strict=True)),)
+    ),
+    (
+        "The sum went through a tanh before the gates were made of it, as in a plain recurrent cell. The candidate g "
+        "is right by that, it takes a tanh. The gates i, f and o are not: they took a sigmoid of that tanh, and each "
+        "takes a sigmoid of the sum itself.",
+        {"i": BENT_TWICE, "f": BENT_TWICE, "g": "a tanh"},
+    ),
 )
 
 Update = Callable[..., Tensor | None]  # of i, f, g, o, the old cell c and the old hidden h
@@ -366,7 +377,7 @@ def _gates(s: Step, summed: Sum, cut: Cut, bends: dict[str, str]) -> dict[str, T
     if total is None or total.shape != (len(s.x), len(s.bias_ih)):
         return None
     blocks = _possible(cut, total)
-    return blocks and {name: BENDS[bends.get(name, RIGHT_BENDS[name])](block) for name, block in blocks.items()}
+    return blocks and {name: ALL_BENDS[bends.get(name, RIGHT_BENDS[name])](block) for name, block in blocks.items()}
 
 
 def cells(s: Step) -> Iterator[tuple[list[str], Tensor]]:
@@ -480,7 +491,7 @@ CRASHES = (
     (
         "must match the size",
         "Two shapes do not fit. The sum is (batch, 4 * hidden); each gate is a quarter of its columns, (batch, "
-        "hidden), as the cell is. Did a cut take the batch, axis 0, for the gates?",
+        "hidden), as the cell is. Is each hidden.shape[1] columns wide, and cut from axis 1, not from the batch?",
     ),
     ("have the same dtype", "A new tensor has float32 and the arguments have float64: dtype=x.dtype."),
     ("expected scalar type", "A new tensor has float32 and the arguments have float64: dtype=x.dtype."),
@@ -499,11 +510,22 @@ GENERIC = {
 }
 
 
+def _as_wide_as_x(args: Step) -> tuple[tuple[str, str], ...]:
+    """What torch says where something as wide as x meets something as wide as the state."""
+    x, state = args.x.shape[1], args.cell.shape[1]
+    reason = (
+        f"Something as wide as x, {x} columns, met something as wide as the cell, {state}. Was the sum cut into blocks "
+        "of x.shape[1] columns? A gate has one for each unit: it is hidden.shape[1] wide."
+    )
+    pairs = ((x, state), (state, x)) if x != state else ()
+    return tuple((f"tensor a ({one}) must match the size of tensor b ({other})", reason) for one, other in pairs)
+
+
 def _compare(ask: Examiner, args: Step) -> None:
     """Asks for one step; the cell first, since hidden is made of it."""
     wanted = oracle(*args)
-    called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{NAMES} = {show(wanted)}")
+    called, right = ask.written(args), f"{NAMES} = {show(wanted)}"
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=right, crashes=_as_wide_as_x(args))
     got = tuple(got) if type(got) is list and len(got) == 2 else got
     if type(got) is not tuple or len(got) != 2:
         unnamed = (Suspect(PAIR, lambda got, *rest: got is not None),)

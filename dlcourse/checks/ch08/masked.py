@@ -1,5 +1,6 @@
 """08.masked: a recurrent network on a padded batch, whose padding changes nothing."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -172,8 +173,8 @@ ZEROS = (
     "bias. It has to stand still."
 )
 ONE_LENGTH = (
-    "All examples were given the same length, one bound for the whole batch (lengths.max(), say): each has its own, in "
-    "`lengths`."
+    "All examples were given the same length, one bound for the whole batch (lengths.max() or lengths.min(), say): "
+    "each has its own, in `lengths`."
 )
 CUT_SHORT = (
     "The outputs end with the longest example, and x is longer than that: (batch, time, hidden) with all of x's "
@@ -218,7 +219,12 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Pair], ...]], ...] = (
         tuple(
             _other(_as_one(which), shown, final)
             for which in (lambda some: some[0], lambda some: some[-1], torch.min, torch.max)
-            for shown, final in ((None, None), (_real, None), (None, lambda states, outputs, lengths: outputs[:, -1]))
+            for shown, final in (
+                (None, None),
+                (_real, None),
+                (_all, None),
+                (None, lambda states, outputs, lengths: outputs[:, -1]),
+            )
         ),
     ),
     (
@@ -305,6 +311,26 @@ def _not_a_number(got: Any, wanted: Pair, x: Tensor, *rest: Tensor) -> bool:
     )
 
 
+def _overflowed(got: Any, wanted: Pair, x: Tensor, *rest: Tensor) -> bool:
+    """On padding of large numbers, after it was right on padding that is none."""
+    return (
+        bool((x.abs() > LARGE).any())
+        and type(got) is tuple
+        and any(isinstance(part, Tensor) and bool(part.isnan().any()) for part in got)
+    )
+
+
+def _over_the_batch(got: Any, wanted: Pair, x: Tensor, *rest: Tensor) -> bool:
+    """A state for each position, (time, hidden), where one for each example was wanted."""
+    return (
+        type(got) is tuple
+        and len(got) == 2
+        and isinstance(got[1], Tensor)
+        and len(x) != x.shape[1]
+        and got[1].shape == (x.shape[1], wanted[1].shape[1])
+    )
+
+
 def _cut_short(read: Callable[..., Tensor]) -> Callable[..., bool]:
     def fits(got: Any, wanted: Pair, x: Tensor, lengths: Tensor, *weights: Tensor) -> bool:
         longest = int(lengths.max())
@@ -331,7 +357,18 @@ SUSPECTS = (
         "not take it away. Choose instead of multiplying: torch.where.",
         _not_a_number,
     ),
+    Suspect(
+        "nan has come through, and the padding holds none here: its numbers are so large that inf - inf came of them. "
+        "0 * nan is nan: multiplying by a mask does not take it away. Fill the padding by the mask before it is read, "
+        "and choose with torch.where instead of multiplying.",
+        _overflowed,
+    ),
     *(Suspect(reason, way(answer)) for reason, answers in MISTAKES for answer in answers),
+    Suspect(
+        "A state came back for each position, and one for each example was wanted: the loop ran over the examples. "
+        "`for step in x` takes the first axis, the batch. Time is the second: for t in range(x.shape[1]), and x[:, t].",
+        _over_the_batch,
+    ),
     Suspect(f"{CUT_SHORT} (torch's pad_packed_sequence takes total_length for this.)", _cut_short(_real)),
     Suspect(f"{ONE_LENGTH} And: {CUT_SHORT}", _cut_short(_all)),
     Suspect(NOT_BLANK, _not_blank),
@@ -385,6 +422,16 @@ CRASHES = (
         "Two shapes do not fit. The mask of a step is (batch,), and the states are (batch, hidden): it needs a second "
         "axis, mask[:, t, None]. The lengths need one beside the positions: lengths[:, None].",
     ),
+    (
+        "too many indices for tensor of dimension 1",
+        "Something with one axis was asked for an entry of two or more. A mask, perhaps: positions < lengths sets the "
+        "two side by side, along one axis. torch.arange(x.shape[1]) < lengths[:, None] is (batch, time).",
+    ),
+    (
+        "Boolean value of Tensor with more than one value",
+        "An `if` wants one answer, yes or no, and here each example has its own. No `if`: compute the new state for "
+        "all, and choose for each with torch.where(mask[:, t, None], new, hidden).",
+    ),
     *((part, FIRST_STATE) for part in ("to have the same dtype", "expected scalar type")),
     (
         "is out of bounds",
@@ -398,6 +445,35 @@ CRASHES = (
     ),
     ("Can't call numpy()", "No slope passes through numpy, and slopes are examined too: stay with tensor operations."),
 )
+
+
+def _products(x: Tensor, lengths: Tensor, weight_ih: Tensor, *rest: Tensor) -> list[tuple[str, str]]:
+    """What torch says of the products of shapes that do not fit, where the shapes tell what met what."""
+    (batch, time, features), hidden = x.shape, len(weight_ih)
+    told = []
+    if time != features:
+        reason = (
+            "What weight_ih multiplies has `time` columns, and a step of x has `features`. Two ways lead there. A mask "
+            "of (batch, time) beside x makes (batch, time, time) of it: beside (batch, time, features) it is "
+            "mask[:, :, None]. Or the step was taken from the last axis: it is x[:, t]."
+        )
+        told.append((f"({batch}x{time} and {features}x{hidden})", reason))
+    if features != hidden:
+        reason = (
+            "What weight_hh multiplies has a column for each feature. Is the first state made with x.shape[2] columns? "
+            "It has one for each unit: len(bias). Or was x multiplied by weight_hh? That is for the state, weight_ih "
+            "for x."
+        )
+        told.append((f"({batch}x{features} and {hidden}x{hidden})", reason))
+    if 1 < batch != hidden:
+        reason = (
+            "The state has become (batch, batch), it seems. A mask of (batch,) beside a state of (batch, hidden) may "
+            "make (batch, batch) of it: mask[:, t, None]."
+        )
+        told.append((f"({batch}x{batch} and {hidden}x{hidden})", reason))
+    return told
+
+
 WRONG = (
     "Do one example by hand: x[n, :lengths[n]], from zeros, a step at a time. Those states are its outputs, 0 fills up "
     "the rest, and the last of them is its final state."
@@ -432,7 +508,13 @@ SLOPES_OF_OTHERS: tuple[tuple[str, dict[str, Any]], ...] = (
 SLOPES_ARE_NAN = (
     "The values are right, and the slopes are nan: no network with this layer could be trained. A slope passes through "
     "*both* branches of a where. For the one that was not chosen it is 0, and 0 * nan is nan once more, 0 * infinity "
-    "too. So no padding may be read, not even in a branch that is not chosen: fill it with numbers first."
+    "too. So no padding may be read, not even in a branch that is not chosen: fill it with numbers first, by "
+    "the mask and torch.where."
+)
+SLOPES_OF_LARGE = (
+    "The values are right, and the slopes are nan. The padding holds {} here. Was the padding filled by what it *is*, "
+    "as torch.nan_to_num does, and not by where it stands? nan_to_num makes the largest number of infinity. Twice that "
+    "is infinity again, and infinity less infinity is nan. Fill it by the mask: torch.where(mask[:, :, None], x, 0.0)."
 )
 WRONG_SLOPES = (
     "The values are right, and the slopes are not. Is every step from x and the weights to the results made of tensor "
@@ -440,7 +522,8 @@ WRONG_SLOPES = (
 )
 
 
-def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...]) -> None:
+def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...], nan: str = SLOPES_ARE_NAN) -> None:
+    """nan: what to say of slopes that are nan."""
     wanted = slopes(*args)
     called = f"the slopes of outputs.sum() + final.sum(), where (outputs, final) is\n{ask.written(args)}"
     ones = tuple(torch.ones_like(part) for part in truth(*args))
@@ -452,7 +535,7 @@ def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...]) -> None:
             ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)
         slope = torch.zeros_like(right) if slope is None else slope  # weight_hh, where every length is 1
         suspects = [
-            Suspect(SLOPES_ARE_NAN, lambda got, *rest: isinstance(got, Tensor) and bool(got.isnan().any())),
+            Suspect(nan, lambda got, *rest: isinstance(got, Tensor) and bool(got.isnan().any())),
             *(
                 Suspect(reason, lambda got, *rest, name=name, other=other: matches(got, slopes(*args, **other)[name]))
                 for reason, other in SLOPES_OF_OTHERS
@@ -466,11 +549,14 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.masked", "masked_rnn", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     batches = [*cases(), *(draw(generator, round_) for round_ in range(12))]
-    for args in batches:
-        parts(ask, args, truth(*args), names=NAMES, generic=WRONG)
+    last = large()
+    for args in (*batches, *(args for _, args in last)):
+        parts(ask, args, truth(*args), names=NAMES, generic=WRONG, crashes=_products(*args))
     for args in batches:
         _compare_slopes(ask, args)
-    return f"right on {len(batches)} batches, in value and in slope. No padding gets through, not even nan."
+    for held, args in last:
+        _compare_slopes(ask, args, SLOPES_OF_LARGE.format(held))
+    return f"right on {len(batches) + len(last)} batches, in value and in slope. No padding gets through, not even nan."
 
 
 def cases() -> list[tuple[Tensor, ...]]:
@@ -482,6 +568,23 @@ def cases() -> list[tuple[Tensor, ...]]:
     x, *rest = batch(generator, lengths=[2, 3], time=3, features=2, hidden=2)
     x[0, 2] = float("nan")
     return [alone, unsorted, shorter, (x, *rest)]
+
+
+LARGE = 1e38  # the padding of `large` is larger, and no other numbers are
+
+
+def large() -> list[tuple[str, tuple[Tensor, ...]]]:
+    """Padding whose sum is inf - inf where its numbers are read: infinities replaced by numbers, or left out alone.
+
+    What it holds, and the batch. (A processor that multiplies and adds in one rounding may find no nan in it.)
+    """
+    batches = []
+    for held, number in (("infinity of both signs", math.inf), ("very large numbers of both signs", 3e38)):
+        generator = torch.Generator().manual_seed(4)
+        x, lengths, weight_ih, *rest = batch(generator, lengths=[1, 3, 2], time=3, features=4, hidden=2)
+        x[~_real(x, lengths)] = torch.tensor([number, -number, number, -number])
+        batches.append((held, (x, lengths, torch.full_like(weight_ih, 2.0), *rest)))
+    return batches
 
 
 def draw(generator: torch.Generator, round_: int) -> tuple[Tensor, ...]:
@@ -532,8 +635,8 @@ EXERCISE = Exercise(
     "state after each real position, 0 after them, and the state after each example's last real position. Padding "
     "changes no result, and no slope of one.",
     ranges="1 to 4 examples of 1 to 6 positions, each with a length from 1 to all of them, in any order; 1 to 4 "
-    "features and hidden units; padding of any kind, nan and infinity too; float32 and float64; tensors that look at "
-    "the memory of others",
+    "features and hidden units; padding of any kind, nan, infinity and very large numbers too; float32 and float64; "
+    "tensors that look at the memory of others",
     hints=(
         "Take the loop of an RNN without lengths first. Then ask at each step, for each example: is this position "
         "real? If it is, the new state counts; if not, the old one. And the slopes? They pass through what was not "

@@ -189,6 +189,10 @@ TARGETS: tuple[tuple[str | None, Callable[[int, float], float]], ...] = (
 )
 
 
+ONCE = (
+    "This is share / radius ** steps, what all steps need together. But the number multiplies the matrix, and so comes "
+    "in again at *each* step: take the root of that order."
+)
 UPSIDE_DOWN = "The factor is upside down: it is the radius that the matrix *should* have, divided by the one it has."
 
 
@@ -227,6 +231,7 @@ def explain(got: Any, wanted: Tensor, weight: Tensor, steps: int, share: float) 
             if reasons and not isinstance(guess, complex) and math.isfinite(guess) and guess:
                 seen.append((len(reasons), reasons, guess))
     seen.append((1, [UPSIDE_DOWN], 1 / right))
+    seen.append((1, [ONCE], right**steps))  # (share ** (1 / steps) / radius) ** steps
     seen.sort(key=lambda fault: fault[0])  # one fault explains better than two
     for _, reasons, guess in seen:
         if _equal(factor, guess, weight.dtype):
@@ -255,6 +260,17 @@ def _finite(got: Any, wanted: Tensor, *args: Any) -> bool:
     return isinstance(got, Tensor) and got.shape == wanted.shape and not got.isfinite().all().item()
 
 
+def _by_entries(got: Any, wanted: Tensor, weight: Tensor, *rest: Any) -> bool:
+    """Nan where an entry is below 0, and nowhere else."""
+    below = weight < 0
+    return (
+        isinstance(got, Tensor)
+        and got.shape == weight.shape
+        and bool(below.any() and not below.all())
+        and torch.equal(got.isnan(), below)
+    )
+
+
 def _radius_is_right(got: Any, wanted: Tensor, *args: Any) -> bool:
     if not isinstance(got, Tensor) or got.shape != wanted.shape or got.dtype != wanted.dtype:
         return False
@@ -274,6 +290,12 @@ SUSPECTS = (
     Suspect(
         "Two things came back: return the matrix alone.",
         lambda got, wanted, *args: type(got) in (tuple, list) and any(isinstance(part, Tensor) for part in got),
+    ),
+    Suspect(
+        "nan stands where the matrix has an entry below 0, and nowhere else: a root or a logarithm was taken of each "
+        "*entry*. The entries are not the eigenvalues. The root belongs to the share, share ** (1 / steps), and the "
+        "matrix is multiplied by one number.",
+        _by_entries,
     ),
     Suspect(
         "Some entries are nan or infinite: a division by 0, or a root of a negative number. The real part of an "

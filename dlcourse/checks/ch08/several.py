@@ -1,6 +1,6 @@
 """What the checks share whose answers return several tensors at once: 08.masked, 08.windows and those of chapter 12."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -44,10 +44,15 @@ def parts(
     names: tuple[str, ...],
     generic: str,
     slack: float = 0.0,
+    crashes: Sequence[tuple[str, str]] = (),
 ) -> None:
-    """Compares a tuple of tensors, and shows of them the one that is wrong. The suspects judge all of them together."""
+    """Compares a tuple of tensors, and shows of them the one that is wrong. The suspects judge all of them together.
+
+    crashes: of this question alone, as in `Examiner.ask`.
+    """
     called, together = ask.written(args), f"({', '.join(names)})"
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{together} = {show(wanted)}")
+    right = f"{together} = {show(wanted)}"
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=right, crashes=crashes)
     if not tensors(got, len(wanted)):
         ask.compare(got, wanted, args, called=called, generic=generic, names=together)
     suspects = [

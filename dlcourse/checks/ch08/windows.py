@@ -39,18 +39,20 @@ def _raw(
     *,
     train_to: int = 0,
     test_from: int = 0,
+    test_to: int = 0,
     ahead: int = 1,
     inside: bool = False,
 ) -> Four:
     """Windows that are not standardised, in float64.
 
-    train_to, test_from: how far the two parts are moved from the cut. inside: the test part's windows begin after it.
+    train_to, test_from: how far the two parts are moved from the cut; test_to: the test part's end from that of the
+    series. inside: the test part's windows begin after it.
     """
     series = series.double()
     cut = len(series) - test
     from_ = cut + test_from + (length if inside else 0)
     train = _windows(series, length, length + ahead - 1, min(cut + train_to, len(series)), ahead)
-    return *train, *_windows(series, length, from_, len(series), ahead)
+    return *train, *_windows(series, length, from_, len(series) + test_to, ahead)
 
 
 def _scaled(four: Four, mean: Any, std: Any, *, which: tuple[int, ...] = (0, 1, 2, 3)) -> Four:
@@ -129,6 +131,12 @@ def _cut_with(ahead: int) -> Callable[..., Four]:
     return answer
 
 
+def _own_last(series: Tensor, length: int, test: int) -> Four:
+    """The right windows, each with its own last value as the target."""
+    x, _, x_test, _ = truth(series, length, test)
+    return x, x[:, -1], x_test, x_test[:, -1]
+
+
 def _swapped(series: Tensor, length: int, test: int) -> Four:
     """The first values for testing, the rest for learning."""
     x, y = _windows(series.double(), length, length, len(series))
@@ -144,8 +152,8 @@ def _side_by_side(series: Tensor, length: int, test: int) -> Four:
 
 ALL = (0, 1, 2, 3)
 WHOLE = (
-    "The windows are right, and they are standardised by the mean and the standard deviation of the whole series: what "
-    "comes after the cut has had its say in them. Take both from what lies before the cut."
+    "The windows are right, and they are standardised, (value - mean) / std, by the mean and the standard deviation of "
+    "the whole series: what comes after the cut has had its say in them. Take both from what lies before the cut."
 )
 REACH = (
     "The training part reaches past the cut: some of its targets are values that the test part asks for. The last "
@@ -160,12 +168,15 @@ LOST = (
     "to it lies before the cut. That is no leak: by then these values were known."
 )
 OWN = (
-    "The test part is standardised by its own mean and standard deviation: on the day of the forecast nobody has "
-    "them. Both parts take those of what lies before the cut."
+    "The test part is standardised, (value - mean) / std, by its own mean and standard deviation: on the day of "
+    "the forecast nobody has them. Both parts take those of what lies before the cut."
 )
 OWN_LAST = "The targets are the windows' own last values: the target stands one step *after* the window."
 TWO_AHEAD = "The targets stand two steps after the windows: one step ahead was asked for."
-NOT_SCALED = "{} standardised: all four parts have to be, inputs and targets, by the same mean and standard deviation."
+NOT_SCALED = (
+    "{} standardised: all four parts have to be, inputs and targets, (value - mean) / std with the same mean and "
+    "standard deviation."
+)
 OTHER_SCALE = " And all is standardised by something else than the mean and standard deviation of series[:cut]."
 # Other windows than those that were wanted: what to say, and the options of `_raw`.
 CUTS: tuple[tuple[str, tuple[Callable[[int, int], dict[str, Any]], ...]], ...] = (
@@ -192,6 +203,15 @@ CUTS: tuple[tuple[str, tuple[Callable[[int, int], dict[str, Any]], ...]], ...] =
         (lambda length, test: {"train_to": -1},),
     ),
     (
+        "The last window and its target are missing in each part. A part of n values has n - length windows: the last "
+        "target is its last value.",
+        (lambda length, test: {"train_to": -1, "test_to": -1},),
+    ),
+    (
+        "The last window of the test part is missing: its target is the last value of the series.",
+        (lambda length, test: {"test_to": -1},),
+    ),
+    (
         "The training part ends too early: its last target is the value just before the cut.",
         (lambda length, test: {"train_to": -length},),
     ),
@@ -215,6 +235,11 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Four], ...]], ...] = (
     (
         "Divided by the variance: the standard deviation is its root.",
         (_by(lambda *args: (_past(*args).mean(), _past(*args).var())),),
+    ),
+    (
+        "Brackets are missing: value - mean / std divides the mean alone. (value - mean) / std takes the mean off, and "
+        "divides what is left.",
+        (_by(lambda *args: (_past(*args).mean() / _past(*args).std(), 1.0)),),
     ),
     ("The mean is taken off, and nothing is divided.", (_by(lambda *args: (_past(*args).mean(), 1.0)),)),
     (
@@ -245,18 +270,20 @@ MISTAKES: tuple[tuple[str, tuple[Callable[..., Four], ...]], ...] = (
     (
         "The mean and standard deviation are those of the training *windows*, and so the values in the middle count "
         "several times. Take them from the values before the cut, each once.",
-        (
-            _by(_of(lambda series, length, test: _raw(series, length, test)[0])),
-            _by(_of(lambda series, length, test: _raw(series, length, test)[1])),
-        ),
+        (_by(_of(lambda series, length, test: _raw(series, length, test)[0])),),
     ),
     (
-        "Each window is standardised by itself: then the network no longer sees how high the series stands. One mean "
-        "and one standard deviation serve all.",
+        "The mean and standard deviation are those of the training *targets*, and so the first `length` values are "
+        "left out. Take them from all values before the cut.",
+        (_by(_of(lambda series, length, test: _raw(series, length, test)[1])),),
+    ),
+    (
+        "Each window is standardised by itself, (value - mean) / std with its own two numbers: then the network no "
+        "longer sees how high the series stands. One mean and one standard deviation serve all.",
         (_window_by_window,),
     ),
     *((reason, tuple(map(_cut, several))) for reason, several in CUTS),
-    (OWN_LAST, (_cut_with(0),)),
+    (OWN_LAST, (_cut_with(0), _own_last)),
     (TWO_AHEAD, (_cut_with(2),)),
     (
         "The parts come back in another order: (x_train, y_train, x_test, y_test).",
@@ -332,6 +359,21 @@ def _unlike_counts(got: Any, *args: Any) -> bool:
     return tensors(got, 4) and any(x.dim() == 2 and y.dim() == 1 and len(x) != len(y) for x, y in (got[:2], got[2:]))
 
 
+def _pairs(got: Any) -> bool:
+    """Four tensors, in each part as many windows as targets."""
+    return tensors(got, 4) and all(x.dim() == 2 and y.dim() == 1 and len(x) == len(y) for x, y in (got[:2], got[2:]))
+
+
+def _cut_elsewhere(got: Any, wanted: Four, *args: Any) -> bool:
+    return (
+        _pairs(got) and len(got[3]) != len(wanted[3]) and len(got[1]) + len(got[3]) == len(wanted[1]) + len(wanted[3])
+    )
+
+
+def _other_counts(got: Any, wanted: Four, *args: Any) -> bool:
+    return _pairs(got) and any(len(one) != len(right) for one, right in zip(got, wanted, strict=True))
+
+
 def _otherwise_scaled(options: Callable[[int, int], dict[str, Any]]) -> Callable[..., bool]:
     """These windows, by whatever mean and standard deviation."""
 
@@ -394,14 +436,24 @@ SUSPECTS = (
     ),
     *(Suspect(reason + OTHER_SCALE, _otherwise_scaled(options)) for reason, several in CUTS for options in several),
     Suspect(
+        "The cut is at another place: all windows are there, and the test part has not `test` of them. `test` is a "
+        "number of values, and not a share; data.split_in_time takes a share, test / len(series).",
+        _cut_elsewhere,
+    ),
+    Suspect(
+        "A part has another number of windows than it should. Count them: len(series) - test - length in the training "
+        "part, `test` in the test part.",
+        _other_counts,
+    ),
+    Suspect(
         "The standard deviation is a little too large: was a small number added to it, against a division by 0? This "
         "series is not constant: Tensor.std() as it stands.",
         _a_little_less,
     ),
     ROUNDED,
     Suspect(
-        "The right values, by another mean or standard deviation: both are those of series[:cut], each value once, and "
-        "all four parts share them.",
+        "The right values, by another mean or standard deviation: (value - mean) / std, brackets and all, and both are "
+        "those of series[:cut], each value once. All four parts share them.",
         lambda got, wanted, series, length, test: (
             _bags(got, wanted) is not None
             and all(one.shape == right.shape for one, right in zip(got, wanted, strict=True))
@@ -414,6 +466,11 @@ SUSPECTS = (
 )
 CRASHES = (
     IN_PLACE,
+    (
+        "split_in_time",
+        "split_in_time takes `test` as a share of the series, between 0 and 1; here `test` is a number of values: test "
+        "/ len(series). Or cut the series yourself, at len(series) - test. History is `length` values.",
+    ),
     (
         "must match the size",
         "Two shapes do not fit: a mean and a standard deviation are single numbers here, of series[:cut].",
@@ -476,9 +533,10 @@ EXERCISE = Exercise(
     points=3,
     task="Write leak_free(series, length, test): series (time,) and two whole numbers. Windows of `length` values, and "
     "the value after each as its target. The last `test` values of the series are the targets of the test part; all "
-    "targets before them that have a window are those of the training part. Standardise all by the mean and the "
-    "standard deviation (Tensor.std()) of what lies before the first target of the test part. Return (x_train, "
-    "y_train, x_test, y_test), each in the order of time: x (windows, length), y (windows,).",
+    "targets before them that have a window are those of the training part. Standardise all (the mean off, divided by "
+    "the standard deviation), by the mean and the standard deviation (Tensor.std()) of what lies before the first "
+    "target of the test part. Return (x_train, y_train, x_test, y_test), each in the order of time: x (windows, "
+    "length), y (windows,).",
     ranges="series of 4 to 34 values, windows of 1 to 6, a test part of 1 to 8, shorter or longer than a window, and "
     "2 windows or more to learn from; float32 and float64; series that look at the memory of others",
     hints=(

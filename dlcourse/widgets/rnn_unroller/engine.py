@@ -48,6 +48,7 @@ class RNNUnrollerEngine(Engine):
     name = "rnn-unroller"
     params: ClassVar = PARAMS
     actions = frozenset({"back", "scrub", "read", "to_code"})
+    unseen: frozenset[str] = frozenset()  # what the widget hides: the still picture and `describe` leave it out, too
 
     def __init__(
         self,

@@ -29,7 +29,8 @@ class RNNUnroller(BaseWidget):
     then also with what it expects next; `RNNUnroller(cell=layer, x=x)`, inputs (time, features). It takes copies.
 
     `w.step()`, `w.back()` and `w.scrub(step)` move along the text. `w.states`, `w.memory`, `w.flow` and `w.step_parts`
-    are what is shown. `hide=("map", "strip")` leaves out controls, buttons or `parts` of the view.
+    are what is shown. `hide=("map", "strip")` leaves out controls, buttons or `parts` of the view, and of the still
+    picture.
     Steps count from 1, units from 0.
 
     >>> w = RNNUnroller(text="abba", radius=0.5, activation="none", cut=2)
@@ -58,6 +59,11 @@ class RNNUnroller(BaseWidget):
         hide = ["speed", *([hide] if isinstance(hide, str) else hide)]
         super().__init__(hide=hide, engine=engine, runner=runner or Paced(0.8, 0.2), **own, **given)
         self.hide = [*self.hide, *(name for name in self.engine.own.fixed if name not in self.hide)]
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict]:
+        """As every widget's; the still picture leaves out what is hidden."""
+        self.engine.unseen = frozenset(self.hide)
+        return super()._repr_mimebundle_(**kwargs)
 
     def load(self, text: str) -> None:
         """Take over what a share string holds, in place. ValueError leaves everything as it was."""

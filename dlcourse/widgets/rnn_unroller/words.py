@@ -11,10 +11,12 @@ NAMES = {"rnn": "RNN", "lstm": "LSTM", "gru": "GRU"}
 BENDS = {"tanh": "tanh", "relu": "ReLU", "none": "no bend"}
 
 
-def say(engine: Any) -> str:
+def say(engine: Any, gradient: bool = True) -> str:
     """One line for the live region."""
     symbol = engine.symbols[engine.at - 1]
     reads = f" reads {symbol}" if symbol else ""
+    if not gradient:
+        return f"Step {engine.at} of {engine.time}{reads}."
     here = engine.flow[engine.at - 1].item()
     gets = "no gradient gets back here" if here == 0 else f"gradient that gets back here: {figure(here)}"
     return f"Step {engine.at} of {engine.time}{reads}; {gets}."
@@ -31,6 +33,8 @@ def describe(engine: Any) -> str:
         said.append(f" ({BENDS[cell.bend]}, spectral radius {figure(cell.radius)})")
     shown = "".join(engine.symbols)
     what = f"reads {shown!r}" if shown else f"reads {engine.time} steps of inputs"
+    if engine.unseen >= {"strip", "map"}:  # then nothing of the gradient is shown, and nothing is said
+        return " ".join(["".join(said), what + ".", say(engine, gradient=False)])
     back = [f"The gradient of h_{engine.time} that gets back to the first state is {figure(engine.flow[0].item())}."]
     if engine.values["cut"]:
         back = [f"It is cut after step {engine.values['cut']}: the steps up to it get no gradient."]
