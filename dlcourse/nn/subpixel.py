@@ -30,6 +30,7 @@ def pixel_shuffle(
 
     A golden example, by hand: four channels of one pixel are the four pixels of one channel, row by row.
 
+    >>> import torch
     >>> pixel_shuffle(torch.tensor([1.0, 2.0, 3.0, 4.0]).reshape(1, 4, 1, 1), 2)
     tensor([[[[1., 2.],
               [3., 4.]]]])

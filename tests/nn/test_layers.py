@@ -336,6 +336,7 @@ MODULES = {
     "Normalize": lambda: nn.Normalize([0.0, 1.0, 2.0], [1.0, 2.0, 3.0]),
     "Conv2d": lambda: on_pictures(nn.Conv2d(3, 2, 2, padding=1, generator=generator(0))),
     "ConvTranspose2d": lambda: on_pictures(nn.ConvTranspose2d(3, 2, 2, generator=generator(0))),
+    "PixelShuffle": lambda: on_pictures(nn.PixelShuffle(1)),
     **{
         f"{kind}Cell": lambda k=kind: Hidden(getattr(nn, f"{k}Cell")(3, 2, generator=generator(0)))
         for kind in RECURRENT

@@ -63,7 +63,7 @@ class GANLab2DEngine(Engine):
     ((2, 0), 'G')
     """
 
-    name = "gan-lab-2d"
+    name = "gan-lab"
     params: ClassVar = PARAMS
     actions = frozenset(
         {
