@@ -54,6 +54,14 @@ def wait_for_frames(book, root, more: int) -> None:
     )
 
 
+def wait_for_another_picture(book, canvas, before: str) -> None:
+    for _ in range(200):
+        if pixels(canvas) != before:
+            return
+        book.page.wait_for_timeout(50)
+    raise AssertionError("ten seconds later it still shows the same picture")
+
+
 def play(root):
     root.get_by_role("button", name="Play").click()
 
@@ -97,8 +105,9 @@ def test_arrow_keys_move_a_slider_and_b_inserts_no_cell(book, root):
     book.settle()
     assert len(book.cells()) == cells
     assert book.cells()[0]["source"] == MADE
-    book.page.wait_for_timeout(100)
-    assert float(book.eval_in_kernel("w.lr")) == float(slider.get_attribute("aria-valuetext")) > 0.03
+    shown = float(slider.get_attribute("aria-valuetext"))
+    assert shown > 0.03
+    book.until(f"w.lr == {shown}", seconds=10)
 
 
 def test_setting_a_parameter_in_a_cell_moves_its_control(book, root):
@@ -114,24 +123,23 @@ def test_a_point_is_drawn_by_the_first_click_and_by_the_keyboard(book, root):
     field = root.locator(".pg-field")
     before = pixels(field)
     field.click(position={"x": 30, "y": 40})
-    book.page.wait_for_timeout(300)
+    book.until("w.engine.snapshot().header['points']['drawn'] == 1", seconds=10)
     left, right, bottom, top = eval(book.eval_in_kernel("w.engine.snapshot().header['extent']"))
     drawn = eval(book.eval_in_kernel("w.engine.snapshot().arrays['train_points'][-1].tolist()"))
     side = field.bounding_box()["width"]
     assert drawn == pytest.approx([left + 30 / side * (right - left), top - 40 / side * (top - bottom), 0], abs=0.05)
-    assert pixels(field) != before
+    wait_for_another_picture(book, field, before)
 
     root.get_by_role("button", name="triangle").click()
     field.focus()
     for key in ("ArrowRight", "ArrowUp", "Space"):
         book.page.keyboard.press(key)
-    book.page.wait_for_timeout(300)
+    book.until("w.engine.snapshot().header['points']['drawn'] == 2", seconds=10)
     x, y, label = eval(book.eval_in_kernel("w.engine.snapshot().arrays['train_points'][-1].tolist()"))
     assert (x > 0, y > 0, label) == (True, True, 1)
 
     root.get_by_role("button", name="Clear").click()
-    book.page.wait_for_timeout(200)
-    assert book.eval_in_kernel("w.engine.snapshot().header['points']['drawn']") == "0"
+    book.until("w.engine.snapshot().header['points']['drawn'] == 0", seconds=10)
 
 
 def test_scrub_returns_to_a_recorded_state_exactly(book, root):
@@ -173,10 +181,9 @@ def test_the_slider_reaches_the_kernel_while_it_trains_and_the_last_value_wins(b
     wait_for_frames(book, root, 5)
     assert book.eval_in_kernel("w.playing") == "True"
     pause(root)
-    book.page.wait_for_timeout(200)
+    book.until(f"heard[-1] == {last} == w.engine.values['lr']", seconds=10)
     heard = eval(book.eval_in_kernel("heard"))
     assert heard == sorted(set(heard))  # in order, none twice
-    assert heard[-1] == last == float(book.eval_in_kernel("w.engine.values['lr']"))
 
 
 def test_the_slider_reaches_the_kernel_while_another_cell_runs(book, root):
@@ -212,10 +219,10 @@ def test_the_slider_reaches_the_kernel_while_another_cell_runs(book, root):
 def test_two_runs_on_one_axis_and_back_to_one(book, root):
     book.eval_in_kernel("w.step(30)")
     root.get_by_role("button", name="Keep this run as A").click()
-    book.page.wait_for_timeout(200)
+    book.until("w.engine.kept is not None", seconds=10)
     root.get_by_label("Optimiser").select_option("sgd")
     root.get_by_role("button", name="Step", exact=True).click()
-    book.page.wait_for_timeout(300)
+    book.until("w.engine.snapshot().header['run']['step'] == 31", seconds=10)
     kept = eval(book.eval_in_kernel("{k: v for k, v in w.engine.snapshot().header['kept'].items()}"))
     assert kept["step"] == 31
     assert "Adam" in kept["settings"]
@@ -252,8 +259,7 @@ def test_code_and_share_give_what_the_widget_gives(book, root):
     book.eval_in_kernel("w.set(data='circles', layers=(2,))")
     box.fill(text)
     root.get_by_role("button", name="Load").click()
-    book.page.wait_for_timeout(400)
-    assert book.eval_in_kernel(LOOK) == state
+    book.until(f"{LOOK} == {state}", seconds=10)
     expect(root.get_by_label("Data")).to_have_value("moons")
     box.fill("playground.1.rubbish")
     root.get_by_role("button", name="Load").click()
@@ -265,8 +271,7 @@ def test_a_weight_set_by_hand(book, root):
     slider = root.get_by_role("slider", name="Value of the chosen weight")
     slider.focus()
     book.page.keyboard.press("End")
-    book.page.wait_for_timeout(300)
-    assert book.eval_in_kernel("w.engine.snapshot().arrays['weights'][0].item()") == "10.0"
+    book.until("w.engine.snapshot().arrays['weights'][0].item() == 10.0", seconds=10)
 
 
 def test_people_who_cannot_see_or_point(book, root):
