@@ -33,7 +33,7 @@ import torch.nn.functional as F  # noqa: N812, torch's own name for it
 from dlcourse import data, generation, models, optim, plot, training
 from dlcourse.device import default_device, use_threads
 
-TURNS, BATCH, LATENT, WIDTH, LR, BETAS, DECAY = 1700, 64, 64, 16, 3e-3, (0.5, 0.9), 0.99
+TURNS, BATCH, LATENT, WIDTH, LR, BETAS, DECAY = 1200, 64, 64, 16, 3e-3, (0.5, 0.9), 0.99
 PENALTIES = {"R1, every 8th": generation.R1(1.0, every=8), "R1, every": generation.R1(1.0), "no penalty": None}
 JUDGES = (100, 101)  # their seeds
 COUNT, NEIGHBOURS = 10_000, 2_000  # pictures for the distance, and for precision and recall
@@ -169,7 +169,7 @@ def targets(run: Run) -> list[tuple[bool, str]]:
 def draw(runs: Sequence[Run], path: str) -> None:
     """Fifty samples of each run, as they came: none is chosen."""
     rows, columns = 5, 10
-    fig, axes = plot.figure(1, len(runs), width=5 * len(runs), height=2.8, squeeze=False)
+    fig, axes = plot.figure(1, len(runs), width=5 * len(runs), height=3.1, squeeze=False)
     for ax, run in zip(axes[0], runs, strict=True):
         height, width = run.samples.shape[2:]
         picture = run.samples[: rows * columns, 0].unflatten(0, (rows, columns)).permute(0, 2, 1, 3)

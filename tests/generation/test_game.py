@@ -1,7 +1,10 @@
 """The game: what it is about in one dimension, what each loss does when D wins, and the recipe on eight Gaussians."""
 
 import math
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -141,3 +144,17 @@ def test_eight_gaussians_all_modes(seed):
     print(f"seed {seed}: {covered} of 8 modes, {share:.3f} high quality, {counts}, {spent:.1f} CPU s")
     assert covered == 8
     assert share >= 0.7
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs_and_draws(tmp_path):
+    """A few turns with each penalty, on the digits; its clock and its targets are judged by hand."""
+    benchmark, picture = Path(__file__).parents[2] / "benchmarks" / "gan.py", tmp_path / "gan.png"
+    command = [sys.executable, "-W", "error", str(benchmark), "--data", "digits", "--quick", "--compare"]
+    done = subprocess.run(
+        [*command, "--threads", "1", "--picture", str(picture)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("  judge 10") == 3 * 2
+    assert done.stdout.count("of the recipe's time") == 2
+    assert picture.read_bytes().startswith(b"\x89PNG")
