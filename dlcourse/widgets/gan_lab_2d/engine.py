@@ -16,9 +16,9 @@ from dlcourse.widgets.gan_lab_2d.own import Own
 from dlcourse.widgets.gan_lab_2d.presets import PRESETS
 from dlcourse.widgets.gan_lab_2d.question import Question
 from dlcourse.widgets.gan_lab_2d.run import LIVE, LOSSES, PENALTIES, Run
-from dlcourse.widgets.gan_lab_2d.share import packed, replayed, whole
+from dlcourse.widgets.gan_lab_2d.share import packed, replayed
 from dlcourse.widgets.gan_lab_2d.target import DRAWN, PLACES, Batches, after, checked_points, own_target
-from dlcourse.widgets.params import Choice, Number, Whole
+from dlcourse.widgets.params import Choice, Number, Whole, whole
 from dlcourse.widgets.snapshot import Snapshot
 
 PARAMS = {

@@ -9,7 +9,7 @@ from typing import Any
 from dlcourse.widgets.gan_lab_2d.history import Change
 from dlcourse.widgets.gan_lab_2d.run import LIVE, TURNS, Run
 from dlcourse.widgets.gan_lab_2d.target import DRAWN, MOST_DRAWN, Batches, after, checked_points
-from dlcourse.widgets.params import Param, Whole
+from dlcourse.widgets.params import Param, whole
 
 UPDATES = 20_000  # about half a minute of replay
 CHANGES = 2_000
@@ -80,10 +80,6 @@ def _change(listed: Any, values: Mapping[str, Any], params: Mapping[str, Param])
         return kind, [list(point) for point in checked_points(rest[0])]
     _expect(kind in ("undo", "clear") and not rest, f"there is no change {kind[:20]!r} like this one")
     return (kind,)
-
-
-def whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)
 
 
 def _strokes(listed: Any) -> Batches:

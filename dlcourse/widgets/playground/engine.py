@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.params import Choice, Number, Several, Whole, Widths
+from dlcourse.widgets.params import Choice, Number, Several, Whole, Widths, whole
 from dlcourse.widgets.playground import frame, words
 from dlcourse.widgets.playground.code import program
 from dlcourse.widgets.playground.network import ACTIVATIONS, OPTIMIZERS, PENALTIES, linears
@@ -18,7 +18,7 @@ from dlcourse.widgets.playground.own import Own
 from dlcourse.widgets.playground.problem import CALLS, FEATURES, Batches, checked_points, own_problem, problem
 from dlcourse.widgets.playground.question import OPTIONS, Question
 from dlcourse.widgets.playground.run import LIVE, Run
-from dlcourse.widgets.playground.share import WEIGHT, after, packed, place, replayed, whole
+from dlcourse.widgets.playground.share import WEIGHT, after, packed, place, replayed
 from dlcourse.widgets.snapshot import Snapshot
 
 PARAMS = {

@@ -6,7 +6,7 @@ A string comes from strangers, so every part of it is checked, and its length bo
 from collections.abc import Mapping
 from typing import Any
 
-from dlcourse.widgets.params import Number, Param, Whole
+from dlcourse.widgets.params import Number, Param, whole
 from dlcourse.widgets.playground.history import Change
 from dlcourse.widgets.playground.problem import EXTENT, MOST_DRAWN, Batches, checked_points, problem
 from dlcourse.widgets.playground.run import LIVE, Run
@@ -97,10 +97,6 @@ def place(widths: tuple[int, ...], layer: Any, unit: Any, source: Any = 0) -> tu
     """The indices of a weight, checked against the network's widths."""
     layer = whole("layer", layer, 0, len(widths) - 2)
     return layer, whole("unit", unit, 0, widths[layer + 1] - 1), whole("input", source, 0, widths[layer] - 1)
-
-
-def whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)
 
 
 def _strokes(listed: Any) -> Batches:
