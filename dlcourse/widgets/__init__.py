@@ -1,7 +1,8 @@
 """Live widgets: an engine that computes, in plain torch, and a view in the notebook that shows it.
 
 Each widget has a room of its own: `engine.py` (what it computes; read this one), `picture.py` (the same as a still
-picture), `widget.py` (the notebook's side) and the view's script and style.
+picture), `widget.py` (the notebook's side) and the view's script and style. `runs/` is no widget: it holds what
+those with a run to go back in share, as `js/` holds what the views share.
 """
 
 from importlib import import_module

@@ -129,6 +129,15 @@ class Widths(Param):
         return tuple(int(width) for width in widths)
 
 
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number that is no parameter but an argument: a step, an index. Raises ValueError as `Whole` does.
+
+    >>> whole("step", 3.0, 0, 9)
+    3
+    """
+    return Whole(label=name, default=low, low=low, high=high).check(name, value)
+
+
 def _number(name: str, value: Any, wanted: str) -> float:
     """Whatever is a finite number (a Python or numpy number, a one-element tensor), as a float."""
     try:

@@ -746,7 +746,8 @@ def test_a_change_drops_the_question(act):
     [(8, 0.5, 0), (8, 0.625, 1), (8, 1.0, 2), (1, 0.0, 0), (1, 1.0, 2), (0, 0.49, 0), (0, 0.5, 1), (0, 0.95, 2)],
 )
 def test_each_answer_has_its_option(modes, reached, answer):
-    question = Question(0, 5, modes, Snapshot({}), guess=1, answered_at=5, reached=reached)
+    at = {"asked_at": 0, "steps": 5, "answered_at": 5}
+    question = Question(**at, modes=modes, frozen=Snapshot({}), guess=1, reached=reached)
     assert question.answer == answer
     assert question.options == (MODES if modes else PLACES)
     assert question.right is (answer == 1)

@@ -13,7 +13,7 @@ from dlcourse_demo_engine import DemoEngine
 from dlcourse_node import NODE, evaluate
 
 from dlcourse import widgets
-from dlcourse.widgets.params import LONGEST, Choice, Flag, Number, Param, Several, Whole, Widths
+from dlcourse.widgets.params import LONGEST, Choice, Flag, Number, Param, Several, Whole, Widths, whole
 
 NUMBER = Number(label="n", default=0.5, low=-1, high=2)
 LOG = Number(label="n", default=0.1, low=1e-4, high=10, log=True, zero=True)
@@ -103,6 +103,17 @@ def test_of_zero_the_message_says_when_it_is_allowed():
         LOG.check("rate", -1)
     with pytest.raises(ValueError, match=re.escape("level=-3 is out of range: wanted a number from -1 to 2.")):
         NUMBER.check("level", -3)
+
+
+def test_a_whole_number_that_is_no_parameter_is_checked_in_the_same_words():
+    assert [whole("step", value, 0, 9) for value in (0, 9, 3.0, np.int64(3), torch.tensor(3))] == [0, 9, 3, 3, 3]
+    assert type(whole("step", 3.0, 0, 9)) is int
+    for value in (-1, 10, 2.5):
+        with pytest.raises(ValueError, match=r"^step=\S+ is out of range: wanted a whole number from 0 to 9\.$"):
+            whole("step", value, 0, 9)
+    for value in NO_NUMBER:
+        with pytest.raises(ValueError, match=r"^step=[\s\S]*: wanted a whole number from 0 to 9\.$"):
+            whole("step", value, 0, 9)
 
 
 def test_the_base_decides_nothing():

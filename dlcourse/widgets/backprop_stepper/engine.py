@@ -21,7 +21,7 @@ from dlcourse.widgets.backprop_stepper.guess import Question
 from dlcourse.widgets.backprop_stepper.params import Formula, Numbers
 from dlcourse.widgets.backprop_stepper.walk import Back, Share, Walk, walk_numbers, walk_tensors
 from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.params import Choice, Flag, Number, Param, Whole, shown
+from dlcourse.widgets.params import Choice, Flag, Number, Param, shown, whole
 from dlcourse.widgets.snapshot import Snapshot
 
 GUESS = Number(label="guess", default=0.0, low=-guessing.LARGEST, high=guessing.LARGEST)
@@ -177,17 +177,17 @@ class BackpropStepperEngine(Engine):
 
     def step(self, n: int = 1) -> None:
         """n steps, fewer at the end; questions on the way are skipped. Raises ValueError when n is no number from 0."""
-        ahead = min(_whole("n", n, 0, 10_000), self.last - self.at)
+        ahead = min(whole("n", n, 0, 10_000), self.last - self.at)
         if ahead:
             self.at, self.told = self.at + ahead, None
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the start."""
-        self.scrub(max(0, self.at - _whole("n", n, 1, 10_000)))
+        self.scrub(max(0, self.at - whole("n", n, 1, 10_000)))
 
     def scrub(self, step: int) -> None:
         """To any step of this run. Raises ValueError when there is no such step."""
-        self.at, self.told = _whole("step", step, 0, self.last), None
+        self.at, self.told = whole("step", step, 0, self.last), None
 
     def reset(self) -> None:
         """Back to the start, with the expression and the numbers as they are; the guesses are forgotten."""
@@ -350,16 +350,16 @@ class BackpropStepperEngine(Engine):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state)
-        at = _whole("at", state["at"], 0, self.last)
+        at = whole("at", state["at"], 0, self.last)
         try:
             for step, *tries in state["guesses"]:
                 if not tries or len(tries) > MOST_TRIES or self.tensors:
                     raise ValueError(f"step {step} has {len(tries)} guesses")
-                step = _whole("the step of a guess", step, self.turn + 1, self.last)
+                step = whole("the step of a guess", step, self.turn + 1, self.last)
                 self.guesses[step] = tuple(GUESS.check("guess", each) for each in tries)
             if state["told"] is not None:
                 step, last = state["told"]
-                step, last = _whole("the step of a verdict", step, self.turn + 1, self.last), GUESS.check("guess", last)
+                step, last = whole("the step of a verdict", step, self.turn + 1, self.last), GUESS.check("guess", last)
                 self.at = step - 1
                 right, text = guessing.judge(self.question, last) if self.question else (False, "")
                 if self.question is None or at != (step if right else step - 1):
@@ -368,7 +368,3 @@ class BackpropStepperEngine(Engine):
         except (TypeError, ValueError) as error:
             raise ValueError(f"this share string is damaged (its guesses: {error}). Copy all of it again.") from error
         self.at = at
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)

@@ -23,7 +23,7 @@ from dlcourse.widgets.char_sampler.params import PARAMS
 from dlcourse.widgets.char_sampler.reader import Reader, usual
 from dlcourse.widgets.char_sampler.symbols import Symbols
 from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.params import Param, Whole, shown
+from dlcourse.widgets.params import Param, shown, whole
 from dlcourse.widgets.snapshot import Snapshot
 
 MOST_LINES = 8
@@ -150,7 +150,7 @@ class CharSamplerEngine(Engine):
     def step(self, n: int = 1) -> None:
         """n symbols further, until the line is full. Where symbols are written already, and were drawn with the present
         settings or chosen by hand, it goes through them; with other settings it draws, on a new line."""
-        for _ in range(_whole("n", n, 0, 10_000)):
+        for _ in range(whole("n", n, 0, 10_000)):
             if not self.running:
                 return
             at, written = self.at, self.line.written
@@ -197,7 +197,7 @@ class CharSamplerEngine(Engine):
             if len(found) != 1:
                 raise ValueError(f"branch({shown(token)}): wanted one symbol; these are {len(found)}.")
             return found[0]
-        return _whole("token", token, 0, len(self.symbols) - 1)
+        return whole("token", token, 0, len(self.symbols) - 1)
 
     def again(self) -> None:
         """The same prefix once more with the next seed, on a new line as long as this one."""
@@ -214,15 +214,15 @@ class CharSamplerEngine(Engine):
     def look(self, line: int, step: int | None = None) -> None:
         """Go to a line, by its number, and there to a step; without one to its end."""
         found = self._line(line)
-        self._go(found, None if step is None else _whole("step", step, 0, len(found)))
+        self._go(found, None if step is None else whole("step", step, 0, len(found)))
 
     def scrub(self, step: int) -> None:
         """To a step of this line: 0 is after the prefix, 1 the first symbol."""
-        self.at, self._next = _whole("step", step, 0, len(self.line)), None
+        self.at, self._next = whole("step", step, 0, len(self.line)), None
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the prefix. What is written stays."""
-        self.scrub(max(0, self.at - _whole("n", n, 1, 10_000)))
+        self.scrub(max(0, self.at - whole("n", n, 1, 10_000)))
 
     @property
     def here(self) -> Written | None:
@@ -399,19 +399,19 @@ class CharSamplerEngine(Engine):
         self.lines, self.numbers = [], 0
         for each in packed:
             self.lines.append(self._unpacked(each))
-        line = self.lines[_whole("line", state["line"], 0, len(packed) - 1)]
-        self._go(line, _whole("at", state["at"], 0, len(line)))
+        line = self.lines[whole("line", state["line"], 0, len(packed) - 1)]
+        self._go(line, whole("at", state["at"], 0, len(line)))
 
     def _unpacked(self, packed: Mapping[str, Any]) -> Line:
-        ids = [_whole("symbol", token, 0, len(self.symbols) - 1) for token in (*packed["prefix"], *packed["tokens"])]
+        ids = [whole("symbol", token, 0, len(self.symbols) - 1) for token in (*packed["prefix"], *packed["tokens"])]
         size = len(packed["prefix"])
         if not size or len(ids) - size > LONGEST or len(packed["how"]) != len(ids) - size:
             raise ValueError("this share string is damaged (a line of no possible length).")
         line = Line(self._number(), ids[:size], self._stamp())
         parent = packed["parent"]
-        line.origin = _whole("origin", packed["origin"], 0, len(ids) - size)
+        line.origin = whole("origin", packed["origin"], 0, len(ids) - size)
         if parent is not None:
-            line.parent = self.lines[_whole("parent", parent, 0, len(self.lines) - 1)].number
+            line.parent = self.lines[whole("parent", parent, 0, len(self.lines) - 1)].number
         begins = max((self._common(line, ids[size:], other) for other in self.lines), key=len, default=[])
         for place, (token, how) in enumerate(zip(ids[size:], packed["how"], strict=True)):
             read = begins[place] if place < len(begins) else self.writer.choose(line, place, token)
@@ -461,7 +461,3 @@ def _line(line: Line) -> dict[str, Any]:
         "bits": words.finite(line.bits),
         "beside": words.finite(line.other_bits),
     }
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)

@@ -19,7 +19,7 @@ from dlcourse.widgets.conv_stepper.numbers import number
 from dlcourse.widgets.conv_stepper.params import PARAMS, Pair
 from dlcourse.widgets.conv_stepper.question import Question, judge_size, judge_value, telling
 from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.params import Number, Whole
+from dlcourse.widgets.params import Number, whole
 from dlcourse.widgets.snapshot import Snapshot
 
 LARGEST_PIXEL, LARGEST_WEIGHT = 999.0, 99.0
@@ -128,20 +128,20 @@ class ConvStepperEngine(Engine):
     def step(self, n: int = 1) -> None:
         """n cells further, row by row, at most to the last."""
         if not self.hidden:
-            self.scrub(min(self.index + _whole("n", n, 0, 10**6), self.output.numel() - 1))
+            self.scrub(min(self.index + whole("n", n, 0, 10**6), self.output.numel() - 1))
 
     def back(self, n: int = 1) -> None:
         """n cells back, at most to the first."""
-        self.scrub(max(self.index - _whole("n", n, 0, 10**6), 0))
+        self.scrub(max(self.index - whole("n", n, 0, 10**6), 0))
 
     def scrub(self, step: int) -> None:
         """To the output cell of this number, counted row by row from 0."""
-        self.at = divmod(_whole("step", step, 0, self.output.numel() - 1), self.sizes[-1][1])
+        self.at = divmod(whole("step", step, 0, self.output.numel() - 1), self.sizes[-1][1])
 
     def go(self, row: int, column: int) -> None:
         """To an output cell, both from 0. Raises ValueError outside."""
         rows, columns = self.sizes[-1]
-        self.at = _whole("row", row, 0, rows - 1), _whole("column", column, 0, columns - 1)
+        self.at = whole("row", row, 0, rows - 1), whole("column", column, 0, columns - 1)
 
     def reset(self) -> None:
         """Back to the first cell; a question is forgotten."""
@@ -157,7 +157,7 @@ class ConvStepperEngine(Engine):
         rows, columns = self.sizes[0]
         image = self.image.clone()
         for cell in _cells(cells, image.numel()):
-            image[_whole("row", cell[0], 0, rows - 1), _whole("column", cell[1], 0, columns - 1)] = ink
+            image[whole("row", cell[0], 0, rows - 1), whole("column", cell[1], 0, columns - 1)] = ink
         self._change(image, self.kernel, stroke=stroke, example="own")
 
     def weigh(self, row: int, column: int, value: float) -> None:
@@ -166,7 +166,7 @@ class ConvStepperEngine(Engine):
             raise ValueError(f"{self.layer.mode} pooling has no numbers of its own: set mode='kernel' first.")
         rows, columns = self.layer.window
         kernel = self.kernel.clone()
-        at = _whole("row", row, 0, rows - 1), _whole("column", column, 0, columns - 1)
+        at = whole("row", row, 0, rows - 1), whole("column", column, 0, columns - 1)
         kernel[at] = _number(f"kernel[{at[0]}, {at[1]}]", value, LARGEST_WEIGHT)
         self._change(self.image, kernel, preset="own")
 
@@ -463,11 +463,7 @@ def _cells(cells: Any, most: int) -> list[tuple[Any, Any]]:
 def _size(name: str, value: Any) -> Pair:
     if not isinstance(value, (list, tuple)) or len(value) != 2:
         raise ValueError(f"{name}: wanted two whole numbers, (rows, columns), such as (5, 5).")
-    return _whole("rows", value[0], 0, 999), _whole("columns", value[1], 0, 999)
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)
+    return whole("rows", value[0], 0, 999), whole("columns", value[1], 0, 999)
 
 
 def _number(name: str, value: Any, largest: float) -> float:

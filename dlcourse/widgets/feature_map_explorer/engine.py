@@ -23,7 +23,7 @@ from dlcourse.widgets.feature_map_explorer.params import PARAMS
 from dlcourse.widgets.feature_map_explorer.question import Question
 from dlcourse.widgets.feature_map_explorer.search import KEPT, Search
 from dlcourse.widgets.feature_map_explorer.unit import Explained, explain
-from dlcourse.widgets.params import Whole, shown
+from dlcourse.widgets.params import shown, whole
 from dlcourse.widgets.snapshot import Snapshot, quantise
 
 MOST_MAPS = 64  # in one snapshot
@@ -108,7 +108,7 @@ class FeatureMapExplorerEngine(Engine):
 
     def show(self, index: int) -> None:
         """An image of the data set in place of the drawing, by its index."""
-        index = _whole("index", index, 0, len(self.network.images) - 1)
+        index = whole("index", index, 0, len(self.network.images) - 1)
         self.pad.clear()
         self._drawn(index)
 
@@ -210,7 +210,7 @@ class FeatureMapExplorerEngine(Engine):
     def look(self, channel: int, row: int | None = None, column: int | None = None) -> None:
         """Choose a unit; without row and column the channel's strongest, in this picture and those that come."""
         if row is None and column is None:
-            self.set(channel=_whole("channel", channel, 0, self.layer.channels - 1))
+            self.set(channel=whole("channel", channel, 0, self.layer.channels - 1))
             self.follows = True
             self._follow()
         elif row is None or column is None:
@@ -288,7 +288,7 @@ class FeatureMapExplorerEngine(Engine):
     def switch(self, channel: int, layer: str | None = None) -> None:
         """Switch a channel off, or on again; of the layer on the screen, unless another is named."""
         name = self._checked({"layer": layer or self.layer.name})["layer"]
-        channel = _whole("channel", channel, 0, self.network.layers[name].channels - 1)
+        channel = whole("channel", channel, 0, self.network.layers[name].channels - 1)
         if len(self.switched_off) >= MOST_OFF and (name, channel) not in self.switched_off:
             raise ValueError(f"{MOST_OFF} channels are switched off already; restore some.")
         asked = self.question
@@ -357,7 +357,7 @@ class FeatureMapExplorerEngine(Engine):
 
     def step(self, n: int = 1) -> None:
         """Look at n more handfuls of images."""
-        for _ in range(_whole("n", n, 0, 1_000_000)):
+        for _ in range(whole("n", n, 0, 1_000_000)):
             self.refresh()
             if not self.searching:
                 return
@@ -373,7 +373,7 @@ class FeatureMapExplorerEngine(Engine):
         """What excites the chosen channel most among the images seen so far; None before `find`."""
         self.refresh()
         search = self.searches.get(self.layer.name)
-        return None if search is None else search.top(self.values["channel"], _whole("k", k, 1, KEPT))
+        return None if search is None else search.top(self.values["channel"], whole("k", k, 1, KEPT))
 
     # ------------------------------------------------------------------ predict before you see
 
@@ -395,7 +395,7 @@ class FeatureMapExplorerEngine(Engine):
         question = self.question
         if question is None or question.state != "asked":
             raise ValueError("there is no open question; ask first.")
-        question.guess = _whole("option", option, 0, len(question.options) - 1)
+        question.guess = whole("option", option, 0, len(question.options) - 1)
         question.before = self.measured()
         self.switched_off |= {(question.layer, question.channel)}
         question.after = self.measured()
@@ -451,7 +451,7 @@ class FeatureMapExplorerEngine(Engine):
         self.refresh()
         trace, explained = self._trace(), self.explained()
         probabilities, intact = self.probabilities(), self.probabilities(frozenset())
-        now, whole = self.measured(), self.measured(frozenset())
+        now, all_on = self.measured(), self.measured(frozenset())
         layer, network = self.layer, self.network
         first, sent = self._page()
         maps = trace.of(layer.name).value[first : first + sent]
@@ -488,7 +488,7 @@ class FeatureMapExplorerEngine(Engine):
             "intact": self._best(intact),
             "accuracy": {
                 "now": now.accuracy,
-                "intact": whole.accuracy,
+                "intact": all_on.accuracy,
                 "count": int(now.count.sum()),
                 "by_class": now.count.tolist(),
             },
@@ -503,7 +503,7 @@ class FeatureMapExplorerEngine(Engine):
             "maps": quantise(maps, -layer.reach if layer.signed else 0, layer.reach),
             "probabilities": probabilities,
             "intact": intact,
-            "sure": torch.stack([whole.sure, now.sure]),
+            "sure": torch.stack([all_on.sure, now.sure]),
             "inputs": none if terms is None else terms.inputs,
             "kernels": none if terms is None else terms.kernels,
             "patches": np.zeros((0, 0, 0), np.uint8) if found is None else self._cut(found),
@@ -524,11 +524,11 @@ class FeatureMapExplorerEngine(Engine):
             f"{words.TIMES} {layer.width}. The unit in channel {channel}, row {row}, column {column} has the value "
             f"{words.number(float(self.maps[channel, row, column]))} and sees {self._sees()}."
         )
-        now, whole = self.measured(), self.measured(frozenset())
+        now, all_on = self.measured(), self.measured(frozenset())
         if self.off:
             parts.append(" ".join([f"Switched off: {words.listed(self.off)}.", *words.filled(self.filled())]))
             parts.append(
-                f"Of {int(now.count.sum())} of the images {words.share(whole.accuracy)} are read right with all "
+                f"Of {int(now.count.sum())} of the images {words.share(all_on.accuracy)} are read right with all "
                 f"channels and {words.share(now.accuracy)} now."
             )
         else:
@@ -747,7 +747,3 @@ def _brief(layer: Layer) -> dict[str, Any]:
         "height": layer.height,
         "width": layer.width,
     }
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)

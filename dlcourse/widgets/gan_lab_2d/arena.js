@@ -1,8 +1,9 @@
 // The plane: what D says of each place, real and generated points, G's manifold and D's pushes; and the pen.
 
 import { Canvas } from "../js/canvas.js";
+import { Cursor } from "../js/cursor.js";
 import { element } from "../js/dom.js";
-import { text } from "../js/scale.js";
+import { veil } from "../js/predict.js";
 import { apart, column, mesh } from "./geometry.js";
 
 const SIDE = 400;
@@ -36,7 +37,7 @@ export class Arena {
         );
         this.pen = false;
         this.stroke = null; // points under way, or on their way to the kernel
-        this.cursor = null; // for the keyboard, in data units
+        this.cursor = new Cursor(view, this.canvas, { across: 30 });
         this.tools = this.buildTools();
         this.listen();
     }
@@ -54,7 +55,7 @@ export class Arena {
         this.pen = pen;
         this.toggle.setAttribute("aria-pressed", String(pen));
         this.canvas.el.classList.toggle("gl-pen", pen);
-        if (!pen) this.cursor = null;
+        if (!pen) this.cursor.leave();
         this.view.repaint();
     }
 
@@ -83,10 +84,6 @@ export class Arena {
             }, { signal });
         }
         el.addEventListener("keydown", (event) => this.press(event), { signal });
-        el.addEventListener("blur", () => {
-            this.cursor = null;
-            this.view.repaint();
-        }, { signal });
     }
 
     add([x, y]) {
@@ -111,25 +108,11 @@ export class Arena {
     }
 
     press(event) {
-        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-        if (!this.mayDraw || (!step && event.key !== " " && event.key !== "Enter")) return;
-        event.preventDefault();
-        const [left, right, bottom, top] = this.canvas.extent;
-        this.cursor ??= [(left + right) / 2, (bottom + top) / 2];
-        if (step) {
-            const size = ((right - left) / 30) * (event.shiftKey ? 0.2 : 1);
-            this.cursor = [
-                Math.min(Math.max(this.cursor[0] + step[0] * size, left), right),
-                Math.min(Math.max(this.cursor[1] + step[1] * size, bottom), top),
-            ];
-            this.view.say(`Place ${text(this.cursor[0], 2)}, ${text(this.cursor[1], 2)}`);
-            this.view.repaint();
-        } else if (!this.stroke) {
-            this.stroke = [];
-            this.add(this.cursor);
-            this.send();
-            this.view.say("Point added");
-        }
+        if (!this.mayDraw || !this.cursor.chosen(event) || this.stroke) return;
+        this.stroke = [];
+        this.add(this.cursor.place);
+        this.send();
+        this.view.say("Point added");
     }
 
     paint({ header, arrays }) {
@@ -157,8 +140,8 @@ export class Arena {
             if (boxes.arrows.checked) this.arrows(ctx, arrays.arrows.data);
             if (boxes.trail.checked) this.trail(ctx, header, arrays);
             if (this.stroke) for (const [x, y] of this.stroke) this.dot(ctx, x, y, 3.5);
-            if (this.cursor) this.cross(ctx, ...canvas.toPixel(...this.cursor));
-            if (header.prediction && header.prediction.state !== "revealed") this.veil(ctx, header.prediction);
+            this.cursor.paint(ctx);
+            veil(canvas, header.prediction, { height: 40, opacity: 0.85 });
         });
         this.legend(header);
         const { health, say } = header;
@@ -262,28 +245,5 @@ export class Arena {
         Object.assign(ctx, { fillStyle: this.view.palette.lines[4], strokeStyle: this.view.palette.ink, lineWidth: 1 });
         ctx.fillRect(x - 4, y - 4, 8, 8);
         ctx.strokeRect(x - 4, y - 4, 8, 8);
-    }
-
-    cross(ctx, x, y) {
-        const { palette } = this.view;
-        for (const [colour, width] of [[palette.panel, 4], [palette.ink, 1.6]]) {
-            Object.assign(ctx, { strokeStyle: colour, lineWidth: width });
-            ctx.beginPath();
-            ctx.moveTo(x - 9, y);
-            ctx.lineTo(x + 9, y);
-            ctx.moveTo(x, y - 9);
-            ctx.lineTo(x, y + 9);
-            ctx.stroke();
-        }
-    }
-
-    veil(ctx, { asked_at: from, target }) {
-        const { palette } = this.view;
-        ctx.globalAlpha = 0.85;
-        ctx.fillStyle = palette.panel;
-        ctx.fillRect(0, SIDE - 40, SIDE, 40);
-        ctx.globalAlpha = 1;
-        Object.assign(ctx, { fillStyle: palette.ink, textAlign: "center", textBaseline: "middle" });
-        ctx.fillText(`as at step ${from}, until step ${target}`, SIDE / 2, SIDE - 20);
     }
 }

@@ -8,9 +8,10 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dlcourse.widgets.gan_lab_2d.history import Change
 from dlcourse.widgets.gan_lab_2d.run import DEPTH, EVALUATED, Run
-from dlcourse.widgets.gan_lab_2d.target import DRAWN, PLACES, Batches, after
+from dlcourse.widgets.gan_lab_2d.target import DRAWN, PLACES
+from dlcourse.widgets.runs.history import Change
+from dlcourse.widgets.runs.strokes import Strokes, after
 
 PENALTIES = {
     "none": "None",
@@ -169,7 +170,7 @@ class _Writer:
         if change[0] == "set":
             yield from self.told_set(change[1])
         elif change[0] != "turn":
-            self.strokes: Batches = after(self.strokes, change)
+            self.strokes: Strokes = after(self.strokes, change)
             yield f"places = {self.places()}"
 
     def told_set(self, changed: Mapping[str, Any]) -> Iterator[str]:

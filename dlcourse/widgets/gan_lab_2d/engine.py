@@ -9,16 +9,17 @@ from typing import Any, ClassVar
 
 import torch
 
-from dlcourse.widgets.engine import Engine
 from dlcourse.widgets.gan_lab_2d import frame, words
 from dlcourse.widgets.gan_lab_2d.code import program
 from dlcourse.widgets.gan_lab_2d.own import Own
 from dlcourse.widgets.gan_lab_2d.presets import PRESETS
 from dlcourse.widgets.gan_lab_2d.question import Question
 from dlcourse.widgets.gan_lab_2d.run import LIVE, LOSSES, PENALTIES, Run
-from dlcourse.widgets.gan_lab_2d.share import packed, replayed, whole
-from dlcourse.widgets.gan_lab_2d.target import DRAWN, PLACES, Batches, after, checked_points, own_target
-from dlcourse.widgets.params import Choice, Number, Whole
+from dlcourse.widgets.gan_lab_2d.share import replayed
+from dlcourse.widgets.gan_lab_2d.target import DRAWN, PLACES, checked_points, own_target
+from dlcourse.widgets.params import Choice, Number, Whole, whole
+from dlcourse.widgets.runs.engine import RunEngine
+from dlcourse.widgets.runs.strokes import Strokes, after
 from dlcourse.widgets.snapshot import Snapshot
 
 PARAMS = {
@@ -48,7 +49,7 @@ PARAMS = {
 }
 
 
-class GANLab2DEngine(Engine):
+class GANLab2DEngine(RunEngine):
     """Play the adversarial game on points of the plane, move by move, and go back in time.
 
     values: parameters by name (see `params`), with the meanings of their `help`.
@@ -65,12 +66,10 @@ class GANLab2DEngine(Engine):
 
     name = "gan-lab"
     params: ClassVar = PARAMS
-    actions = frozenset(
-        {
-            *("step_d", "step_g", "round", "back", "scrub", "add_points", "undo_points", "clear_points"),
-            *("preset", "recover", "fork", "unfork", "ask", "guess", "forget", "to_code"),
-        }
-    )
+    actions = RunEngine.actions | {"step_d", "step_g", "round", "preset", "recover"}
+    replayed = staticmethod(replayed)
+    cannot_share = "networks or data"
+    catch_up: ClassVar = 2
 
     def __init__(
         self,
@@ -90,33 +89,10 @@ class GANLab2DEngine(Engine):
         self.own = Own.checked(g_model, d_model, X, self.values["latent"])
         if X is not None and "data" in values:
             self.own.refuse(frozenset({"data"}))
-        self.kept: Run | None = None
-        self.question: Question | None = None
         self.chosen: str | None = None  # the preset
-        self.asked_count = self.right_count = 0
         self._begin(drawn)
 
-    # The game, forwards and backwards.
-
-    @property
-    def running(self) -> bool:
-        return self.run.running and not (self.question is not None and self.question.state == "asked")
-
-    @property
-    def pauses(self) -> bool:
-        """At the step where an answer is revealed."""
-        question = self.question
-        return question is not None and question.answered_at == self.run.at
-
-    def step(self, n: int = 1) -> None:
-        """At most n updates, each of the network whose turn it is: less when the game cannot go on, or when an answer
-        is revealed on the way."""
-        for _ in range(whole("n", n, 0, 1_000_000)):
-            if not self.running:
-                return
-            self.run.step()
-            if self._arrived():
-                return
+    # The game, move by move. A step is an update of the network whose turn it is.
 
     def step_d(self) -> None:
         """One update of D, whoever's turn it is."""
@@ -133,33 +109,6 @@ class GANLab2DEngine(Engine):
             self.step()
             if turn == "G" or not self.running or self.pauses:
                 return
-
-    def reset(self) -> None:
-        """Back to step 0 with the settings and the drawn points as they are; changes made on the way are forgotten."""
-        self._begin(self.run.drawn)
-
-    def back(self, n: int = 1) -> None:
-        """n updates back, at most to the beginning."""
-        self.scrub(max(0, self.run.at - whole("n", n, 1, 1_000_000_000)))
-
-    def scrub(self, step: int) -> None:
-        """To any step that this game has been at, exactly as it was, its settings included. What came later stays known
-        until something is changed. Raises ValueError for a step beyond."""
-        step = whole("step", step, 0, self.run.history.last)
-        self.forget()
-        self.run.scrub(step)
-        self._agree()
-
-    def fork(self) -> None:
-        """Keep a copy of the game as it is (run A); what is changed from now on changes only the present one.
-        Raises ValueError while a question is open: the copy would tell."""
-        self._no_secret()
-        self.kept = self.run.copy()
-
-    def unfork(self) -> None:
-        """Drop the kept game."""
-        self._no_secret()
-        self.kept = None
 
     # What the learner changes.
 
@@ -182,16 +131,6 @@ class GANLab2DEngine(Engine):
             return
         self.values, self.chosen = self.values | {"data": DRAWN}, None
         self._begin(after((), ("points", fresh)))
-
-    def undo_points(self) -> None:
-        """Take back what the last `add_points` added."""
-        if self.run.drawn:
-            self._change("undo")
-
-    def clear_points(self) -> None:
-        """Take back all drawn points."""
-        if self.run.drawn:
-            self._change("clear")
 
     def preset(self, game: str) -> None:
         """A game that goes wrong (or well), from its beginning; all settings are the preset's."""
@@ -222,21 +161,8 @@ class GANLab2DEngine(Engine):
         self.forget()
         if not self.run.running:
             raise ValueError("the game does not go on from here, so there is nothing to predict.")
-        shown = self.snapshot()
-        curve = shown.arrays["curve"]
-        frozen = Snapshot(shown.header, {**shown.arrays, "curve": curve[curve[:, 0] <= self.run.at]})
         modes = len(self.run.target.places) if self.run.target.modes else 0
-        self.question = Question(self.run.at, steps, modes, frozen)
-
-    def guess(self, option: int) -> None:
-        """Commit to one of the three options, 0 to 2; then step."""
-        if self.question is None or self.question.state != "asked":
-            raise ValueError("there is no open question; ask first.")
-        self.question.guess = whole("option", option, 0, len(self.question.options) - 1)
-
-    def forget(self) -> None:
-        """Drop the question, answered or not."""
-        self.question = None
+        self.question = Question(asked_at=self.run.at, steps=steps, modes=modes, frozen=self._frozen())
 
     # What is seen and said.
 
@@ -270,10 +196,8 @@ class GANLab2DEngine(Engine):
 
         From `ask` to the revealing step everything but run, say, notice and prediction is as it was at the asking step.
         """
-        if self.question is not None and self.question.state != "revealed":
-            frozen = self.question.frozen
-            open_ = {"run": self._where(), "say": self._waiting(), "notice": words.notice(self.run)}
-            return Snapshot({**frozen.header, **open_, "prediction": self._prediction()}, frozen.arrays)
+        if self._secret:
+            return self._veiled(words.notice(self.run))
         measured = self.run.measured()
         self.run.note_tip(measured)
         header = frame.header(self.run, measured) | {
@@ -301,29 +225,18 @@ class GANLab2DEngine(Engine):
     # To share a game.
 
     def state(self) -> dict[str, Any]:
-        """Raises ValueError for own networks and points, which a string cannot hold, and for very long games."""
-        if self.own:
-            raise ValueError(
-                "a share string holds settings and drawn points, not your own networks or data. "
-                "Share the code that makes them."
-            )
-        kept = None if self.kept is None else packed(self.kept)
-        return {"run": packed(self.run), "kept": kept, "preset": self.chosen}
+        return super().state() | {"preset": self.chosen}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        run = replayed(state.get("run"), self.params)
-        kept = None if state.get("kept") is None else replayed(state["kept"], self.params)
         chosen = state.get("preset")
         if chosen is not None and chosen not in PRESETS:
             raise ValueError("this share string is damaged (its preset is not known).")
-        self.own, self.run, self.kept, self.chosen = Own(), run, kept, chosen
-        self.forget()
-        self._agree()
+        super().restore(state)
+        self.chosen = chosen
 
     # Inside.
 
-    def _begin(self, drawn: Batches) -> None:
-        """A new game at step 0."""
+    def _begin(self, drawn: Strokes) -> None:
         own = self.own
         points = None if own.points is None else own_target(own.points, self.values["noise"])
         self.run = Run(self.values, drawn, own_target=points, own=own.models, initial=own.initial)
@@ -333,48 +246,6 @@ class GANLab2DEngine(Engine):
         if self.running:
             self.run.move(kind)
             self._arrived()
-
-    def _arrived(self) -> bool:
-        """After an update: settings, the kept run, the question; whether an answer was revealed."""
-        self._agree()  # walking on through what has been, past changes come again
-        for _ in range(2):  # the kept run follows when it is behind
-            if self.kept is not None and self.kept.at < self.run.at:
-                self.kept.step()
-        return self._reveal()
-
-    def _change(self, *change: Any) -> None:
-        self.run.change(change)
-        self.forget()
-
-    def _agree(self) -> None:
-        """The settings are those of the run at its present step."""
-        self.values = dict(self.run.values)
-
-    def _reveal(self) -> bool:
-        """Answer the question when its step has come; whether that was now."""
-        question = self.question
-        if question is None or question.state != "running":
-            return False
-        if self.run.at < question.target and self.run.running:
-            return False
-        question.answered_at, question.reached = self.run.at, self.run.measured().reached
-        if question.right is not None:
-            self.asked_count += 1
-            self.right_count += question.right
-        return True
-
-    def _no_secret(self) -> None:
-        """What a question hides, a kept run would show."""
-        if self.question is not None and self.question.state != "revealed":
-            raise ValueError("a question is open: answer it or cancel it first.")
-
-    def _where(self) -> dict[str, Any]:
-        return {"step": self.run.at, "first": 0, "last": self.run.history.last, "running": self.running}
-
-    def _waiting(self) -> str:
-        if self.question.state == "asked":
-            return f"Step {self.run.at}. {self.question.text}"
-        return f"Step {self.run.at}, the answer comes at step {self.question.target}"
 
     def _preset(self) -> dict[str, Any] | None:
         if self.chosen is None:
@@ -390,7 +261,3 @@ class GANLab2DEngine(Engine):
             "remedy": bool(preset.remedy),
             "recovered": mended,
         }
-
-    def _prediction(self) -> dict[str, Any] | None:
-        counts = {"asked_count": self.asked_count, "right_count": self.right_count}
-        return None if self.question is None else self.question.header() | counts

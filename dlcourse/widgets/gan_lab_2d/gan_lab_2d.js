@@ -3,9 +3,10 @@
 import { Arena } from "./arena.js";
 import { Charts } from "./charts.js";
 import { ratio } from "./geometry.js";
-import { Predict } from "./predict.js";
+import { predict } from "./predict.js";
 import { lines, story } from "./story.js";
 import { element } from "../js/dom.js";
+import { isOpen } from "../js/predict.js";
 import { widget } from "../js/widget.js";
 
 const NAMES = {
@@ -17,7 +18,7 @@ const NAMES = {
 export default widget((view) => {
     const arena = new Arena(view);
     const charts = new Charts(view);
-    const predict = new Predict(view);
+    const question = predict(view);
     const presets = new Presets(view);
     const moves = new Moves(view);
     const facts = new Facts(view);
@@ -34,7 +35,7 @@ export default widget((view) => {
             section("Rules", control("loss"), control("penalty"), strength, control("d_steps"), control("d_lr"), control("g_lr"), rates, control("beta1"), control("batch_size")),
             section("Networks", control("width"), control("latent"), control("seed")),
         ),
-        element("div", { class: "gl-middle" }, moves.el, arena.el, predict.el),
+        element("div", { class: "gl-middle" }, moves.el, arena.el, question.el),
         element("div", { class: "gl-right" }, facts.el, charts.el, fork.el),
     );
     return {
@@ -42,7 +43,7 @@ export default widget((view) => {
             strength.hidden = view.get("penalty") === "none";
             const rated = ratio(view.get("d_lr"), view.get("g_lr"));
             if (rates.textContent !== rated) rates.textContent = rated;
-            for (const part of [arena, charts, predict, presets, moves, facts, fork]) part.paint(frame);
+            for (const part of [arena, charts, question, presets, moves, facts, fork]) part.paint(frame);
         },
     };
 });
@@ -150,8 +151,7 @@ class Fork {
 
     paint({ header }) {
         this.drop.hidden = !header.kept;
-        const secret = Boolean(header.prediction) && header.prediction.state !== "revealed"; // a copy would tell
-        this.keep.disabled = this.drop.disabled = secret;
+        this.keep.disabled = this.drop.disabled = isOpen(header.prediction); // a copy would tell
         this.keep.textContent = header.kept ? "Keep the present run instead" : "Keep this run as A";
         this.text.textContent = header.kept ? `A, at step ${header.kept.step}: ${header.kept.settings}` : "";
     }

@@ -1,18 +1,8 @@
-"""What a run remembers, as the Playground's does, and the curves that are drawn from it."""
+"""What a step of the game is measured by."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-import torch
-
-from dlcourse.widgets.playground.history import Change, Record, copied
-from dlcourse.widgets.playground.history import History as Remembered
-
-MOST = 128  # records; each holds two networks and what Adam keeps of them
-MEMORY = 2**26  # bytes of them all
-
-__all__ = ["COLUMNS", "MEMORY", "MOST", "Change", "History", "Measured", "Record", "copied"]
+MOST = 128  # records of a game; each holds two networks and what Adam keeps of them
 
 
 class Measured(NamedTuple):
@@ -30,17 +20,4 @@ class Measured(NamedTuple):
     mean_y: float | None
 
 
-COLUMNS = ("step", *Measured._fields)
-
-
-@dataclass
-class History(Remembered):
-    most: int = MOST
-
-    def curve(self) -> torch.Tensor:
-        """(k, 11): the columns of `COLUMNS`, NaN for what is absent."""
-        points = [(record.step, record.measured) for record in self.records.values()]
-        if self.tip is not None and self.tip[0] not in self.records:
-            points.append(self.tip)
-        rows = [(step, *measured) for step, measured in points]
-        return torch.from_numpy(np.array(rows, dtype=np.float32).reshape(-1, len(COLUMNS)))
+COLUMNS = ("step", *Measured._fields)  # of the curve

@@ -6,12 +6,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from dlcourse.widgets.gan_lab_2d.history import copied
-from dlcourse.widgets.playground.own import watched
+from dlcourse.widgets.runs.history import copied
+from dlcourse.widgets.runs.own import Brought, check_trainable, watched
 
 
 @dataclass(frozen=True)
-class Own:
+class Own(Brought):
     """What the learner brought, any of it None. initial: what their networks held when they came."""
 
     g_model: nn.Module | None = None
@@ -24,7 +24,7 @@ class Own:
         """Raises ValueError when something does not fit."""
         for name, model in (("g_model", g_model), ("d_model", d_model)):
             if model is not None:
-                _check_network(name, model)
+                check_trainable(model, name, called=name, room="the lab")
         if g_model is not None and g_model is d_model:
             raise ValueError("g_model and d_model are the same network; each needs its own weights.")
         if g_model is not None:
@@ -43,7 +43,6 @@ class Own:
 
     @property
     def fixed(self) -> dict[str, str]:
-        """Parameters that mean nothing beside what the learner brought, and why."""
         why = {}
         if self.g_model is not None:
             why |= {"latent": "the generator is your own"}
@@ -52,24 +51,6 @@ class Own:
         if self.points is not None:
             why |= {"data": "the points are your own"}
         return why
-
-    def refuse(self, names: frozenset[str]) -> None:
-        """Raises ValueError when one of these parameters is fixed."""
-        for name in sorted(names & self.fixed.keys()):
-            raise ValueError(f"{name} cannot be set here: {self.fixed[name]}.")
-
-
-def _check_network(name: str, model: Any) -> None:
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"{name} is a {type(model).__name__}; wanted a torch.nn.Module.")
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not parameters:
-        raise ValueError(f"{name} has no parameter that can be trained (requires_grad).")
-    devices = {str(tensor.device) for tensor in [*model.parameters(), *model.buffers()]}
-    if devices != {"cpu"}:
-        raise ValueError(f"{name} lives on {', '.join(sorted(devices))}; the lab runs on the CPU: {name}.cpu().")
-    if any(parameter.dtype != torch.float32 for parameter in parameters):
-        raise ValueError(f"{name}'s parameters are not all float32; call {name}.float().")
 
 
 def _check_shape(name: str, model: nn.Module, given: tuple, wanted: tuple, words: str) -> None:

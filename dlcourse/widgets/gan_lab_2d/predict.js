@@ -1,48 +1,12 @@
-// Predict before you see: a question, three answers, the game behind a veil, and then the truth.
+// The lab's question: what is asked, and how it is said.
 
-import { element, uniqueId } from "../js/dom.js";
+import { Predict } from "../js/predict.js";
 
-export class Predict {
-    constructor(view) {
-        this.view = view;
-        const id = uniqueId("steps");
-        this.steps = element("select", { id }, ...[200, 500, 1000, 2000].map((steps) => element("option", { value: steps, selected: steps === 500 }, `${steps} updates`)));
-        this.start = element(
-            "div", { class: "dlc-row" },
-            view.button("Predict", () => this.ask(), { title: "Guess what the next updates bring, before you see it" }),
-            element("label", { for: id }, "the next"), this.steps,
-        );
-        this.text = element("p", { class: "gl-hint" });
-        this.choices = element("div", { class: "dlc-row" });
-        this.el = view.hideable("predict", element("section", { class: "gl-section", "aria-live": "polite" }, this.start, this.text, this.choices));
-        this.state = null;
-    }
-
-    ask() {
-        this.view.session.play(false);
-        return this.view.act("ask", { steps: Number(this.steps.value) });
-    }
-
-    async answer(option) {
-        await this.view.act("guess", { option });
-        this.view.session.play(true);
-    }
-
-    paint({ header: { prediction } }) {
-        const state = prediction && `${prediction.state} ${prediction.target} ${prediction.asked_count}`;
-        if (state === this.state) return;
-        this.state = state;
-        const open = prediction && prediction.state !== "revealed";
-        this.start.hidden = Boolean(open);
-        this.text.textContent = prediction ? words(prediction) : "";
-        this.choices.replaceChildren(...(open ? this.buttons(prediction) : []));
-    }
-
-    buttons(prediction) {
-        const cancel = this.view.button("Cancel", () => this.view.act("forget"));
-        if (prediction.state === "running") return [cancel];
-        return [...prediction.options.map((option, index) => this.view.button(capital(option), () => this.answer(index))), cancel];
-    }
+export function predict(view) {
+    return new Predict(view, {
+        unit: "updates", lengths: [200, 500, 1000, 2000], usual: 500, words, label: capital,
+        classes: { section: "gl-section", line: "gl-hint" },
+    });
 }
 
 export function words(prediction) {

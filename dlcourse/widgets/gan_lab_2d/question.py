@@ -3,43 +3,30 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.widgets.snapshot import Snapshot
+from dlcourse.widgets.gan_lab_2d.history import Measured
+from dlcourse.widgets.runs.question import Prediction
 
 MODES = ("at most half of the modes", "more than half, not all", "all of them")
 PLACES = ("less than half of the target", "half or more, not 95 %", "95 % or more")
 
 
-@dataclass
-class Question:
-    """`frozen` is all that may be seen until `target`."""
+@dataclass(kw_only=True)
+class Question(Prediction):
+    """modes: how many the target has; 0: it is a curve."""
 
-    asked_at: int
-    steps: int
-    modes: int  # how many the target has; 0: it is a curve
-    frozen: Snapshot
-    guess: int | None = None
-    answered_at: int | None = None  # the target, or where the run ended before it
-    reached: float | None = None  # there
-
-    @property
-    def target(self) -> int:
-        return self.asked_at + self.steps
+    modes: int
+    reached: float | None = None  # where the run was when it was answered
 
     @property
     def options(self) -> tuple[str, ...]:
         return MODES if self.modes else PLACES
 
     @property
-    def state(self) -> str:
-        if self.answered_at is not None:
-            return "revealed"
-        return "asked" if self.guess is None else "running"
-
-    @property
     def answer(self) -> int | None:
         """The index of the true option.
 
-        >>> Question(0, 9, 8, Snapshot({}), answered_at=9, reached=7 / 8).answer
+        >>> from dlcourse.widgets.snapshot import Snapshot
+        >>> Question(asked_at=0, steps=9, modes=8, frozen=Snapshot({}), answered_at=9, reached=7 / 8).answer
         1
         """
         if self.reached is None:
@@ -49,12 +36,8 @@ class Question:
             return 0 if 2 * covered <= self.modes else 1 if covered < self.modes else 2
         return 0 if self.reached < 0.5 else 1 if self.reached < 0.95 else 2
 
-    @property
-    def right(self) -> bool | None:
-        """None where there is nothing to be right about: the run ended before the target."""
-        if self.answer is None or self.answered_at != self.target:
-            return None
-        return self.answer == self.guess
+    def look(self, measured: Measured) -> None:
+        self.reached = measured.reached
 
     @property
     def text(self) -> str:
@@ -71,5 +54,4 @@ class Question:
         return f"{round(100 * self.reached)} % of the target is reached"
 
     def header(self) -> dict[str, Any]:
-        names = ("state", "asked_at", "steps", "target", "text", "guess", "answer", "answered_at", "right", "found")
-        return {name: getattr(self, name) for name in names} | {"options": list(self.options)}
+        return super().header() | {"text": self.text, "found": self.found}

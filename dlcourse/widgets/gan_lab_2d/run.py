@@ -9,7 +9,7 @@ import copy
 import math
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 
@@ -29,9 +29,12 @@ from dlcourse.generation import (
 from dlcourse.seeding import generator
 from dlcourse.training import Diverged
 from dlcourse.types import Float, Tensor
-from dlcourse.widgets.gan_lab_2d.history import MEMORY, MOST, Change, History, Measured, Record, copied
-from dlcourse.widgets.gan_lab_2d.target import Batches, Target, after, target
-from dlcourse.widgets.playground.own import watched
+from dlcourse.widgets.gan_lab_2d.history import COLUMNS, MOST, Measured
+from dlcourse.widgets.gan_lab_2d.target import Target, target
+from dlcourse.widgets.runs.history import MEMORY, Change, History, Record, copied
+from dlcourse.widgets.runs.own import watched
+from dlcourse.widgets.runs.run import Replayable
+from dlcourse.widgets.runs.strokes import Strokes, after
 
 LIVE = frozenset({"loss", "penalty", "strength", "d_steps", "g_lr", "d_lr", "beta1", "batch_size"})
 LOSSES = {
@@ -65,16 +68,19 @@ class Seen(NamedTuple):
     counts: Tensor | None  # generated points near each mode; None without modes
 
 
-class Run:
+class Run(Replayable):
     """values: every parameter of the engine at step 0; drawn: the learner's points then.
 
     own: the learner's (g_model, d_model), either of them None, and what they held at step 0. target: the learner's.
     """
 
+    steps_called: ClassVar = "updates"
+    events: ClassVar = frozenset({"turn"})
+
     def __init__(
         self,
         values: Mapping[str, Any],
-        drawn: Batches = (),
+        drawn: Strokes = (),
         *,
         stride: int = 1,
         own_target: Target | None = None,
@@ -100,7 +106,7 @@ class Run:
         self.at, self.counts, self.placed, self.forced, self.diverged = 0, (0, 0), 0, None, None
         self.last_move: str | None = None
         self.saved_measured: Measured | None = None
-        self.history = History(dict(self.values), drawn, stride, self._affordable())
+        self.history = History(dict(self.values), drawn, COLUMNS[1:], self._affordable(), stride)
         self._load_target()
         self._record()
 
@@ -157,27 +163,11 @@ class Run:
 
     # The changes on the way.
 
-    def change(self, change: Change) -> None:
-        """Change something at the present step. What had been recorded after it is no longer true and is dropped."""
-        self._apply(change)
-        self.history.cut(self.at)
-        if self.at == 0 and change[0] != "turn":
-            self.history.values, self.history.drawn = dict(self.values), self.drawn  # it always was so
-        else:
-            self.history.note(self.at, change)
-        self._record(again=True)
-
     def move(self, kind: str) -> None:
         """One update of the network asked for, whoever's turn it is."""
         if self.due != kind:
             self.change(("turn", kind))
         self.step()
-
-    def _arrive(self) -> None:
-        for change in self.history.changes.get(self.at, ()):
-            self._apply(change)
-        self.history.last = max(self.history.last, self.at)
-        self._record()
 
     def _apply(self, change: Change) -> None:
         kind, *arguments = change
@@ -228,28 +218,10 @@ class Run:
 
     # Back in time.
 
-    def scrub(self, step: int) -> None:
-        """To a step that the run has been at."""
-        self.note_tip()
-        record = self.history.before(step)
-        if not record.step <= self.at <= step:
-            self._restore(record)
-        while self.at < step and self.running:
-            self.step()
-
-    def note_tip(self, measured: Measured | None = None) -> None:
-        """Note what was measured at the last step reached, before leaving it: the curve ends there."""
-        if self.at == self.history.last:
-            self.history.tip = (self.at, measured or self.measured())
-
     def _affordable(self) -> int:
         parameters = [*self.g_model.parameters(), *self.d_model.parameters()]
         size = 3 * sum(parameter.numel() * parameter.element_size() for parameter in parameters)  # Adam keeps two more
         return max(4, min(MOST, MEMORY // size))
-
-    def _record(self, again: bool = False) -> None:
-        if self.at % self.history.stride == 0 and (again or self.at not in self.history.records):
-            self.history.add(Record(self.at, self.measured(), self._saved()))
 
     def _saved(self) -> dict[str, Any]:
         parts = {name: getattr(self, name) for name in ("g_model", "d_model", "g_optimizer", "d_optimizer")}

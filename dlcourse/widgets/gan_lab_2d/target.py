@@ -16,9 +16,9 @@ from dlcourse import data
 from dlcourse.plot.draw import Extent
 from dlcourse.seeding import generator
 from dlcourse.types import Float, Tensor
+from dlcourse.widgets.runs.strokes import Strokes, counted
 
 EXTENT: Extent = (-3.0, 3.0, -3.0, 3.0)
-MOST_DRAWN = 500
 MOST_OWN = 10_000
 NARROWEST = 0.02  # the noise that "on the data" is measured with, where there is less
 DRAWN = "drawn"
@@ -35,7 +35,6 @@ PLACES = {
 WITH_MODES = frozenset({"eight_gaussians", "grid", "point"})
 
 Point = tuple[float, float]
-Batches = tuple[tuple[Point, ...], ...]  # what a learner drew, stroke by stroke
 
 
 def _made(name: str) -> Float[Tensor, "points 2"]:
@@ -82,7 +81,7 @@ class Target:
         return self.places[chosen] + self.noise * self.scale * blur
 
 
-def target(values: Mapping[str, Any], drawn: Batches = ()) -> Target:
+def target(values: Mapping[str, Any], drawn: Strokes = ()) -> Target:
     """The target that the parameters `data` and `noise` and what was drawn describe.
 
     >>> target({"data": "eight_gaussians", "noise": 0.1}).places[0].tolist()
@@ -117,10 +116,7 @@ def own_target(x: Any, noise: float) -> Target:
 def checked_points(points: Any, extent: Extent = EXTENT) -> tuple[Point, ...]:
     """[[x1, x2], ...] within the extent, rounded so that a shared string stays short. Raises ValueError."""
     wanted = "wanted [[x1, x2], ...] with numbers inside the picture"
-    points = points.tolist() if hasattr(points, "tolist") else points
-    if not isinstance(points, (list, tuple)) or not 1 <= len(points) <= MOST_DRAWN:
-        raise ValueError(f"points={str(points)[:60]}: {wanted}, at least one and at most {MOST_DRAWN}.")
-    return tuple(_point(point, extent, wanted) for point in points)
+    return tuple(_point(point, extent, wanted) for point in counted(points, wanted))
 
 
 def _point(point: Any, extent: Extent, wanted: str) -> Point:
@@ -132,12 +128,3 @@ def _point(point: Any, extent: Extent, wanted: str) -> Point:
     if not (math.isfinite(x1) and math.isfinite(x2) and left <= x1 <= right and bottom <= x2 <= top):
         raise ValueError(f"the point {str(point)[:60]}: {wanted}; it shows {[round(edge, 2) for edge in extent]}.")
     return round(x1, 3), round(x2, 3)
-
-
-def after(strokes: Batches, change: tuple) -> Batches:
-    """What is drawn after a change. Raises ValueError for too many points."""
-    if change[0] == "points":
-        strokes = (*strokes, tuple(map(tuple, change[1])))
-        if (count := sum(map(len, strokes))) > MOST_DRAWN:
-            raise ValueError(f"that would be {count} drawn points; at most {MOST_DRAWN}. Clear some first.")
-    return {"undo": strokes[:-1], "clear": ()}.get(change[0], strokes)

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import traitlets
 
-from dlcourse.widgets.base import BaseWidget
 from dlcourse.widgets.bundle import bundle, styles
 from dlcourse.widgets.gan_lab_2d.engine import GANLab2DEngine
 from dlcourse.widgets.gan_lab_2d.picture import picture
+from dlcourse.widgets.runs.widget import RunWidget
 
 HERE = Path(__file__).parent
 
 
-class GANLab2D(BaseWidget):
+class GANLab2D(RunWidget):
     """A generator and a discriminator play on points of the plane: move either, choose the rules, go back in time.
 
     Parameters, each also an attribute that a cell may set while they play: data, noise, loss, penalty, strength,
@@ -35,22 +34,10 @@ class GANLab2D(BaseWidget):
     engine_class = GANLab2DEngine
     picture = staticmethod(picture)
     title = "GAN lab"
+    would_lose = "this lab holds networks or points"
     parts = ("moves", "draw", "layers", "losses", "logits", "cover", "presets", "fork", "predict")
     speed = traitlets.Int(25, min=1, max=1000).tag(sync=True)  # updates per frame, at most; a game has thousands
     _esm, _css = bundle(HERE / "gan_lab_2d.js"), styles(HERE / "gan_lab_2d.css")
-
-    def __init__(self, *, hide: Iterable[str] = (), **given: Any):
-        super().__init__(hide=hide, **given)
-        self.hide = [*self.hide, *(name for name in self.engine.own.fixed if name not in self.hide)]
-
-    def load(self, text: str) -> None:
-        """Take over what a share string holds, in place. ValueError leaves everything as it was."""
-        if self.engine.own:
-            raise ValueError(
-                "this lab holds networks or points of your own, which would be lost. Load the string into another: "
-                "GANLab2D.from_share(text)."
-            )
-        super().load(text)
 
     def step_d(self) -> None:
         """One update of the discriminator, whoever's turn it is."""
@@ -60,21 +47,9 @@ class GANLab2D(BaseWidget):
         """One update of the generator, whoever's turn it is."""
         self._change(self.engine.step_g)
 
-    def back(self, n: int = 1) -> None:
-        """n updates back, at most to the beginning."""
-        self._change(lambda: self.engine.back(n))
-
-    def scrub(self, step: int) -> None:
-        """To any step that this game has been at, exactly as it was."""
-        self._change(lambda: self.engine.scrub(step))
-
     def add_points(self, points: Iterable) -> None:
         """[[x, y], ...] more places of a drawn target; beside another target, a new game about them."""
         self._change(lambda: self.engine.add_points([list(point) for point in points]))
-
-    def clear_points(self) -> None:
-        """Take back all drawn points."""
-        self._change(self.engine.clear_points)
 
     def preset(self, game: str) -> None:
         """A game to watch: "healthy", or one that goes wrong: "collapse", "oscillation", "d_wins"."""
@@ -83,16 +58,3 @@ class GANLab2D(BaseWidget):
     def recover(self) -> None:
         """Set what mends the preset's game, as it runs."""
         self._change(self.engine.recover)
-
-    def fork(self) -> None:
-        """Keep a copy of the game as it is, to compare with what comes."""
-        self._change(self.engine.fork)
-
-    def unfork(self) -> None:
-        """Drop the kept game."""
-        self._change(self.engine.unfork)
-
-    def to_code(self) -> str:
-        """A program that plays this game and prints the same losses."""
-        with self.guard:
-            return self.engine.to_code()

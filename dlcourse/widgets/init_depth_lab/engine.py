@@ -21,7 +21,7 @@ from dlcourse.widgets.init_depth_lab.probe import Measured, measure, per_layer
 from dlcourse.widgets.init_depth_lab.question import OPTIONS, TEXTS, Question, ratio
 from dlcourse.widgets.init_depth_lab.run import Run
 from dlcourse.widgets.init_depth_lab.theory import Theory, theory
-from dlcourse.widgets.params import Choice, Number, Whole
+from dlcourse.widgets.params import Choice, Number, Whole, whole
 from dlcourse.widgets.snapshot import Snapshot
 
 LIVE = frozenset({"lr", "layer", "show"})
@@ -110,7 +110,7 @@ class InitDepthLabEngine(Engine):
 
     def step(self, n: int = 1) -> None:
         """At most n steps of gradient descent on the whole batch: fewer when a loss or a gradient is not finite."""
-        for _ in range(_whole("n", n, 0, 1_000_000)):
+        for _ in range(whole("n", n, 0, 1_000_000)):
             if not self.running:
                 return
             self.run.step(self.values["lr"])
@@ -123,12 +123,12 @@ class InitDepthLabEngine(Engine):
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the beginning."""
-        self.scrub(max(0, self.run.at - _whole("n", n, 1, 1_000_000)))
+        self.scrub(max(0, self.run.at - whole("n", n, 1, 1_000_000)))
 
     def scrub(self, step: int) -> None:
         """To any step that this run has been at, exactly as it was. What came later stays known until the learning rate
         is changed. Raises ValueError for a step beyond."""
-        self.run.scrub(_whole("step", step, 0, self.run.last))
+        self.run.scrub(whole("step", step, 0, self.run.last))
         self._agree()
 
     def changed(self, names: frozenset[str]) -> None:
@@ -156,7 +156,7 @@ class InitDepthLabEngine(Engine):
         """Commit to one of the three options, 0 to 2, and see."""
         if not self.hidden:
             raise ValueError("there is no open question; ask first.")
-        self.question.guess = _whole("option", option, 0, len(OPTIONS) - 1)
+        self.question.guess = whole("option", option, 0, len(OPTIONS) - 1)
         self.question.ratio = ratio(self.measured, self.question.of)
         if self.question.right is not None:
             self.asked_count += 1
@@ -313,7 +313,7 @@ class InitDepthLabEngine(Engine):
             self.run.step(rate)
         if self.run.last < len(rates):
             raise ValueError("this share string does not fit this edition: its run ends early here.")
-        self.run.scrub(_whole("step", step, 0, self.run.last))
+        self.run.scrub(whole("step", step, 0, self.run.last))
 
     # Inside.
 
@@ -394,10 +394,6 @@ class InitDepthLabEngine(Engine):
 
 def _known(number: Any) -> float | None:
     return float(number) if math.isfinite(number) else None
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)
 
 
 __all__ = ["BARS", "BINS", "COLUMNS", "InitDepthLabEngine"]

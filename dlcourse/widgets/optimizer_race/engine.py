@@ -16,7 +16,7 @@ from dlcourse.widgets.optimizer_race.code import program
 from dlcourse.widgets.optimizer_race.question import Question
 from dlcourse.widgets.optimizer_race.race import LAST, Place, Race
 from dlcourse.widgets.optimizer_race.racers import RACERS, own_racer
-from dlcourse.widgets.params import Choice, Number, Several, Whole, shown
+from dlcourse.widgets.params import Choice, Number, Several, Whole, shown, whole
 from dlcourse.widgets.snapshot import Snapshot
 
 MOST = 4  # starts at once
@@ -141,7 +141,7 @@ class OptimizerRaceEngine(Engine):
 
     def step(self, n: int = 1) -> None:
         """At most n steps: less at the end of the race, or when an answer is revealed on the way."""
-        for _ in range(_whole("n", n, 0, 1_000_000)):
+        for _ in range(whole("n", n, 0, 1_000_000)):
             if not self.running:
                 return
             self.race.step()
@@ -157,12 +157,12 @@ class OptimizerRaceEngine(Engine):
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the beginning."""
-        self.scrub(max(0, self.race.at - _whole("n", n, 1, 1_000_000)))
+        self.scrub(max(0, self.race.at - whole("n", n, 1, 1_000_000)))
 
     def scrub(self, step: int) -> None:
         """To any step that this race has been at, exactly as it was, settings included. What came later stays known
         until something is changed. Raises ValueError for a step beyond."""
-        step = _whole("step", step, 0, self.race.last)
+        step = whole("step", step, 0, self.race.last)
         self.forget()
         self.race.scrub(step)
         self._agree()
@@ -215,7 +215,7 @@ class OptimizerRaceEngine(Engine):
         """Commit to one of the options by its index, the last of them is nobody; then step."""
         if self.question is None or self.question.state != "asked":
             raise ValueError("there is no open question; ask first.")
-        self.question.guess = _whole("option", option, 0, len(self.question.options) - 1)
+        self.question.guess = whole("option", option, 0, len(self.question.options) - 1)
 
     def forget(self) -> None:
         """Drop the question, answered or not."""
@@ -357,8 +357,8 @@ class OptimizerRaceEngine(Engine):
         _expect(isinstance(given, dict) and given.keys() == self.params.keys(), "it does not hold every setting")
         values = {name: self.params[name].check(name, value) for name, value in given.items()}
         _expect(values["surface"] != "own" and "own" not in values["racers"], "it is of somebody's own surface or rule")
-        last = _whole("last", state.get("last"), 0, LAST)
-        step = _whole("step", state.get("step"), 0, last)
+        last = whole("last", state.get("last"), 0, LAST)
+        step = whole("step", state.get("step"), 0, last)
         _expect(isinstance(listed, list) and len(listed) <= CHANGES, f"it wants a list of at most {CHANGES} changes")
         changes = dict(self._change(item, last) for item in listed)
         ground = surfaces.surface(values["surface"], values["condition"], values["turn"])
@@ -374,7 +374,7 @@ class OptimizerRaceEngine(Engine):
     def _change(self, item: Any, last: int) -> tuple[int, dict[str, float]]:
         _expect(isinstance(item, list) and len(item) == 2 and isinstance(item[1], dict), "a change is no pair")
         _expect(item[1] and LIVE.issuperset(item[1]), "it changes what cannot be changed on the way")
-        step = _whole("the step of a change", item[0], 1, max(1, last))
+        step = whole("the step of a change", item[0], 1, max(1, last))
         return step, {name: self.params[name].check(name, value) for name, value in item[1].items()}
 
     # Inside.
@@ -413,7 +413,7 @@ class OptimizerRaceEngine(Engine):
         return [(racer, start) for racer in racers for start in range(len(self.race.starts))]
 
     def _index(self, index: Any) -> int:
-        return _whole("index", index, 0, len(self.race.starts) - 1)
+        return whole("index", index, 0, len(self.race.starts) - 1)
 
     def _over(self, step: int) -> bool:
         """Whether all that are shown have arrived or diverged."""
@@ -511,8 +511,8 @@ def _field(ground: surfaces.Surface) -> tuple[np.ndarray, np.ndarray]:
         heights = np.log(np.maximum(above, 0) / small + 1)
         heights = 254 * heights / (np.log(finite.max() / small + 1) or 1.0)
     missing = ~np.isfinite(above)
-    whole = np.where(missing, 255, np.floor(np.where(missing, 0, heights)))
-    return whole.astype(np.uint8), np.where(missing, 0, np.floor(256 * (heights - whole))).astype(np.uint8)
+    floor = np.where(missing, 255, np.floor(np.where(missing, 0, heights)))
+    return floor.astype(np.uint8), np.where(missing, 0, np.floor(256 * (heights - floor))).astype(np.uint8)
 
 
 def _places(listed: Any, extent: surfaces.Extent) -> list[Place]:
@@ -527,10 +527,6 @@ def _places(listed: Any, extent: surfaces.Extent) -> list[Place]:
     if not all(isinstance(place, (list, tuple)) and len(place) == 2 for place in listed):
         raise ValueError(wanted)
     return [(x.check("x of a start", place[0]), y.check("y of a start", place[1])) for place in listed]
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)
 
 
 def _capital(text: str) -> str:

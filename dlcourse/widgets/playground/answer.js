@@ -1,7 +1,9 @@
 // The network's answer over the plane, or one unit's, with the points; and the place where the learner draws points.
 
 import { Canvas } from "../js/canvas.js";
+import { Cursor } from "../js/cursor.js";
 import { element } from "../js/dom.js";
+import { veil } from "../js/predict.js";
 import { text } from "../js/scale.js";
 
 const SIDE = 300, SMALL = 140;
@@ -12,9 +14,9 @@ export class Answer {
         this.view = view;
         this.network = network;
         this.label = 0; // class of the points to draw
-        this.cursor = null; // for the keyboard, in data units
         this.canvas = new Canvas(view, { label: "The network's answer", width: SIDE, height: SIDE, focusable: true });
         this.canvas.el.classList.add("pg-field");
+        this.cursor = new Cursor(view, this.canvas, { across: 28 });
         this.other = new Canvas(view, { label: "The answer of run A", width: SMALL, height: SMALL });
         this.title = element("h4", {}, "Answer");
         this.losses = element("p", { class: "pg-losses" });
@@ -72,30 +74,12 @@ export class Answer {
         }, { signal });
         for (const kind of ["pointerup", "pointercancel"]) el.addEventListener(kind, () => { last = null; }, { signal });
         el.addEventListener("keydown", (event) => this.key(event), { signal });
-        el.addEventListener("blur", () => {
-            this.cursor = null;
-            this.view.repaint();
-        }, { signal });
     }
 
     key(event) {
-        const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-        if (!this.mayDraw || (!step && event.key !== " " && event.key !== "Enter")) return;
-        event.preventDefault();
-        const [left, right, bottom, top] = this.canvas.extent;
-        this.cursor ??= [(left + right) / 2, (bottom + top) / 2];
-        if (step) {
-            const size = ((right - left) / 28) * (event.shiftKey ? 0.2 : 1);
-            this.cursor = [
-                Math.min(Math.max(this.cursor[0] + step[0] * size, left), right),
-                Math.min(Math.max(this.cursor[1] + step[1] * size, bottom), top),
-            ];
-            this.view.say(`Place ${text(this.cursor[0], 2)}, ${text(this.cursor[1], 2)}`);
-            this.view.repaint();
-        } else {
-            this.add(this.cursor, event.shiftKey);
-            this.view.say(`Added a ${this.label ? "triangle" : "circle"}`);
-        }
+        if (!this.mayDraw || !this.cursor.chosen(event)) return;
+        this.add(this.cursor.place, event.shiftKey);
+        this.view.say(`Added a ${this.label ? "triangle" : "circle"}`);
     }
 
     // Points of a fast stroke travel together: one message at a time.
@@ -132,8 +116,8 @@ export class Answer {
             }
             if (this.tests.checked) this.draw(arrays.test_points, { size: 3, filled: false });
             this.draw(arrays.train_points, { size: 3.6, filled: true });
-            if (this.cursor) this.cross(ctx, ...this.canvas.toPixel(...this.cursor));
-            if (header.prediction && header.prediction.state !== "revealed") this.veil(ctx, header.prediction);
+            this.cursor.paint(ctx);
+            veil(this.canvas, header.prediction, { height: 46, opacity: 0.82 });
         });
         const { losses, points } = header;
         const shares = `${percent(losses.train_accuracy)} of training points right, ${percent(losses.test_accuracy)} of test points`;
@@ -170,29 +154,6 @@ export class Answer {
 
     unitName(header, [column, row]) {
         return column === 0 ? `Input ${header.features[row]}` : `Unit ${row + 1} of layer ${column}`;
-    }
-
-    cross(ctx, x, y) {
-        const { palette } = this.canvas;
-        for (const [colour, width] of [[palette.panel, 4], [palette.ink, 1.6]]) {
-            Object.assign(ctx, { strokeStyle: colour, lineWidth: width });
-            ctx.beginPath();
-            ctx.moveTo(x - 9, y);
-            ctx.lineTo(x + 9, y);
-            ctx.moveTo(x, y - 9);
-            ctx.lineTo(x, y + 9);
-            ctx.stroke();
-        }
-    }
-
-    veil(ctx, prediction) {
-        const { palette } = this.canvas;
-        ctx.globalAlpha = 0.82;
-        ctx.fillStyle = palette.panel;
-        ctx.fillRect(0, SIDE - 46, SIDE, 46);
-        ctx.globalAlpha = 1;
-        Object.assign(ctx, { fillStyle: palette.ink, textAlign: "center", textBaseline: "middle" });
-        ctx.fillText(`as at step ${prediction.asked_at}, until step ${prediction.target}`, SIDE / 2, SIDE - 23);
     }
 }
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from dlcourse.widgets.playground.problem import CENTRES, EDGE, SCALES, TEST, Batches, relative
+from dlcourse.widgets.playground.problem import CENTRES, EDGE, SCALES, TEST, relative
 from dlcourse.widgets.playground.run import Run
+from dlcourse.widgets.runs.strokes import Strokes
 
 CALLS = {
     "moons": "data.moons(n, noise={noise}, generator=source)",
@@ -163,7 +164,7 @@ class _Writer:
             call=CALLS[name].format(noise=noise), blur=blur, scale=SCALES[name], moved=moved, **facts
         )
 
-    def drawn(self, strokes: Batches) -> str:
+    def drawn(self, strokes: Strokes) -> str:
         points = [point for stroke in strokes for point in stroke]
         places = _wrapped([list(point[:2]) for point in points])
         labels = _wrapped([float(point[2]) for point in points])

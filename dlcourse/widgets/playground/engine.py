@@ -4,21 +4,21 @@ Some settings act at once, on the run as it goes: learning rate, optimiser, batc
 (points, features, layers, seed) begin a new run at step 0. Nothing here draws from torch's global random stream.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
-from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.params import Choice, Number, Several, Whole, Widths
+from dlcourse.widgets.params import Choice, Number, Several, Whole, Widths, whole
 from dlcourse.widgets.playground import frame, words
 from dlcourse.widgets.playground.code import program
 from dlcourse.widgets.playground.network import ACTIVATIONS, OPTIMIZERS, PENALTIES, linears
 from dlcourse.widgets.playground.own import Own
-from dlcourse.widgets.playground.problem import CALLS, FEATURES, Batches, checked_points, own_problem, problem
-from dlcourse.widgets.playground.question import OPTIONS, Question
+from dlcourse.widgets.playground.problem import CALLS, FEATURES, checked_points, own_problem, problem
+from dlcourse.widgets.playground.question import Question
 from dlcourse.widgets.playground.run import LIVE, Run
-from dlcourse.widgets.playground.share import WEIGHT, after, packed, place, replayed, whole
+from dlcourse.widgets.playground.share import WEIGHT, place, replayed
+from dlcourse.widgets.runs.engine import RunEngine
+from dlcourse.widgets.runs.strokes import Strokes, after
 from dlcourse.widgets.snapshot import Snapshot
 
 PARAMS = {
@@ -49,7 +49,7 @@ PARAMS = {
 }
 
 
-class PlaygroundEngine(Engine):
+class PlaygroundEngine(RunEngine):
     """Train a small network on points of the plane, watch it, and go back in time.
 
     values: parameters by name (see `params`), with the meanings of their `help`.
@@ -68,12 +68,10 @@ class PlaygroundEngine(Engine):
 
     name = "playground"
     params = PARAMS
-    actions = frozenset(
-        {
-            *("back", "scrub", "add_points", "undo_points", "clear_points", "set_weight", "set_bias"),
-            *("fork", "unfork", "ask", "guess", "forget", "to_code"),
-        }
-    )
+    actions = RunEngine.actions | {"set_weight", "set_bias"}
+    replayed = staticmethod(replayed)
+    cannot_share = "model, optimiser or data"
+    catch_up: ClassVar = 4
 
     def __init__(
         self,
@@ -89,59 +87,7 @@ class PlaygroundEngine(Engine):
         super().__init__(**values)
         self.own = Own.checked(model, optimizer, X, y)
         self.own.refuse(frozenset(values) - {"seed"})
-        self.kept: Run | None = None
-        self.question: Question | None = None
-        self.asked_count = self.right_count = 0
         self._begin(())
-
-    # The run, forwards and backwards.
-
-    @property
-    def running(self) -> bool:
-        return self.run.running and not (self.question is not None and self.question.state == "asked")
-
-    @property
-    def pauses(self) -> bool:
-        """At the step where an answer is revealed."""
-        question = self.question
-        return question is not None and question.answered_at == self.run.at
-
-    def step(self, n: int = 1) -> None:
-        """At most n steps: less when the run cannot go on, or when an answer is revealed on the way."""
-        for _ in range(whole("n", n, 0, 1_000_000)):
-            if not self.running:
-                return
-            self.run.step()
-            self._agree()  # walking on through what has been, past changes come again
-            self._take_along()
-            if self._reveal():
-                return
-
-    def reset(self) -> None:
-        """Back to step 0 with the settings and the drawn points as they are; changes made on the way are forgotten."""
-        self._begin(self.run.drawn)
-
-    def back(self, n: int = 1) -> None:
-        """n steps back, at most to the beginning."""
-        self.scrub(max(0, self.run.at - whole("n", n, 1, 1_000_000_000)))
-
-    def scrub(self, step: int) -> None:
-        """To any step that this run has been at, exactly as it was, its settings included. What came later stays known
-        until something is changed. Raises ValueError for a step beyond."""
-        self.forget()
-        self.run.scrub(whole("step", step, 0, self.run.history.last))
-        self._agree()
-
-    def fork(self) -> None:
-        """Keep a copy of the run as it is (run A); what is changed from now on changes only the present one.
-        Raises ValueError while a question is open: the copy would tell."""
-        self._no_secret()
-        self.kept = self.run.copy()
-
-    def unfork(self) -> None:
-        """Drop the kept run."""
-        self._no_secret()
-        self.kept = None
 
     # What the learner changes.
 
@@ -157,16 +103,6 @@ class PlaygroundEngine(Engine):
         fresh = checked_points(points, self.run.problem.extent)
         after(self.run.drawn, ("points", fresh))
         self._change("points", [list(point) for point in fresh])
-
-    def undo_points(self) -> None:
-        """Take back what the last `add_points` added."""
-        if self.run.drawn:
-            self._change("undo")
-
-    def clear_points(self) -> None:
-        """Take back all drawn points."""
-        if self.run.drawn:
-            self._change("clear")
 
     def set_weight(self, layer: int, unit: int, input: int, value: float) -> None:
         """Set one weight by hand, from -10 to 10; layer 0 is the first linear layer."""
@@ -189,21 +125,8 @@ class PlaygroundEngine(Engine):
         self.forget()
         if not self.run.running:
             raise ValueError("the run does not go on from here, so there is nothing to predict.")
-        shown = self.snapshot()
-        curve = shown.arrays["curve"]
-        frozen = Snapshot(shown.header, {**shown.arrays, "curve": curve[curve[:, 0] <= self.run.at]})
         of = "test" if len(self.run.problem.test_y) else "training"
-        self.question = Question(self.run.at, steps, of, frozen)
-
-    def guess(self, option: int) -> None:
-        """Commit to one of the three options, 0 to 2; then step."""
-        if self.question is None or self.question.state != "asked":
-            raise ValueError("there is no open question; ask first.")
-        self.question.guess = whole("option", option, 0, len(OPTIONS) - 1)
-
-    def forget(self) -> None:
-        """Drop the question, answered or not."""
-        self.question = None
+        self.question = Question(asked_at=self.run.at, steps=steps, of=of, frozen=self._frozen())
 
     # What is seen and said.
 
@@ -244,10 +167,8 @@ class PlaygroundEngine(Engine):
         From `ask` to the revealing step everything but run, say, notice and prediction is as it was at the asking step.
         While a question is "asked", the run waits for `guess` (or `forget`): running is False.
         """
-        if self.question is not None and self.question.state != "revealed":
-            frozen = self.question.frozen
-            open_ = {"run": self._where(), "say": self._waiting(), "notice": words.notice(self.run, told=False)}
-            return Snapshot({**frozen.header, **open_, "prediction": self._prediction()}, frozen.arrays)
+        if self._secret:
+            return self._veiled(words.notice(self.run, told=False))
         measured = self.run.measured()
         self.run.note_tip(measured)
         arrays = frame.arrays(self.run)
@@ -271,84 +192,15 @@ class PlaygroundEngine(Engine):
         own_lr = None if self.own.optimizer is None else self.own.lr
         return program(self.run, own_points=self.own.points is not None, own_lr=own_lr)
 
-    # To share a run.
-
-    def share(self) -> str:
-        """A string from which `from_share` replays the run exactly. Raises ValueError for own models and points, which
-        a string cannot hold, and for very long runs."""
-        return super().share()
-
-    def state(self) -> dict[str, Any]:
-        if self.own:
-            raise ValueError(
-                "a share string holds settings and drawn points, not your own model, optimiser or data. "
-                "Share the code that makes them."
-            )
-        return {"run": packed(self.run), "kept": None if self.kept is None else packed(self.kept)}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        run = replayed(state.get("run"), self.params)
-        kept = None if state.get("kept") is None else replayed(state["kept"], self.params)
-        self.own, self.run, self.kept = Own(), run, kept
-        self.forget()
-        self._agree()
-
     # Inside.
 
-    def _begin(self, drawn: Batches) -> None:
-        """A new run at step 0."""
+    def _begin(self, drawn: Strokes) -> None:
         own = self.own
         points = problem(self.values) if own.points is None else own_problem(*own.points, self.values["seed"])
         if own.optimizer is not None:
             self.values["lr"] = own.lr
         self.run = Run(points, self.values, drawn, model=own.model, optimizer=own.optimizer, initial=own.initial)
         self.forget()
-
-    def _change(self, *change: Any) -> None:
-        self.run.change(change)
-        self.forget()
-
-    def _agree(self) -> None:
-        """The settings are those of the run at its present step."""
-        self.values = dict(self.run.values)
-
-    def _take_along(self) -> None:
-        """The kept run follows when it is behind, a few steps at a time so that nothing waits for it."""
-        for _ in range(4):
-            if self.kept is not None and self.kept.at < self.run.at:
-                self.kept.step()
-
-    def _reveal(self) -> bool:
-        """Answer the question when its step has come; whether that was now."""
-        question = self.question
-        if question is None or question.state != "running":
-            return False
-        if self.run.at < question.target and self.run.running:
-            return False
-        measured = self.run.measured()
-        question.answered_at = self.run.at
-        question.accuracy = measured.test_accuracy if question.of == "test" else measured.train_accuracy
-        if question.right is not None:
-            self.asked_count += 1
-            self.right_count += question.right
-        return True
-
-    def _no_secret(self) -> None:
-        """What a question hides, a kept run would show."""
-        if self.question is not None and self.question.state != "revealed":
-            raise ValueError("a question is open: answer it or cancel it first.")
-
-    def _where(self) -> dict[str, Any]:
-        return {"step": self.run.at, "first": 0, "last": self.run.history.last, "running": self.running}
-
-    def _waiting(self) -> str:
-        if self.question.state == "asked":
-            return f"Step {self.run.at}. {self.question.text}"
-        return f"Step {self.run.at}, the answer comes at step {self.question.target}"
-
-    def _prediction(self) -> dict[str, Any] | None:
-        counts = {"asked_count": self.asked_count, "right_count": self.right_count}
-        return None if self.question is None else self.question.header() | counts
 
     def _widths(self, layer: Any) -> tuple[int, int]:
         """Inputs and units of a linear layer. Raises ValueError when there is no such layer."""

@@ -1,24 +1,21 @@
 """The learner's own model and optimiser: checked when they come, trained in place, and played back exactly.
 
-Their model is called as it is; all that is asked of it is a logit (or two) per point. It may draw random numbers, as
-dropout does, and a run must repeat to the bit, so each step of an own model runs with torch's global stream seeded from
-(seed, step) and put back afterwards. Our own networks draw nothing and leave that stream alone. Random numbers from
-elsewhere (Python's `random`, numpy) cannot be repeated.
+Their model is called as it is; all that is asked of it is a logit (or two) per point. It may draw random numbers, which
+are then the same for the same seed and step (`runs.own.watched`); our own networks draw nothing.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from dlcourse.widgets.playground.history import copied
+from dlcourse.widgets.runs.history import copied
+from dlcourse.widgets.runs.own import Brought, check_trainable, watched
 
 
 @dataclass(frozen=True)
-class Own:
+class Own(Brought):
     """What the learner brought, any of it None. initial: what their model and optimiser held when they came."""
 
     model: nn.Module | None = None
@@ -48,7 +45,6 @@ class Own:
 
     @property
     def fixed(self) -> dict[str, str]:
-        """Parameters that mean nothing beside what the learner brought, and why."""
         why = {}
         if self.model is not None:
             why |= dict.fromkeys(("features", "layers", "activation", "seed"), "the model is your own")
@@ -58,26 +54,10 @@ class Own:
             why |= dict.fromkeys(("data", "noise", "train"), "the points are your own")
         return why
 
-    def refuse(self, names: frozenset[str]) -> None:
-        """Raises ValueError when one of these parameters is fixed."""
-        for name in sorted(names & self.fixed.keys()):
-            raise ValueError(f"{name} cannot be set here: {self.fixed[name]}.")
-
 
 def checked_model(model: Any) -> nn.Module:
     """The model, when it maps (n, 2) to (n,), (n, 1) or (n, 2). Raises ValueError with what to change."""
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"model is a {type(model).__name__}; wanted a torch.nn.Module.")
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not parameters:
-        raise ValueError("the model has no parameter that can be trained (requires_grad).")
-    devices = {str(tensor.device) for tensor in [*model.parameters(), *model.buffers()]}
-    if devices != {"cpu"}:
-        raise ValueError(
-            f"the model lives on {', '.join(sorted(devices))}; the playground runs on the CPU: model.cpu()."
-        )
-    if any(parameter.dtype != torch.float32 for parameter in parameters):
-        raise ValueError("the model's parameters are not all float32; call model.float().")
+    check_trainable(model, "model", called="the model", room="the playground")
     shape = _tried(model)
     if shape not in ((5,), (5, 1), (5, 2)):
         raise ValueError(
@@ -115,17 +95,3 @@ def checked_optimizer(optimizer: Any, model: nn.Module | None) -> torch.optim.Op
             "torch.optim.SGD(model.parameters(), lr=0.1)."
         )
     return optimizer
-
-
-@contextmanager
-def watched(model: nn.Module, *, training: bool = False, seed: int = 0) -> Iterator[None]:
-    """Run a foreign model: in the mode asked for, with the random stream seeded; both as they were afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        try:
-            model.train(training)
-            yield
-        finally:
-            for module, mode in modes:
-                module.training = mode

@@ -4,8 +4,9 @@ import { Answer } from "./answer.js";
 import { Curves } from "./curves.js";
 import { LayerTable } from "./layer_table.js";
 import { Network } from "./network.js";
-import { Predict } from "./predict.js";
+import { predict } from "./predict.js";
 import { element } from "../js/dom.js";
+import { isOpen } from "../js/predict.js";
 import { widget } from "../js/widget.js";
 
 const POINTS = ["data", "noise", "train", "seed"];
@@ -16,7 +17,7 @@ export default widget((view) => {
     const answer = new Answer(view, network);
     const curves = new Curves(view);
     const table = new LayerTable(view);
-    const predict = new Predict(view);
+    const question = predict(view);
     const fork = new Fork(view);
     view.body.append(
         element(
@@ -29,7 +30,7 @@ export default widget((view) => {
             view.hideable("network", section("Network", view.control("layers"), view.control("features"), network.el)),
             curves.el,
         ),
-        element("div", { class: "pg-right" }, answer.el, fork.el, predict.el, table.el),
+        element("div", { class: "pg-right" }, answer.el, fork.el, question.el, table.el),
     );
     return {
         paint(frame) {
@@ -37,7 +38,7 @@ export default widget((view) => {
             answer.paint(frame);
             curves.paint(frame);
             table.paint(frame);
-            predict.paint(frame);
+            question.paint(frame);
             fork.paint(frame);
         },
     };
@@ -59,8 +60,7 @@ class Fork {
 
     paint({ header }) {
         this.drop.hidden = !header.kept;
-        const secret = Boolean(header.prediction) && header.prediction.state !== "revealed"; // a copy would tell
-        this.keep.disabled = this.drop.disabled = secret;
+        this.keep.disabled = this.drop.disabled = isOpen(header.prediction); // a copy would tell
         this.keep.textContent = header.kept ? "Keep the present run instead" : "Keep this run as A";
         this.text.textContent = header.kept ? `A: ${header.kept.settings}` : "";
     }

@@ -16,11 +16,11 @@ from dlcourse import data
 from dlcourse.plot.draw import Extent
 from dlcourse.seeding import generator
 from dlcourse.types import Float, Tensor
+from dlcourse.widgets.runs.strokes import Strokes, counted
 
 EXTENT: Extent = (-3.5, 3.5, -3.5, 3.5)
 EDGE = 3.4  # a point that noise throws farther is put here, so that the picture shows all of them
 TEST = 200
-MOST_DRAWN = 500
 MOST_OWN = 10_000  # the loss of the whole set is measured after every step or so
 CALLS = {
     "moons": lambda n, noise, source: data.moons(n, noise=noise, generator=source),
@@ -42,7 +42,6 @@ FEATURES = {
 }
 
 Point = tuple[float, float, int]  # x1, x2, label
-Batches = tuple[tuple[Point, ...], ...]  # what a learner drew, stroke by stroke
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ def nothing() -> tuple[Tensor, Tensor]:
     return torch.zeros(0, 2, device="cpu"), torch.zeros(0, device="cpu")
 
 
-def with_drawn(problem: Problem, drawn: Batches) -> tuple[Tensor, Tensor]:
+def with_drawn(problem: Problem, drawn: Strokes) -> tuple[Tensor, Tensor]:
     """The training points, and after them what the learner drew."""
     points = [point for stroke in drawn for point in stroke]
     if not points:
@@ -127,10 +126,7 @@ def own_problem(x: Any, y: Any, seed: int) -> Problem:
 def checked_points(points: Any, extent: Extent) -> tuple[Point, ...]:
     """[[x1, x2, label], ...] within the extent, rounded so that a shared string stays short. Raises ValueError."""
     wanted = "wanted [[x1, x2, label], ...] with numbers inside the field and labels 0 or 1"
-    points = points.tolist() if hasattr(points, "tolist") else points  # a tensor, a numpy array
-    if not isinstance(points, (list, tuple)) or not 1 <= len(points) <= MOST_DRAWN:
-        raise ValueError(f"points={str(points)[:60]}: {wanted}, at least one and at most {MOST_DRAWN}.")
-    return tuple(_point(point, extent, wanted) for point in points)
+    return tuple(_point(point, extent, wanted) for point in counted(points, wanted))
 
 
 def _point(point: Any, extent: Extent, wanted: str) -> Point:

@@ -1,9 +1,6 @@
 """One run: a network on its way, and the way back.
 
-A step takes the next batch of the epoch's shuffled points and goes down the gradient once. A run is its start, its
-number of steps and the changes made on the way; from those three the same run comes again, to the bit. Going back
-means: take the nearest record at or before, and walk on from there, with the changes where they were made.
-
+A step takes the next batch of the epoch's shuffled points and goes down the gradient once.
 The order of epoch e comes from a generator seeded with (seed, e); nothing draws from torch's global stream.
 """
 
@@ -11,7 +8,7 @@ import copy
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -19,24 +16,29 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from dlcourse.seeding import generator
 from dlcourse.types import Tensor
 from dlcourse.widgets.playground import network as net
-from dlcourse.widgets.playground.history import MEMORY, MOST, Change, History, Measured, Record, copied
-from dlcourse.widgets.playground.own import watched
-from dlcourse.widgets.playground.problem import Batches, Problem, features, with_drawn
+from dlcourse.widgets.playground.history import CURVE, MOST, Measured
+from dlcourse.widgets.playground.problem import Problem, features, with_drawn
+from dlcourse.widgets.runs.history import MEMORY, Change, History, Record, copied
+from dlcourse.widgets.runs.own import watched
+from dlcourse.widgets.runs.run import Replayable
+from dlcourse.widgets.runs.strokes import Strokes, after
 
 LIVE = frozenset({"lr", "optimizer", "batch_size", "regularisation", "strength", "activation"})
 
 
-class Run:
+class Run(Replayable):
     """values: every parameter of the engine at step 0; drawn: the learner's points at step 0.
 
     model: the learner's own, or None; optimizer: their own, or None. `initial` is what their objects held at step 0.
     """
 
+    events: ClassVar = frozenset({"weight", "bias"})
+
     def __init__(
         self,
         problem: Problem,
         values: Mapping[str, Any],
-        drawn: Batches = (),
+        drawn: Strokes = (),
         *,
         stride: int = 1,
         model: torch.nn.Module | None = None,
@@ -58,11 +60,11 @@ class Run:
         self.rest = torch.zeros(0, dtype=torch.long, device="cpu")  # of the epoch's order: what is still to come
         self.saved_norms: tuple[float, ...] | None = None
         self.saved_measured: Measured | None = None  # where the run is now
-        self.history = History(dict(self.values), drawn, stride, self._affordable())
+        self.history = History(dict(self.values), drawn, CURVE, self._affordable(), stride)
         self._load_points()
         self._record()
 
-    # One step, and the changes on the way.
+    # One step.
 
     @property
     def running(self) -> bool:
@@ -95,29 +97,15 @@ class Run:
             self.optimizer.step()
         return loss.item()
 
-    def change(self, change: Change) -> None:
-        """Change something at the present step. What had been recorded after it is no longer true and is dropped."""
-        self._apply(change)
-        self.history.cut(self.at)
-        self._remember(change)
-        self._record(again=True)
-
-    def _remember(self, change: Change) -> None:
-        if self.at == 0 and change[0] not in ("weight", "bias"):
-            self.history.values, self.history.drawn = dict(self.values), self.drawn  # it always was so
-        else:
-            self.history.note(self.at, change)
-
-    def _arrive(self) -> None:
-        for change in self.history.changes.get(self.at, ()):
-            self._apply(change)
-        self.history.last = max(self.history.last, self.at)
-        self._record()
+    # The changes on the way.
 
     def _apply(self, change: Change) -> None:
         kind, *arguments = change
         self.saved_measured = None
-        getattr(self, f"_apply_{kind}")(*arguments)
+        if kind in ("points", "undo", "clear"):
+            self._draw(after(self.drawn, change))
+        else:
+            getattr(self, f"_apply_{kind}")(*arguments)
 
     def _apply_set(self, values: Mapping[str, Any]) -> None:
         self.values = self.values | values  # a new one: the history holds the old
@@ -137,16 +125,7 @@ class Run:
         with torch.no_grad():
             net.linears(self.model)[layer].bias[unit] = value
 
-    def _apply_points(self, points: list) -> None:
-        self._draw((*self.drawn, tuple(tuple(point) for point in points)))
-
-    def _apply_undo(self) -> None:
-        self._draw(self.drawn[:-1])
-
-    def _apply_clear(self) -> None:
-        self._draw(())
-
-    def _draw(self, drawn: Batches) -> None:
+    def _draw(self, drawn: Strokes) -> None:
         self.drawn, self.rest = drawn, self.rest[:0]  # other points, so a new epoch begins
         self._load_points()
 
@@ -166,27 +145,9 @@ class Run:
 
     # Back in time.
 
-    def scrub(self, step: int) -> None:
-        """To a step that the run has been at."""
-        self.note_tip()
-        record = self.history.before(step)
-        if not record.step <= self.at <= step:
-            self._restore(record)
-        while self.at < step and self.running:
-            self.step()
-
-    def note_tip(self, measured: Measured | None = None) -> None:
-        """Note the losses of the last step reached, before leaving it: the curve ends there."""
-        if self.at == self.history.last:
-            self.history.tip = (self.at, measured or self.measured())
-
     def _affordable(self) -> int:
         size = sum(parameter.numel() * parameter.element_size() for parameter in self.model.parameters())
         return max(4, min(MOST, MEMORY // size))
-
-    def _record(self, again: bool = False) -> None:
-        if self.at % self.history.stride == 0 and (again or self.at not in self.history.records):
-            self.history.add(Record(self.at, self.measured(), self._saved()))
 
     def _saved(self) -> dict[str, Any]:
         return {

@@ -14,7 +14,7 @@ from dlcourse import nn
 from dlcourse.nn.unroll import each, hidden_of, unroll_steps
 from dlcourse.types import Float, Tensor
 from dlcourse.widgets.engine import Engine
-from dlcourse.widgets.params import Whole
+from dlcourse.widgets.params import whole
 from dlcourse.widgets.rnn_unroller import words
 from dlcourse.widgets.rnn_unroller.cells import GATES, PARTS, run
 from dlcourse.widgets.rnn_unroller.chart import Chart, chart, mark, why_none
@@ -111,15 +111,15 @@ class RNNUnrollerEngine(Engine):
 
     def step(self, n: int = 1) -> None:
         """n steps further, at most to the last."""
-        self.at = min(self.at + _whole("n", n, 0, 10**6), self.time)
+        self.at = min(self.at + whole("n", n, 0, 10**6), self.time)
 
     def back(self, n: int = 1) -> None:
         """n steps back, at most to the first."""
-        self.at = max(self.at - _whole("n", n, 0, 10**6), 1)
+        self.at = max(self.at - whole("n", n, 0, 10**6), 1)
 
     def scrub(self, step: int) -> None:
         """To any step, from 1."""
-        self.at = _whole("step", step, 1, self.time)
+        self.at = whole("step", step, 1, self.time)
 
     def reset(self) -> None:
         """Back to the first step."""
@@ -291,7 +291,3 @@ def _known(text: str, vocabulary: Any) -> str:
             return False
 
     return "".join(filter(said, text)) or vocabulary.decode(torch.arange(min(len(vocabulary), 20), device="cpu"))
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    return Whole(label=name, default=low, low=low, high=high).check(name, value)
