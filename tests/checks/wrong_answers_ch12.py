@@ -513,7 +513,13 @@ for name, phrase, measure in (
 ):
     named(wrong("12.coverage", phrase), name, with_measure(measure))
 for name, phrase, numbers in (
-    ("a_stray_covers", "A single stray", lambda c, g, s, least: (int((c > 0).sum()), share_of(g))),
+    ("a_stray_covers", "One good sample was enough", lambda c, g, s, least: (int((c > 0).sum()), share_of(g))),
+    ("number_beside_least", "a *number* of samples", lambda c, g, s, least: (int((c >= least).sum()), share_of(g))),
+    (
+        "least_divided_by_the_modes",
+        "`least` was divided by the number of modes",
+        lambda c, g, s, least: (int((c / len(s) >= least / len(c)).sum()), share_of(g)),
+    ),
     ("more_than_least", "More than `least`", lambda c, g, s, least: (int((c > least * len(s)).sum()), share_of(g))),
     (
         "of_the_good_ones",
@@ -606,6 +612,62 @@ def counted_twice(samples, centres, radius, least):
     _, _, distances = counted(samples, centres, radius)
     counts = (distances <= radius).sum(0)
     return covered_of(counts, samples, least), counts.sum().item() / len(samples)
+
+
+@wrong("12.coverage", "given to the first of them in the list")
+def first_circle_that_contains_it(samples, centres, radius, least):
+    counts = [0] * len(centres)
+    for sample in samples:
+        for mode, centre in enumerate(centres):
+            if (sample - centre).norm() <= radius:
+                counts[mode] += 1
+                break
+    return sum(count / len(samples) >= least for count in counts), sum(counts) / len(samples)
+
+
+@wrong("12.coverage", "given to the last of them in the list")
+def last_circle_that_contains_it(samples, centres, radius, least):
+    counts = [0] * len(centres)
+    for sample in samples:
+        home = None
+        for mode, centre in enumerate(centres):
+            if (sample - centre).norm() <= radius:
+                home = mode
+        if home is not None:
+            counts[home] += 1
+    return sum(count / len(samples) >= least for count in counts), sum(counts) / len(samples)
+
+
+@wrong("12.coverage", "min(dim=1), not min(dim=0)")
+def nearest_sample_of_each_centre(samples, centres, radius, least):
+    distance, own_centre = (samples[:, None] - centres).norm(dim=2).min(0)
+    good = distance <= radius
+    counts = own_centre[good].bincount(minlength=len(centres))
+    return (counts / len(samples) >= least).sum().item(), good.double().mean().item()
+
+
+@wrong("12.coverage", "as distances.min(dim=0) does")
+def any_sample_near_the_centre(samples, centres, radius, least):
+    distances = (samples[:, None] - centres).norm(dim=2)
+    covered = (distances.min(0).values <= radius).sum().item()
+    return covered, (distances.min(1).values <= radius).double().mean().item()
+
+
+@wrong("12.coverage", "divided by the samples that belong to this mode")
+def share_of_its_own_samples(samples, centres, radius, least):
+    distance, own_centre = (samples[:, None] - centres).norm(dim=2).min(1)
+    good = distance <= radius
+    own = own_centre.bincount(minlength=len(centres))
+    shares = own_centre[good].bincount(minlength=len(centres)) / own  # 0 / 0 is nan, which covers nothing
+    return (shares >= least).sum().item(), good.double().mean().item()
+
+
+@wrong("12.coverage", "The length was taken over the centres")
+def length_over_the_centres(samples, centres, radius, least):
+    distance, own_centre = (samples[:, None] - centres).norm(dim=1).min(1)
+    good = distance <= radius
+    counts = own_centre[good].bincount(minlength=len(centres))
+    return (counts / len(samples) >= least).sum().item(), good.double().mean().item()
 
 
 @wrong("12.coverage", "each sample beside each centre")
