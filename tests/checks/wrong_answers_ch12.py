@@ -73,6 +73,14 @@ for name, phrase, answer in (
     ("base_ten", "to the base 10", lambda p, q: 1 / (1 + 10 ** (q - p))),
     ("base_two", "to the base 10 or 2", lambda p, q: 1 / (1 + 2 ** (q - p))),
     ("softmax_over_the_points", "ran over the points", lambda p, q: torch.softmax(torch.stack([p, q]), dim=-1)[0]),
+    (
+        "small_number_on_both",
+        "Either a small number was added to both",
+        lambda p, q: (p.exp() + 1e-30) / ((p.exp() + 1e-30) + (q.exp() + 1e-30)),
+    ),
+    ("larger_number_on_both", "a small number was added", lambda p, q: (p.exp() + 1e-6) / (p.exp() + q.exp() + 2e-6)),
+    ("small_number_on_p", "A small number was added", lambda p, q: (p.exp() + 1e-8) / (p.exp() + 1e-8 + q.exp())),
+    ("density_of_the_real", "This is p itself", lambda p, q: p.exp()),
     ("cut_off_below", "cut off below", lambda p, q: torch.sigmoid(p.clamp(min=-100) - q.clamp(min=-100))),
     ("both_chances", "together with something else", lambda p, q: (torch.sigmoid(p - q), torch.sigmoid(q - p))),
     ("one_for_all", "D has a value at each", lambda p, q: torch.sigmoid(p - q).mean()),
@@ -141,6 +149,15 @@ for name, phrase, answer in (
     ("naive_log1p", "minimax: A sigmoid that rounds", lambda z: torch.log1p(-torch.sigmoid(z)).mean()),
     ("eps", "minimax: A small number inside", lambda z: torch.log(1 - torch.sigmoid(z) + 1e-8).mean()),
     ("clamped_d", "minimax: A small number inside", lambda z: (1 - z.sigmoid()).clamp(min=1e-6).log().mean()),
+    ("exp_by_hand", "exp(1000) by itself is infinite", lambda z: -torch.log(1 + torch.exp(z)).mean()),
+    ("clamped_logit", "minimax: The loss is right for smaller logits", lambda z: minimax(z.clamp(-50, 50))),
+    ("clamped_at_100", "or the logit was cut off there by a clamp", lambda z: minimax(z.clamp(-100, 100))),
+    ("clamped_loss", "too small for the large ones", lambda z: -functional.softplus(z).clamp(max=73).mean()),
+    (
+        "nan_to_num",
+        "an infinity was replaced",
+        lambda z: torch.log(1 - torch.sigmoid(z)).mean().nan_to_num(posinf=1000),
+    ),
     (
         "bce_of_probabilities",
         "minimax: binary_cross_entropy takes a probability",
@@ -160,6 +177,17 @@ for name, phrase, answer in (
     ("naive", "non_saturating: A sigmoid that rounds", lambda z: -torch.log(torch.sigmoid(z)).mean()),
     ("eps", "non_saturating: A small number inside", lambda z: -torch.log(torch.sigmoid(z) + 1e-8).mean()),
     ("clamped_d", "non_saturating: A small number", lambda z: -z.sigmoid().clamp(min=1e-7).log().mean()),
+    ("exp_by_hand", "exp(1000) by itself is infinite", lambda z: torch.log(1 + torch.exp(-z)).mean()),
+    (
+        "clamped_logit",
+        "non_saturating: The loss is right for smaller logits, and too small",
+        lambda z: non_saturating(z.clamp(-50, 50)),
+    ),
+    ("eps_of_1e_9", "by a small number inside the logarithm", lambda z: -torch.log(torch.sigmoid(z) + 1e-9).mean()),
+    ("clamped_at_37", "too small for the large ones", lambda z: non_saturating(z.clamp(-37, 37))),
+    ("clamped_at_100", "or the logit was cut off there by a clamp", lambda z: non_saturating(z.clamp(-100, 100))),
+    ("nan_to_num", "an infinity was replaced", lambda z: -torch.log(torch.sigmoid(z)).nan_to_num(posinf=1000).mean()),
+    ("nan_to_a_number", "nan_to_num", lambda z: (-torch.log(torch.sigmoid(z))).nan_to_num(posinf=100.5).mean()),
     (
         "bce_of_probabilities",
         "non_saturating: binary_cross_entropy takes a probability",
@@ -183,6 +211,7 @@ for name, phrase, answer in (
     ("cut_off", "No slope reaches the input", lambda z: (minimax(z.detach()), non_saturating(z))),
     ("the_other_cut_off", "No slope reaches the input", lambda z: (minimax(z), non_saturating(z).detach())),
     ("float32", "The dtype should be", lambda z: (minimax(z).float(), non_saturating(z).float())),
+    ("rounded", "right to about seven digits", lambda z: tuple(each.to(z.dtype) for each in by_softplus(z.float()))),
     ("stacked", "Two losses come back", lambda z: torch.stack([minimax(z), non_saturating(z)])),
     ("halved", "By hand, for one logit of 0", lambda z: (minimax(z) / 2, non_saturating(z) / 2)),
 ):
@@ -311,6 +340,7 @@ for name, phrase, parts in (
     ("mix_swapped", "The weights of the mix are swapped", {"point": lambda r, f, m: m * f + (1 - m) * r}),
     ("one_mix_for_all", "One mix for all pairs", {"point": lambda r, f, m: between(r, f, m.mean())}),
     ("first_mix_for_all", "One mix for all pairs", {"point": lambda r, f, m: between(r, f, m[0])}),
+    ("mix_without_its_axis", "Each *feature* got a mix of its own", {"point": lambda r, f, m: between(r, f, m[:, 0])}),
     ("slope_at_real", "at the real examples.", {"point": lambda r, f, m: r}),
     ("slope_at_fake", "at the fakes.", {"point": lambda r, f, m: f}),
     ("slope_at_both", "at the real examples and at the fakes", {"point": lambda r, f, m: torch.cat([r, f])}),
@@ -319,6 +349,23 @@ for name, phrase, parts in (
     ("away_from_the_fake", "not between the two", {"point": lambda r, f, m: m * r - (1 - m) * f}),
     ("other_pairs", "paired in another order", {"point": lambda r, f, m: between(r, f.flip(0), m)}),
     ("score_for_slope", "The score itself", {"slope": lambda x, w: critic(x, *w)[:, None]}),
+    ("norm_of_the_scores", "The score itself", {"slope": lambda x, w: critic(x, *w), "norm": lambda s: s.norm()}),
+    (
+        "sigmoid_of_the_score",
+        "A sigmoid was put on the score",
+        {"slope": lambda x, w: torch.autograd.grad(critic(x, *w).sigmoid().sum(), x, create_graph=True)[0]},
+    ),
+    ("each_feature_beside_one", "The features were averaged", {"norm": lambda s: s}),
+    (
+        "slope_in_w1",
+        "not a weight, and not a copy of x",
+        {"slope": lambda x, w: torch.autograd.grad(critic(x, *w).sum(), w[0], create_graph=True)[0]},
+    ),
+    (
+        "slope_in_a_copy_of_x",
+        "not a weight, and not a copy of x",
+        {"slope": lambda x, w: torch.autograd.grad(critic(x, *w).sum(), x.detach(), create_graph=True)[0]},
+    ),
     (
         "slope_of_hidden",
         "stops at the hidden units",
@@ -419,6 +466,13 @@ def slope_in_the_weights(real, fake, mix, w1, b1, w2, b2):
 def x_off_the_record(real, fake, mix, w1, b1, w2, b2):
     x = between(real, fake, mix).detach()
     return squared(rows(of_sum(x, (w1, b1, w2, b2))))
+
+
+@wrong("12.penalty", "the slope is asked for in x, not in a weight")
+def slope_in_w1_and_nothing_on_the_record(real, fake, mix, w1, b1, w2, b2):
+    scores = critic(between(real, fake, mix), w1, b1, w2, b2)
+    (slope,) = torch.autograd.grad(scores.sum(), w1, create_graph=True)
+    return squared(rows(slope))
 
 
 @wrong("12.penalty", "only the slopes of leaves are kept there")

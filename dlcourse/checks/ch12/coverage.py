@@ -347,8 +347,8 @@ EXERCISE = Exercise(
     "mode is covered when at least the share `least` of all samples are good ones of its own. Return (covered, "
     "high_quality): how many modes are covered, an int, and the share of all samples that are good, a float.",
     ranges="1 to 60 samples, 1 to 8 modes, radii of 0.1 to 4, circles that may overlap, least 1/32, 1/16, 1/8 or 1/4; "
-    "no sample lies just on a circle, or half-way between two centres; float32 and float64; tensors that look at the "
-    "memory of others",
+    "no sample lies just on a circle, or half-way between two centres; float32 and float64; tensors that are views "
+    "of others",
     hints=(
         "Two questions for each sample: to which centre does it belong, and is it near enough to count? A third one "
         "for each centre: are there enough?",
