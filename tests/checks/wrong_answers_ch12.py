@@ -758,11 +758,13 @@ def played(
     order="d g",
     pairs=lambda z, real: zip(z, real, strict=True),
     back=lambda g, d: ([weight.detach() for weight in g], [weight.detach() for weight in d]),
+    copy=lambda weight: weight.clone().requires_grad_(),
+    noise_of_g=lambda noise: noise,
 ):
     """A right answer with the optimisers of torch, but for the parts that are given."""
 
     def answer(g_weights, d_weights, z, real, lr):
-        g, d = ([weight.clone().requires_grad_() for weight in weights] for weights in (g_weights, d_weights))
+        g, d = ([copy(weight) for weight in weights] for weights in (g_weights, d_weights))
         g_optimizer, d_optimizer = optimizers(g, d, lr)
 
         def clear_now(when):
@@ -782,7 +784,7 @@ def played(
                 d_optimizer.step()
                 clear_now("after d")
                 clear_now("before g")
-                g_loss(critic(generate(noise, *g), *d)).backward()
+                g_loss(critic(generate(noise_of_g(noise), *g), *d)).backward()
                 g_optimizer.step()
             elif order == "g d":
                 clear_now("before g")
@@ -808,6 +810,7 @@ def plays_wrong(name, phrase, **parts):
 
 
 named(right("12.debug"), "with_optimisers", played())
+named(right("12.debug"), "weights_still_on_the_record", played(back=lambda g, d: (g, d)))
 named(right("12.debug"), "never_detached_and_cleared_in_time", played(detach=False))
 named(
     right("12.debug"),
@@ -893,6 +896,31 @@ plays_wrong(
 plays_wrong("first_round_alone", "Only one round was played", pairs=lambda z, real: [(z[0], real[0])])
 plays_wrong("from_the_end", "in the reverse order", pairs=lambda z, real: zip(z.flip(0), real.flip(0), strict=True))
 plays_wrong("no_round", "Neither network has moved", pairs=lambda z, real: [])
+plays_wrong("new_noise_for_g", "from the same noise as D's", noise_of_g=torch.randn_like)
+plays_wrong("one_shuffled_noise_for_g", "Called twice", noise_of_g=lambda noise: noise + 1e-2 * torch.rand(1))
+plays_wrong(
+    "new_noise_from_a_seed",
+    "from which noise come the fakes",
+    noise_of_g=lambda noise: torch.randn(noise.shape, generator=torch.Generator().manual_seed(5)).to(noise.dtype),
+)
+for name, g_pace, d_pace in (
+    ("adam", torch.optim.Adam, torch.optim.Adam),
+    ("adamw", torch.optim.AdamW, torch.optim.AdamW),
+    ("adam_for_g", torch.optim.Adam, torch.optim.SGD),
+    ("adam_for_d", torch.optim.SGD, torch.optim.Adam),
+):
+    plays_wrong(
+        name,
+        "the steps of Adam",
+        optimizers=lambda g, d, lr, g_pace=g_pace, d_pace=d_pace: (g_pace(g, lr=lr), d_pace(d, lr=lr)),
+    )
+plays_wrong(
+    "with_momentum",
+    "or have momentum",
+    optimizers=lambda g, d, lr: (torch.optim.SGD(g, lr=lr, momentum=0.9), torch.optim.SGD(d, lr=lr, momentum=0.9)),
+)
+plays_wrong("no_clone", "An optimiser steps on the very tensors", copy=lambda weight: weight.requires_grad_())
+plays_wrong("detach_for_clone", "share their memory", copy=lambda weight: weight.detach().requires_grad_())
 plays_wrong("turned_round", "The two are swapped", back=lambda g, d: ([w.detach() for w in d], [w.detach() for w in g]))
 plays_wrong("tuples", "come back in lists", back=lambda g, d: (tuple(w.detach() for w in g), [w.detach() for w in d]))
 plays_wrong("g_alone", "Two lists come back", back=lambda g, d: [w.detach() for w in g])
