@@ -916,7 +916,7 @@ for name, g_pace, d_pace in (
     )
 plays_wrong(
     "with_momentum",
-    "or have momentum",
+    "The steps have momentum",
     optimizers=lambda g, d, lr: (torch.optim.SGD(g, lr=lr, momentum=0.9), torch.optim.SGD(d, lr=lr, momentum=0.9)),
 )
 plays_wrong("no_clone", "An optimiser steps on the very tensors", copy=lambda weight: weight.requires_grad_())

@@ -65,8 +65,8 @@ CUT = (
 )
 REPLACED = (
     "The loss is right for smaller logits, and far too large for those here: an infinity was replaced by another "
-    "number, as nan_to_num does. The loss of a logit of 1000 or -1000 is itself about 1000, and has a slope. "
-    f"{ONE_FUNCTION}"
+    "number, as nan_to_num does. There is none: at 1000, or for the other loss at -1000, its size is 1000, and it has "
+    f"a slope. {ONE_FUNCTION}"
 )
 SUM = "The losses were summed over the batch: the mean is wanted, so that the step does not grow with the batch."
 SWAPPED = "The two are swapped: (minimax, non_saturating)."
