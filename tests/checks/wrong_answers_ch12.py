@@ -73,6 +73,14 @@ for name, phrase, answer in (
     ("base_ten", "to the base 10", lambda p, q: 1 / (1 + 10 ** (q - p))),
     ("base_two", "to the base 10 or 2", lambda p, q: 1 / (1 + 2 ** (q - p))),
     ("softmax_over_the_points", "ran over the points", lambda p, q: torch.softmax(torch.stack([p, q]), dim=-1)[0]),
+    (
+        "small_number_on_both",
+        "Either a small number was added to both",
+        lambda p, q: (p.exp() + 1e-30) / ((p.exp() + 1e-30) + (q.exp() + 1e-30)),
+    ),
+    ("larger_number_on_both", "a small number was added", lambda p, q: (p.exp() + 1e-6) / (p.exp() + q.exp() + 2e-6)),
+    ("small_number_on_p", "A small number was added", lambda p, q: (p.exp() + 1e-8) / (p.exp() + 1e-8 + q.exp())),
+    ("density_of_the_real", "This is p itself", lambda p, q: p.exp()),
     ("cut_off_below", "cut off below", lambda p, q: torch.sigmoid(p.clamp(min=-100) - q.clamp(min=-100))),
     ("both_chances", "together with something else", lambda p, q: (torch.sigmoid(p - q), torch.sigmoid(q - p))),
     ("one_for_all", "D has a value at each", lambda p, q: torch.sigmoid(p - q).mean()),
@@ -141,6 +149,15 @@ for name, phrase, answer in (
     ("naive_log1p", "minimax: A sigmoid that rounds", lambda z: torch.log1p(-torch.sigmoid(z)).mean()),
     ("eps", "minimax: A small number inside", lambda z: torch.log(1 - torch.sigmoid(z) + 1e-8).mean()),
     ("clamped_d", "minimax: A small number inside", lambda z: (1 - z.sigmoid()).clamp(min=1e-6).log().mean()),
+    ("exp_by_hand", "exp(1000) by itself is infinite", lambda z: -torch.log(1 + torch.exp(z)).mean()),
+    ("clamped_logit", "minimax: The loss is right for smaller logits", lambda z: minimax(z.clamp(-50, 50))),
+    ("clamped_at_100", "or the logit was cut off there by a clamp", lambda z: minimax(z.clamp(-100, 100))),
+    ("clamped_loss", "too small for the large ones", lambda z: -functional.softplus(z).clamp(max=73).mean()),
+    (
+        "nan_to_num",
+        "an infinity was replaced",
+        lambda z: torch.log(1 - torch.sigmoid(z)).mean().nan_to_num(posinf=1000),
+    ),
     (
         "bce_of_probabilities",
         "minimax: binary_cross_entropy takes a probability",
@@ -160,6 +177,17 @@ for name, phrase, answer in (
     ("naive", "non_saturating: A sigmoid that rounds", lambda z: -torch.log(torch.sigmoid(z)).mean()),
     ("eps", "non_saturating: A small number inside", lambda z: -torch.log(torch.sigmoid(z) + 1e-8).mean()),
     ("clamped_d", "non_saturating: A small number", lambda z: -z.sigmoid().clamp(min=1e-7).log().mean()),
+    ("exp_by_hand", "exp(1000) by itself is infinite", lambda z: torch.log(1 + torch.exp(-z)).mean()),
+    (
+        "clamped_logit",
+        "non_saturating: The loss is right for smaller logits, and too small",
+        lambda z: non_saturating(z.clamp(-50, 50)),
+    ),
+    ("eps_of_1e_9", "by a small number inside the logarithm", lambda z: -torch.log(torch.sigmoid(z) + 1e-9).mean()),
+    ("clamped_at_37", "too small for the large ones", lambda z: non_saturating(z.clamp(-37, 37))),
+    ("clamped_at_100", "or the logit was cut off there by a clamp", lambda z: non_saturating(z.clamp(-100, 100))),
+    ("nan_to_num", "an infinity was replaced", lambda z: -torch.log(torch.sigmoid(z)).nan_to_num(posinf=1000).mean()),
+    ("nan_to_a_number", "nan_to_num", lambda z: (-torch.log(torch.sigmoid(z))).nan_to_num(posinf=100.5).mean()),
     (
         "bce_of_probabilities",
         "non_saturating: binary_cross_entropy takes a probability",
@@ -183,6 +211,7 @@ for name, phrase, answer in (
     ("cut_off", "No slope reaches the input", lambda z: (minimax(z.detach()), non_saturating(z))),
     ("the_other_cut_off", "No slope reaches the input", lambda z: (minimax(z), non_saturating(z).detach())),
     ("float32", "The dtype should be", lambda z: (minimax(z).float(), non_saturating(z).float())),
+    ("rounded", "right to about seven digits", lambda z: tuple(each.to(z.dtype) for each in by_softplus(z.float()))),
     ("stacked", "Two losses come back", lambda z: torch.stack([minimax(z), non_saturating(z)])),
     ("halved", "By hand, for one logit of 0", lambda z: (minimax(z) / 2, non_saturating(z) / 2)),
 ):
@@ -311,6 +340,7 @@ for name, phrase, parts in (
     ("mix_swapped", "The weights of the mix are swapped", {"point": lambda r, f, m: m * f + (1 - m) * r}),
     ("one_mix_for_all", "One mix for all pairs", {"point": lambda r, f, m: between(r, f, m.mean())}),
     ("first_mix_for_all", "One mix for all pairs", {"point": lambda r, f, m: between(r, f, m[0])}),
+    ("mix_without_its_axis", "Each *feature* got a mix of its own", {"point": lambda r, f, m: between(r, f, m[:, 0])}),
     ("slope_at_real", "at the real examples.", {"point": lambda r, f, m: r}),
     ("slope_at_fake", "at the fakes.", {"point": lambda r, f, m: f}),
     ("slope_at_both", "at the real examples and at the fakes", {"point": lambda r, f, m: torch.cat([r, f])}),
@@ -319,6 +349,23 @@ for name, phrase, parts in (
     ("away_from_the_fake", "not between the two", {"point": lambda r, f, m: m * r - (1 - m) * f}),
     ("other_pairs", "paired in another order", {"point": lambda r, f, m: between(r, f.flip(0), m)}),
     ("score_for_slope", "The score itself", {"slope": lambda x, w: critic(x, *w)[:, None]}),
+    ("norm_of_the_scores", "The score itself", {"slope": lambda x, w: critic(x, *w), "norm": lambda s: s.norm()}),
+    (
+        "sigmoid_of_the_score",
+        "A sigmoid was put on the score",
+        {"slope": lambda x, w: torch.autograd.grad(critic(x, *w).sigmoid().sum(), x, create_graph=True)[0]},
+    ),
+    ("each_feature_beside_one", "The features were averaged", {"norm": lambda s: s}),
+    (
+        "slope_in_w1",
+        "not a weight, and not a copy of x",
+        {"slope": lambda x, w: torch.autograd.grad(critic(x, *w).sum(), w[0], create_graph=True)[0]},
+    ),
+    (
+        "slope_in_a_copy_of_x",
+        "not a weight, and not a copy of x",
+        {"slope": lambda x, w: torch.autograd.grad(critic(x, *w).sum(), x.detach(), create_graph=True)[0]},
+    ),
     (
         "slope_of_hidden",
         "stops at the hidden units",
@@ -421,6 +468,13 @@ def x_off_the_record(real, fake, mix, w1, b1, w2, b2):
     return squared(rows(of_sum(x, (w1, b1, w2, b2))))
 
 
+@wrong("12.penalty", "the slope is asked for in x, not in a weight")
+def slope_in_w1_and_nothing_on_the_record(real, fake, mix, w1, b1, w2, b2):
+    scores = critic(between(real, fake, mix), w1, b1, w2, b2)
+    (slope,) = torch.autograd.grad(scores.sum(), w1, create_graph=True)
+    return squared(rows(slope))
+
+
 @wrong("12.penalty", "only the slopes of leaves are kept there")
 def by_backward(real, fake, mix, w1, b1, w2, b2):
     x = between(real.requires_grad_(), fake, mix)
@@ -513,7 +567,13 @@ for name, phrase, measure in (
 ):
     named(wrong("12.coverage", phrase), name, with_measure(measure))
 for name, phrase, numbers in (
-    ("a_stray_covers", "A single stray", lambda c, g, s, least: (int((c > 0).sum()), share_of(g))),
+    ("a_stray_covers", "One good sample was enough", lambda c, g, s, least: (int((c > 0).sum()), share_of(g))),
+    ("number_beside_least", "a *number* of samples", lambda c, g, s, least: (int((c >= least).sum()), share_of(g))),
+    (
+        "least_divided_by_the_modes",
+        "`least` was divided by the number of modes",
+        lambda c, g, s, least: (int((c / len(s) >= least / len(c)).sum()), share_of(g)),
+    ),
     ("more_than_least", "More than `least`", lambda c, g, s, least: (int((c > least * len(s)).sum()), share_of(g))),
     (
         "of_the_good_ones",
@@ -608,6 +668,62 @@ def counted_twice(samples, centres, radius, least):
     return covered_of(counts, samples, least), counts.sum().item() / len(samples)
 
 
+@wrong("12.coverage", "given to the first of them in the list")
+def first_circle_that_contains_it(samples, centres, radius, least):
+    counts = [0] * len(centres)
+    for sample in samples:
+        for mode, centre in enumerate(centres):
+            if (sample - centre).norm() <= radius:
+                counts[mode] += 1
+                break
+    return sum(count / len(samples) >= least for count in counts), sum(counts) / len(samples)
+
+
+@wrong("12.coverage", "given to the last of them in the list")
+def last_circle_that_contains_it(samples, centres, radius, least):
+    counts = [0] * len(centres)
+    for sample in samples:
+        home = None
+        for mode, centre in enumerate(centres):
+            if (sample - centre).norm() <= radius:
+                home = mode
+        if home is not None:
+            counts[home] += 1
+    return sum(count / len(samples) >= least for count in counts), sum(counts) / len(samples)
+
+
+@wrong("12.coverage", "min(dim=1), not min(dim=0)")
+def nearest_sample_of_each_centre(samples, centres, radius, least):
+    distance, own_centre = (samples[:, None] - centres).norm(dim=2).min(0)
+    good = distance <= radius
+    counts = own_centre[good].bincount(minlength=len(centres))
+    return (counts / len(samples) >= least).sum().item(), good.double().mean().item()
+
+
+@wrong("12.coverage", "as distances.min(dim=0) does")
+def any_sample_near_the_centre(samples, centres, radius, least):
+    distances = (samples[:, None] - centres).norm(dim=2)
+    covered = (distances.min(0).values <= radius).sum().item()
+    return covered, (distances.min(1).values <= radius).double().mean().item()
+
+
+@wrong("12.coverage", "divided by the samples that belong to this mode")
+def share_of_its_own_samples(samples, centres, radius, least):
+    distance, own_centre = (samples[:, None] - centres).norm(dim=2).min(1)
+    good = distance <= radius
+    own = own_centre.bincount(minlength=len(centres))
+    shares = own_centre[good].bincount(minlength=len(centres)) / own  # 0 / 0 is nan, which covers nothing
+    return (shares >= least).sum().item(), good.double().mean().item()
+
+
+@wrong("12.coverage", "The length was taken over the centres")
+def length_over_the_centres(samples, centres, radius, least):
+    distance, own_centre = (samples[:, None] - centres).norm(dim=1).min(1)
+    good = distance <= radius
+    counts = own_centre[good].bincount(minlength=len(centres))
+    return (counts / len(samples) >= least).sum().item(), good.double().mean().item()
+
+
 @wrong("12.coverage", "each sample beside each centre")
 def no_axis_for_the_centres(samples, centres, radius, least):
     good = (samples - centres).norm(dim=1) <= radius
@@ -642,11 +758,13 @@ def played(
     order="d g",
     pairs=lambda z, real: zip(z, real, strict=True),
     back=lambda g, d: ([weight.detach() for weight in g], [weight.detach() for weight in d]),
+    copy=lambda weight: weight.clone().requires_grad_(),
+    noise_of_g=lambda noise: noise,
 ):
     """A right answer with the optimisers of torch, but for the parts that are given."""
 
     def answer(g_weights, d_weights, z, real, lr):
-        g, d = ([weight.clone().requires_grad_() for weight in weights] for weights in (g_weights, d_weights))
+        g, d = ([copy(weight) for weight in weights] for weights in (g_weights, d_weights))
         g_optimizer, d_optimizer = optimizers(g, d, lr)
 
         def clear_now(when):
@@ -666,7 +784,7 @@ def played(
                 d_optimizer.step()
                 clear_now("after d")
                 clear_now("before g")
-                g_loss(critic(generate(noise, *g), *d)).backward()
+                g_loss(critic(generate(noise_of_g(noise), *g), *d)).backward()
                 g_optimizer.step()
             elif order == "g d":
                 clear_now("before g")
@@ -692,6 +810,7 @@ def plays_wrong(name, phrase, **parts):
 
 
 named(right("12.debug"), "with_optimisers", played())
+named(right("12.debug"), "weights_still_on_the_record", played(back=lambda g, d: (g, d)))
 named(right("12.debug"), "never_detached_and_cleared_in_time", played(detach=False))
 named(
     right("12.debug"),
@@ -777,6 +896,31 @@ plays_wrong(
 plays_wrong("first_round_alone", "Only one round was played", pairs=lambda z, real: [(z[0], real[0])])
 plays_wrong("from_the_end", "in the reverse order", pairs=lambda z, real: zip(z.flip(0), real.flip(0), strict=True))
 plays_wrong("no_round", "Neither network has moved", pairs=lambda z, real: [])
+plays_wrong("new_noise_for_g", "from the same noise as D's", noise_of_g=torch.randn_like)
+plays_wrong("one_shuffled_noise_for_g", "Called twice", noise_of_g=lambda noise: noise + 1e-2 * torch.rand(1))
+plays_wrong(
+    "new_noise_from_a_seed",
+    "from which noise come the fakes",
+    noise_of_g=lambda noise: torch.randn(noise.shape, generator=torch.Generator().manual_seed(5)).to(noise.dtype),
+)
+for name, g_pace, d_pace in (
+    ("adam", torch.optim.Adam, torch.optim.Adam),
+    ("adamw", torch.optim.AdamW, torch.optim.AdamW),
+    ("adam_for_g", torch.optim.Adam, torch.optim.SGD),
+    ("adam_for_d", torch.optim.SGD, torch.optim.Adam),
+):
+    plays_wrong(
+        name,
+        "the steps of Adam",
+        optimizers=lambda g, d, lr, g_pace=g_pace, d_pace=d_pace: (g_pace(g, lr=lr), d_pace(d, lr=lr)),
+    )
+plays_wrong(
+    "with_momentum",
+    "The steps have momentum",
+    optimizers=lambda g, d, lr: (torch.optim.SGD(g, lr=lr, momentum=0.9), torch.optim.SGD(d, lr=lr, momentum=0.9)),
+)
+plays_wrong("no_clone", "An optimiser steps on the very tensors", copy=lambda weight: weight.requires_grad_())
+plays_wrong("detach_for_clone", "share their memory", copy=lambda weight: weight.detach().requires_grad_())
 plays_wrong("turned_round", "The two are swapped", back=lambda g, d: ([w.detach() for w in d], [w.detach() for w in g]))
 plays_wrong("tuples", "come back in lists", back=lambda g, d: (tuple(w.detach() for w in g), [w.detach() for w in d]))
 plays_wrong("g_alone", "Two lists come back", back=lambda g, d: [w.detach() for w in g])

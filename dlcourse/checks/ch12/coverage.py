@@ -29,6 +29,7 @@ DISTANCES: dict[str, Callable[[Tensor], Tensor]] = {  # of (samples, modes, feat
     "l1": lambda apart: apart.abs().sum(2),
     "box": lambda apart: apart.abs().amax(2),
     "mean": lambda apart: apart.square().mean(2).sqrt(),
+    "over the centres": lambda apart: apart.square().sum(1).sqrt(),
 }
 
 
@@ -45,9 +46,20 @@ def _coverage(
 ) -> Pair:
     """Both numbers with some of the faults, in float64."""
     apart = DISTANCES[distance](samples.double()[:, None] - centres.double())
+    if home == "the samples' axis":  # of each centre the nearest sample, and how often a sample is one
+        to_nearest, nearest = apart.min(0)
+        counts = nearest[to_nearest <= radius].bincount(minlength=len(centres)).tolist()
+        return sum(count >= least * len(samples) for count in counts), (to_nearest <= radius).double().mean().item()
     nearest = apart == apart.amin(1, keepdim=True)
     near = apart <= radius
-    at = {"nearest": nearest & near, "any": near, "far too": nearest, "far": nearest & ~near}[home]
+    at = {
+        "nearest": nearest & near,
+        "any": near,
+        "first": near & (near.cumsum(1) == 1),
+        "last": near & (near.flip(1).cumsum(1).flip(1) == 1),
+        "far too": nearest,
+        "far": nearest & ~near,
+    }[home]
     good = (nearest & near if home == "nearest" else at).any(1)
     counts, n = at.sum(0).tolist(), len(samples)
     fullest = max(sum(counts), 1)
@@ -57,9 +69,12 @@ def _coverage(
         "of the good": lambda count: count >= least * fullest and count > 0,
         "a stray": lambda count: count > 0,
         "even share": lambda count: count >= n / len(counts),
+        "a part of least": lambda count: count >= least * n / len(counts),
         "all": lambda count: True,
     }
-    if covered == "missed":
+    if covered == "of its own":
+        found = sum(count >= least * own > 0 for count, own in zip(counts, nearest.sum(0).tolist(), strict=True))
+    elif covered == "missed":
         found = sum(not wants["share"](count) for count in counts)
     elif covered == "however far":
         found = sum(wants["share"](count) for count in nearest.sum(0).tolist())
@@ -83,6 +98,10 @@ def _coverage(
 NEAREST = (
     "A sample that lies within the radius of two centres was counted for both: it belongs to the nearest one only."
 )
+ORDER = (
+    "A sample that lies within the radius of several centres was given to the {} of them in the list: it belongs to "
+    "the *nearest* one. So measure the distances to all centres first, and take the smallest."
+)
 SHARE = "A mode is covered when at least `least` of *all* samples are good ones of its own."
 Faults = dict[str, str]
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
@@ -98,9 +117,27 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
         ({"covered": "missed"},),
     ),
     (
-        f"A single stray sample covered a mode, or a lonely handful. {SHARE}",
+        "The smallest distance was looked for along the samples: that is for each *centre* its nearest sample. Wanted "
+        "is for each sample its nearest centre: distances of shape (samples, modes) need min(dim=1), not min(dim=0).",
+        ({"home": "the samples' axis"},),
+    ),
+    (
+        "One good sample was enough to cover a mode. Either a *number* of samples was compared with `least`, which is "
+        "a share (divide by the number of samples first), or it was only asked whether any sample is near the centre, "
+        f"as distances.min(dim=0) does. {SHARE}",
         ({"covered": "a stray"},),
     ),
+    (
+        "The good samples of a mode were divided by the samples that belong to this mode: so a single one, alone in "
+        f"its place, has a share of 1. {SHARE}",
+        ({"covered": "of its own"},),
+    ),
+    (
+        f"`least` was divided by the number of modes: it is a share of all samples as it comes in. {SHARE}",
+        ({"covered": "a part of least"},),
+    ),
+    (ORDER.format("first"), ({"home": "first"},)),
+    (ORDER.format("last"), ({"home": "last"},)),
     (NEAREST, ({"home": "any"}, {"home": "any", "quality": "twice"})),
     (
         "The *squared* distance was compared with the radius: its root is missing.",
@@ -110,6 +147,11 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
         "The distance is the root of the summed squares of both differences: neither the sum of their sizes, nor the "
         "larger one, nor a mean.",
         ({"distance": "l1"}, {"distance": "box"}, {"distance": "mean"}),
+    ),
+    (
+        "The length was taken over the centres, dim=1: samples[:, None] - centres is (samples, modes, 2), and a "
+        "distance sums over the last axis, dim=2.",
+        ({"distance": "over the centres"},),
     ),
     (f"More than `least` was asked for: `at least` includes it. {SHARE}", ({"covered": "strict"},)),
     (
@@ -141,10 +183,18 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
 )
 
 
-def _way(faults: Faults) -> Callable[..., bool]:
+def _way(faults: Faults, passed: list[tuple[Any, ...]]) -> Callable[..., bool]:
+    """Whether this mistake gives these numbers, and gave the right ones on all inputs that were passed."""
+
+    def shows(args: tuple[Any, ...], wanted: Pair) -> bool:
+        return not matches(_coverage(*args, **faults), wanted)
+
     def fits(got: Any, wanted: Pair, *args: Any) -> bool:
-        there = _coverage(*args, **faults)
-        return not matches(there, wanted) and matches(got, there)
+        return (
+            shows(args, wanted)
+            and matches(got, _coverage(*args, **faults))
+            and not any(shows(before, _coverage(*before)) for before in passed)
+        )
 
     return fits
 
@@ -153,9 +203,8 @@ def _numbers(got: Any) -> bool:
     return type(got) in (tuple, list) and len(got) == 2
 
 
-# The order matters: the first suspect that fits is named.
+# After the mistakes above. The order matters: the first suspect that fits is named.
 SUSPECTS = (
-    *(Suspect(reason, _way(faults)) for reason, several in MISTAKES for faults in several),
     Suspect(
         f"The two came back in the wrong order: it is {NAMES}.",
         lambda got, wanted, *args: (
@@ -216,25 +265,37 @@ WRONG = (
 
 
 def check(subject: Subject, seed: int | None) -> str:
-    ask = Examiner("12.coverage", "mode_coverage", subject, SUSPECTS, CRASHES)
+    passed: list[tuple[Any, ...]] = []
+    mistakes = [Suspect(reason, _way(faults, passed)) for reason, several in MISTAKES for faults in several]
+    ask = Examiner("12.coverage", "mode_coverage", subject, (*mistakes, *SUSPECTS), CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for args in (*cases(), *(draw(generator, round_) for round_ in range(16))):
         ask.value(args, _coverage(*args), generic=WRONG, names=NAMES)
+        passed.append(args)
     return f"right on {ask.asked} sets of samples: strays, empty modes, circles that overlap, and none that is good."
 
 
 def cases() -> list[tuple[Any, ...]]:
-    """By hand: eight samples, four centres. Then a share that few reach, circles that overlap, no good sample."""
-    centres = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0]])
-    near = torch.tensor([[0.5, 0.0], [0.4, -0.5], [0.5, 0.5], [4.5, 0.25], [3.5, 0.0], [0.25, 3.75]])
-    far = torch.tensor([[0.7, 0.6], [2.5, 3.0]])
-    line = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.5, 0.0], [9.0, 0.0]])
-    between = torch.tensor([[0.4, 0.1], [0.6, 0], [0.45, -0.2], [1.6, 0.3], [1.7, 0.1], [5, 5], [0.2, -0.6], [0.1, 0]])
+    """By hand: eight samples, six centres. Then lonely samples, a crowd, circles that overlap, no good sample.
+
+    A mistake shows on one of them, and there its numbers are its own.
+    """
+    centres = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0], [4.0, 4.0], [8.0, 0.0], [8.0, 4.0]])
+    near = torch.tensor([[0.5, 0.0], [0.4, -0.5], [0.4, 0.3], [4.5, 0.25], [3.5, 0.0], [0.25, -0.25]])
+    far = torch.tensor([[4.7, 4.6], [2.5, 3.0]])
+    # Of six, two, one and one good samples; and seven that belong to the second centre, far from it.
+    alone = torch.tensor([[0.0, 0.3], [0.2, 0], [-0.3, 0.1], [0, 0], [0.1, -0.4], [0.4, 0.2], [4, 0.3], [4.2, 0.1]])
+    alone = torch.cat([alone, torch.tensor([[0.1, 3.9], [3.8, 4.2], [-1.2, 0], [-1, -1], [0, -1.5]])])
+    alone = torch.cat([alone, torch.tensor([[5.2, 0], [5, -1], [4, -1.5], [3, -1], [6, 0], [5.5, 0.5], [4.5, -2]])])
+    line = torch.tensor([[3.0, 0.0], [0.0, 0.0], [2.0, 0.0], [1.0, 0.0], [4.0, 0.0]])
+    on_line = torch.tensor([[3, 0.2], [4.2, -0.2], [3.2, -0.2], [3, 0.6], [-0.4, -0.4], [3.9, -0.3], [-0.5, 0.1]])
+    on_line = torch.cat([on_line, torch.tensor([[0, 0.2], [4.5, -0.5], [2, -0.6], [7, 1], [-3, 0.5]])])
     return [
         (torch.cat([near, far]), centres, 0.8, 0.25),
+        (alone, centres[:4], 0.8, 0.25),
         _crowd(torch.Generator().manual_seed(72)),
-        (between, line, 1.25, 0.25),
-        (between + 20.0, line, 1.25, 0.125),
+        (on_line, line, 1.25, 0.25),
+        (on_line + 20.0, line, 1.25, 0.125),
         (near.double(), centres[:1].double(), 0.6, 0.0625),
     ]
 
@@ -286,8 +347,8 @@ EXERCISE = Exercise(
     "mode is covered when at least the share `least` of all samples are good ones of its own. Return (covered, "
     "high_quality): how many modes are covered, an int, and the share of all samples that are good, a float.",
     ranges="1 to 60 samples, 1 to 8 modes, radii of 0.1 to 4, circles that may overlap, least 1/32, 1/16, 1/8 or 1/4; "
-    "no sample lies just on a circle, or half-way between two centres; float32 and float64; tensors that look at the "
-    "memory of others",
+    "no sample lies just on a circle, or half-way between two centres; float32 and float64; tensors that are views "
+    "of others",
     hints=(
         "Two questions for each sample: to which centre does it belong, and is it near enough to count? A third one "
         "for each centre: are there enough?",

@@ -1,6 +1,7 @@
 """12.debug: the training game of a generator and a discriminator, freed of its three faults."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -58,6 +59,13 @@ LABELLED: dict[str, Callable[[Tensor], Tensor]] = {  # a loss for each logit
 }
 
 
+PACES: dict[str, Callable[..., torch.optim.Optimizer]] = {  # beside plain gradient descent
+    "Adam": torch.optim.Adam,
+    "AdamW": torch.optim.AdamW,
+    "momentum": partial(torch.optim.SGD, momentum=0.9),
+}
+
+
 def _play(
     g_weights: Sequence[Tensor],
     d_weights: Sequence[Tensor],
@@ -76,10 +84,12 @@ def _play(
     moves: str = "both",
     rounds: str = "all",
     steps: tuple[float, float] = (1.0, 1.0),
+    paces: tuple[str, str] = ("", ""),
 ) -> Played:
     """The game with some of the faults, in float64. What `.grad` holds is kept by hand.
 
     leak: D's loss sends slopes into G. clear_d, clear_g: when their .grad is set to 0. order: whose step sees what.
+    paces: the optimisers of G and D, of `PACES`.
     """
     dtype = g_weights[0].dtype
     g, d = ([weight.double() for weight in weights] for weights in (g_weights, d_weights))
@@ -96,8 +106,20 @@ def _play(
         for gradient in gradients:
             gradient.zero_()
 
-    def step(weights: Weights, gradients: Weights, rate: float) -> Weights:
-        return [weight - rate * lr * gradient for weight, gradient in zip(weights, gradients, strict=True)]
+    walkers: dict[int, tuple[Weights, torch.optim.Optimizer]] = {}
+
+    def step(weights: Weights, gradients: Weights, which: int) -> Weights:
+        if not paces[which]:
+            rate = steps[which] * lr
+            return [weight - rate * gradient for weight, gradient in zip(weights, gradients, strict=True)]
+        if which not in walkers:
+            leaves = [weight.clone() for weight in weights]
+            walkers[which] = leaves, PACES[paces[which]](leaves, lr=lr)
+        leaves, optimizer = walkers[which]
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            leaf.grad = gradient.clone()
+        optimizer.step()
+        return [leaf.clone() for leaf in leaves]
 
     chosen = list(zip(z.double(), real.double(), strict=True))
     chosen = {"all": chosen, "first": chosen[:1], "last": chosen[-1:], "backwards": chosen[::-1]}[rounds]
@@ -131,13 +153,13 @@ def _play(
         def move(which: str) -> None:
             nonlocal g, d
             if which == "D" and moves in ("both", "D", "D twice"):
-                d = step(d, to_d, steps[1])
+                d = step(d, to_d, 1)
                 if clear_d == "after D":
                     clear(to_d)
             if which == "G" and moves in ("both", "G", "D twice"):
-                g = step(g, to_g, steps[0])
+                g = step(g, to_g, 0)
             if which == "G" and moves == "D twice":  # one optimiser holds the weights of both
-                d = step(d, to_d, steps[1])
+                d = step(d, to_d, 1)
 
         if clear_g == "round":
             clear(to_g)
@@ -256,6 +278,16 @@ MISTAKES: tuple[tuple[str, list[Faults]], ...] = (
     ("Only G has moved. D takes a step in every round, too.", [{"moves": "G"}]),
     ("Only one round was played: there is one for each z[n] and real[n].", [{"rounds": "first"}, {"rounds": "last"}]),
     ("The rounds were played in the reverse order.", [{"rounds": "backwards"}]),
+    (
+        "These are the steps of Adam, which are nearly of one length, however small the slope. Plain gradient descent "
+        "was meant, lr times the slope: torch.optim.SGD(weights, lr=lr).",
+        [{"paces": paces} for paces in (("Adam", "Adam"), ("Adam", ""), ("", "Adam"), ("AdamW", "AdamW"))],
+    ),
+    (
+        "The steps have momentum, 0.9 of the step before. Plain gradient descent was meant, lr times the slope: "
+        "torch.optim.SGD(weights, lr=lr).",
+        [{"paces": ("momentum", "momentum")}],
+    ),
 )
 
 
@@ -311,7 +343,12 @@ CRASHES = (
         "leaf Variable that requires grad",
         "The weights are changed while torch records: with torch.no_grad(): around the update.",
     ),
-    IN_PLACE,
+    (
+        IN_PLACE[0],
+        "An argument was changed, and the lists that came in stay as they are. An optimiser steps on the very tensors "
+        "that it is given, and .detach() and .requires_grad_() share their memory: weight.clone().requires_grad_() is "
+        "a copy to step on. (An operation that ends in _, +=, or an assignment to x[...] changes an argument, too.)",
+    ),
     (
         "appears to not have been used in the graph",
         "A loss does not depend on the weights whose slope is asked for. In G's turn the fakes may not be detached.",
@@ -325,9 +362,15 @@ CRASHES = (
     ("can't optimize a non-leaf Tensor", "An optimiser takes leaves: weight.clone().detach().requires_grad_()."),
     ("optimizer got an empty parameter list", "The optimiser was given no weights: was a generator used up before?"),
 )
+DRAWN = (
+    "Called twice with the same arguments, play came back with other weights: something is drawn at random on the way, "
+    "and all that the game needs came in. G's fakes are made from the same noise as D's, that of z for this round: no "
+    "torch.randn."
+)
 WRONG = (
-    "Go through one round with pencil and paper: which loss does each turn have, which weights does its backward "
-    "reach, and what is in .grad when the step is taken?"
+    "Go through one round with pencil and paper: from which noise come the fakes of each turn, which loss does it "
+    "have, which weights does its backward reach, what is in .grad when the step is taken, and is the step lr times "
+    "that?"
 )
 
 
@@ -349,7 +392,9 @@ def _compare(ask: Examiner, args: tuple[Any, ...], wanted: Played) -> None:
         for n, (one, other) in enumerate(zip(ones, others, strict=True)):
             if not _close(one, other):
                 came_back, right = (f"{name}[{n}] = {text}" for text in apart(one, other))
+                again = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=right)
                 reason = next((suspect.reason for suspect in ask.suspects if suspect.fits(got, wanted, *args)), WRONG)
+                reason = reason if matches(again, got) else DRAWN
                 ask.fail(called=called, came_back=came_back, wanted=right, reason=reason)
 
 

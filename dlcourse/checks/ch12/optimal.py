@@ -63,6 +63,10 @@ MISTAKES: tuple[tuple[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]], ...]
                 lambda p, q, eps=eps: p.exp() / (p.exp() + q.exp()).clamp(min=eps)
                 for eps in (1e-6, SMALLEST, 1e-12, 1e-20)
             ),
+            *(
+                lambda p, q, eps=eps: (p.exp() + eps) / (p.exp() + q.exp() + eps)
+                for eps in (1e-4, 1e-6, SMALLEST, 1e-10, 1e-12, 1e-16, 1e-20, 1e-30)
+            ),
         ),
     ),
     (LOGIT, (lambda p, q: p - q,)),
@@ -92,6 +96,10 @@ MISTAKES: tuple[tuple[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]], ...]
     (
         "A sigmoid of log p alone: D cannot know how likely a point is real without the density of the fakes.",
         (lambda p, q: torch.sigmoid(p),),
+    ),
+    (
+        "This is p itself, the density of the real examples: D asks for its share, p / (p + q), and so for q as well.",
+        (lambda p, q: p.exp(),),
     ),
     (
         "The logarithms were added: that is p times q. The *ratio* p / q is a difference of logarithms.",
@@ -124,11 +132,18 @@ MISTAKES: tuple[tuple[str, tuple[Callable[[Tensor, Tensor], Tensor], ...]], ...]
         ),
     ),
     (
-        "The logarithms were cut off below, so that exp does not underflow, or a nan was replaced by 1/2: then all "
-        "rare points look alike. Only the difference of the two matters, and it needs no bound.",
-        tuple(
-            lambda p, q, low=low: torch.sigmoid(p.clamp(min=low) - q.clamp(min=low))
-            for low in (-20.0, -30.0, -50.0, -80.0, -87.0, -100.0, -700.0)
+        "Where both densities are tiny, D is 1/2 here, whichever is the larger. Either a small number was added to "
+        "both, or the logarithms were cut off below, or a nan was replaced by 1/2: by each of the three all rare "
+        "points look alike. Only the difference of the two logarithms matters, and it needs no bound.",
+        (
+            *(
+                lambda p, q, low=low: torch.sigmoid(p.clamp(min=low) - q.clamp(min=low))
+                for low in (-20.0, -30.0, -50.0, -80.0, -87.0, -100.0, -700.0)
+            ),
+            *(
+                lambda p, q, eps=eps: (p.exp() + eps) / (p.exp() + q.exp() + 2 * eps)
+                for eps in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, SMALLEST, 1e-10, 1e-12, 1e-16, 1e-20, 1e-30)
+            ),
         ),
     ),
 )
@@ -239,7 +254,7 @@ EXERCISE = Exercise(
     "that an example at this point is real, p / (p + q), a tensor of that shape. It is exact also where both "
     "densities are far too small for floating point.",
     ranges="1 to 20 points in one axis or two; logarithms of densities from about -1000 to 2, and at some points one "
-    "of the two is -inf (a density of 0), never both; float32 and float64; tensors that look at the memory of others",
+    "of the two is -inf (a density of 0), never both; float32 and float64; tensors that are views of others",
     hints=(
         "Of all examples that turn up at one point, which share is real? And if both densities were a thousand times "
         "smaller there, would the share change?",

@@ -36,6 +36,7 @@ POINTS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
     "both": lambda real, fake, mix: torch.cat([real, fake]),
     "middle": lambda real, fake, mix: (real + fake) / 2,
     "one mix": lambda real, fake, mix: fake + mix.mean() * (real - fake),
+    "flat mix": lambda real, fake, mix: fake + mix[:, 0] * (real - fake),
     "first mix": lambda real, fake, mix: fake + mix[0] * (real - fake),
     "sum": lambda real, fake, mix: fake + mix * real,
     "difference": lambda real, fake, mix: mix * real - (1 - mix) * fake,
@@ -50,6 +51,7 @@ NORMS: dict[str, Callable[[Tensor], Tensor]] = {
     "largest": lambda slope: slope.abs().amax(1),
     "rms": lambda slope: slope.square().mean(1).sqrt(),
     "none": lambda slope: slope.abs(),
+    "entries": lambda slope: slope,
     "signed": lambda slope: slope.sum(1),
     "of the sum": lambda slope: slope.sum(0).square().sum().sqrt(),
     "of the mean": lambda slope: slope.mean(0).square().sum().sqrt(),
@@ -100,6 +102,9 @@ def _penalty(
         slope = (rise / (real - fake).square().sum(1).sqrt())[:, None]
     if by == "score":
         slope = (torch.tanh(x @ w1.T + b1) @ w2 + b2)[:, None]
+    if by == "sigmoid":
+        d = torch.sigmoid(torch.tanh(x @ w1.T + b1) @ w2 + b2)
+        slope = slope * (d * (1 - d))[:, None]
     if by == "hidden":
         slope = w2 * (1 - torch.tanh(x @ w1.T + b1).square())
     if by == "w1":
@@ -151,7 +156,7 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
     ),
     (
         f"The features were averaged: the norm is the root of the *sum* of the squares. {NO_NORM}",
-        ({"norm": "rms"}, {"norm": "none"}),
+        ({"norm": "rms"}, {"norm": "none"}, {"norm": "entries"}),
     ),
     (NO_NORM, ({"norm": "l1"}, {"norm": "largest"}, {"norm": "signed"})),
     (
@@ -161,6 +166,11 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
     (
         f"One mix for all pairs: mix has a number for each. {POINT}",
         ({"point": "one mix"}, {"point": "first mix"}),
+    ),
+    (
+        "Each *feature* got a mix of its own, and not each pair: mix[:, 0], a squeeze or a flatten makes (batch,) of "
+        "(batch, 1), which broadcasts along the features. Leave mix as it came, (batch, 1).",
+        ({"point": "flat mix"},),
     ),
     (f"The slope was taken at the real examples. {POINT}", ({"point": "real"},)),
     (f"The slope was taken at the fakes. {POINT}", ({"point": "fake"},)),
@@ -183,7 +193,15 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
         "at the point x, a derivative.",
         ({"by": "chord"},),
     ),
-    ("The score itself was compared with 1: wanted is its slope in x.", ({"by": "score"},)),
+    (
+        "The score itself was compared with 1: wanted is its slope in x.",
+        ({"by": "score"}, {"by": "score", "norm": "signed"}, {"by": "score", "norm": "all"}),
+    ),
+    (
+        "A sigmoid was put on the score, and its slope is in there. A critic's score is no logit: differentiate it "
+        "as it is.",
+        ({"by": "sigmoid"},),
+    ),
     (
         "The slope stops at the hidden units: it has to go on to x, through w1.",
         ({"by": "hidden"},),
@@ -220,7 +238,10 @@ MISTAKES: tuple[tuple[str, tuple[Faults, ...]], ...] = (
 
 def _way(faults: Faults) -> Callable[..., bool]:
     def fits(got: Any, wanted: Tensor, *args: Tensor) -> bool:
-        right = _penalty(*(arg.double() for arg in args), **faults).to(wanted.dtype)
+        try:
+            right = _penalty(*(arg.double() for arg in args), **faults).to(wanted.dtype)
+        except RuntimeError:  # a flat mix fits only as many features as pairs, and only there it is a number
+            return False
         return not matches(right, wanted) and matches(got, right)
 
     return fits
@@ -246,7 +267,12 @@ SUSPECTS = (
 )
 RECORD = (
     "x is not on torch's record where the slope is asked for: x.requires_grad_() puts it there, before the scores are "
-    "computed from it."
+    "computed from it. And the slope is asked for in x, not in a weight: torch.autograd.grad(..., x, ...)."
+)
+NOT_IN_X = (
+    "The scores are on torch's record, but what their slope is asked for in is not: the second argument of "
+    "torch.autograd.grad. It has to be x, the very tensor that got requires_grad_() and from which the scores were "
+    "computed; not a weight, and not a copy of x."
 )
 CRASHES = (
     (
@@ -257,6 +283,7 @@ CRASHES = (
         "grad can be implicitly created only for scalar outputs",
         "There is a score for each example, and grad wants one number: the sum of the scores.",
     ),
+    ("One of the differentiated Tensors does not require grad", NOT_IN_X),
     ("does not require grad", RECORD),
     (
         "appears to not have been used in the graph",
@@ -408,7 +435,7 @@ EXERCISE = Exercise(
     "Return the mean over the batch of (length - 1) squared, a tensor without axes, so that slopes get from it to the "
     "weights.",
     ranges="1 to 6 pairs, 1 to 4 features, 1 to 5 hidden units; slopes that are never shorter than 0.1; float32 and "
-    "float64; tensors that look at the memory of others",
+    "float64; tensors that are views of others",
     hints=(
         "There are two derivatives here. The first, of the critic in x, is part of the penalty; the second, of the "
         "penalty in the weights, is taken by whoever trains. What must the first one leave behind, so that the second "

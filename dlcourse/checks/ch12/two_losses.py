@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from dlcourse.checks.ch08.several import IN_PLACE, parts, shapes_alone, tensors
-from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches
+from dlcourse.checks.ch08.several import IN_PLACE, ROUNDED, parts, shapes_alone, tensors
+from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches, unlike
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.show import paste, show
 from dlcourse.checks.subject import Subject
@@ -40,17 +40,33 @@ def slopes(fake_logits: Tensor) -> Pair:
     return tuple(slope.to(fake_logits.dtype) for slope in both)
 
 
+ONE_FUNCTION = (
+    "Give the *logit* to one function that does both: functional.logsigmoid(x), or functional.softplus(x), which is "
+    "log(1 + exp(x)) = -logsigmoid(-x)."
+)
 NAIVE = (
-    "A sigmoid that rounds to 0 or to 1 has a logarithm of -infinity, so at a logit of 1000 or -1000 the loss is lost. "
-    "Give the *logit* to one function that does both: functional.logsigmoid or functional.softplus."
+    "A sigmoid that rounds to 0 or to 1 has a logarithm of -infinity, and exp(1000) by itself is infinite: one of the "
+    f"two lost the loss here, at a logit of 1000 or -1000. {ONE_FUNCTION}"
 )
 CLAMPED = (
-    "binary_cross_entropy takes a probability and cuts its logarithms off at -100, so a logit of 1000 costs no more "
-    "than one of 100, and has no slope. binary_cross_entropy_with_logits takes the logit."
+    "binary_cross_entropy takes a probability and cuts its logarithms off at -100, or the logit was cut off there by "
+    "a clamp: a logit of 1000 costs no more than one of 100, and has no slope. binary_cross_entropy_with_logits takes "
+    "the logit as it is."
 )
 EPS = (
     "A small number inside the logarithm keeps it finite and cuts it off: a logit of 1000 costs no more than one of "
-    "20, and has no slope. Give the *logit* to one function: functional.logsigmoid or functional.softplus."
+    f"30, and has no slope. {ONE_FUNCTION}"
+)
+CUT = (
+    "The loss is right for smaller logits, and too small for the large ones here: something on the way was cut off, "
+    "the logit, D or the loss by a clamp, D by a small number inside the logarithm, or an infinite loss by nan_to_num. "
+    "So a logit of 1000 costs no more than a much smaller one, and has no slope. Nothing need be cut off. "
+    f"{ONE_FUNCTION}"
+)
+REPLACED = (
+    "The loss is right for smaller logits, and far too large for those here: an infinity was replaced by another "
+    "number, as nan_to_num does. There is none: at 1000, or for the other loss at -1000, its size is 1000, and it has "
+    f"a slope. {ONE_FUNCTION}"
 )
 SUM = "The losses were summed over the batch: the mean is wanted, so that the step does not grow with the batch."
 SWAPPED = "The two are swapped: (minimax, non_saturating)."
@@ -63,7 +79,8 @@ D_LOSS = (
     "plays against D minimises log(1 - D), without the minus."
 )
 LOGIT = "The logit stands where D belongs: D = sigmoid(logit)."
-_EPSILONS = (1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
+_BOUNDS = (5.0, 8.0, 10.0, 12.0, 15.0, 16.0, 20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 88.0, 200.0, 500.0)
+_EPSILONS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)
 
 # What to say of each of the two, and the answers that it is said of.
 MINIMAX: tuple[tuple[str, tuple[Loss, ...]], ...] = (
@@ -73,6 +90,7 @@ MINIMAX: tuple[tuple[str, tuple[Loss, ...]], ...] = (
     (EPS, tuple(lambda z, eps=eps: (1 - z.sigmoid() + eps).log().mean() for eps in _EPSILONS)),
     (EPS, tuple(lambda z, eps=eps: (1 - z.sigmoid()).clamp(min=eps).log().mean() for eps in _EPSILONS)),
     (CLAMPED, (lambda z: -functional.binary_cross_entropy(z.sigmoid(), torch.zeros_like(z)),)),
+    (CUT, tuple(lambda z, most=most: -functional.softplus(z.clamp(-most, most)).mean() for most in _BOUNDS)),
     (NO_LOG, (lambda z: (1 - z.sigmoid()).mean(), lambda z: -z.sigmoid().mean())),
     (LOG_OF_MEAN, (lambda z: (1 - z.sigmoid()).mean().log(), lambda z: (1 - z.sigmoid().mean()).log())),
     (LOGIT, (lambda z: (1 - z).log().mean(),)),
@@ -102,6 +120,7 @@ NON_SATURATING: tuple[tuple[str, tuple[Loss, ...]], ...] = (
     (EPS, tuple(lambda z, eps=eps: -(z.sigmoid() + eps).log().mean() for eps in _EPSILONS)),
     (EPS, tuple(lambda z, eps=eps: -z.sigmoid().clamp(min=eps).log().mean() for eps in _EPSILONS)),
     (CLAMPED, (lambda z: functional.binary_cross_entropy(z.sigmoid(), torch.ones_like(z)),)),
+    (CUT, tuple(lambda z, most=most: functional.softplus(-z.clamp(-most, most)).mean() for most in _BOUNDS)),
     (NO_LOG, (lambda z: -z.sigmoid().mean(), lambda z: (1 - z.sigmoid()).mean())),
     (LOG_OF_MEAN, (lambda z: -z.sigmoid().mean().log(),)),
     (LOGIT, (lambda z: -z.log().mean(),)),
@@ -135,6 +154,23 @@ def _part(place: int, answer: Loss) -> Callable[..., bool]:
     return fits
 
 
+FAR = 20.0  # a logit beyond it comes only after smaller ones, which have passed
+
+
+def _far(test: Callable[[Tensor, Tensor], bool]) -> Callable[..., bool]:
+    """Whether the first loss that is wrong, of a batch with large logits, is finite and stands to the right one so."""
+
+    def fits(got: object, wanted: Pair, fake_logits: Tensor) -> bool:
+        if not tensors(got, 2) or fake_logits.abs().max() <= FAR:
+            return False
+        pairs = [pair for pair in zip(got, wanted, strict=True) if not matches(*pair)]
+        if not pairs or unlike(*pairs[0]) or not pairs[0][0].isfinite():
+            return False
+        return bool(test(*pairs[0]))
+
+    return fits
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     Suspect(SWAPPED, _swapped),
@@ -163,6 +199,9 @@ SUSPECTS = (
         "Two losses come back in a tuple: return minimax, non_saturating.",
         lambda got, wanted, *args: not tensors(got, 2) and got is not None,
     ),
+    ROUNDED,
+    Suspect(CUT, _far(lambda one, right: one.abs() < 0.999 * right.abs())),
+    Suspect(REPLACED, _far(lambda one, right: one.abs() > 10 * right.abs() + 1)),
     Suspect(
         NAIVE,
         lambda got, wanted, *args: tensors(got, 2) and not all(part.isfinite().all() for part in got),
@@ -173,7 +212,7 @@ CRASHES = (
     ("math domain error", "The functions of math take one number, and log of 0 is an error there. Stay with torch."),
     (
         "only one element tensors can be converted",
-        "The functions of math take one number. torch.log, torch.sigmoid and functional.softplus take a tensor.",
+        "The functions of math take one number. torch.log, torch.sigmoid and functional.logsigmoid take a tensor.",
     ),
     (
         "all elements of input should be between 0 and 1",
@@ -189,8 +228,8 @@ CRASHES = (
 WRONG = "By hand, for one logit of 0: D = 1/2, so minimax is log(1/2) and non_saturating -log(1/2)."
 SLOPE_NAN = (
     "The value is right, and its slope is nan: no generator could learn from it. A slope passes through *both* "
-    "branches of a where, and infinity times 0 is nan. functional.logsigmoid and functional.softplus have slopes "
-    "everywhere."
+    "branches of a where, and infinity times 0 is nan. functional.logsigmoid(x) has a slope everywhere, and so has "
+    "functional.softplus(x) = log(1 + exp(x)) = -logsigmoid(-x)."
 )
 SLOPE_CUT = (
     "The value is right, and a slope of 0 came where there should be one: a clamp, or a where, cuts it off. Where D is "
@@ -263,14 +302,14 @@ EXERCISE = Exercise(
     "sigmoid(logit), return (minimax, non_saturating), the means over the batch of log(1 - D) and of -log D: both are "
     "to be minimised by the generator, two tensors without axes. They and their slopes are exact at logits of 1000 "
     "and -1000.",
-    ranges="1 to 9 logits from -1000 to 1000; float32 and float64; tensors that look at the memory of others",
+    ranges="1 to 9 logits from -1000 to 1000; float32 and float64; tensors that are views of others",
     hints=(
         "Both losses fall when D(fake) rises. How do they look for a logit far below 0? That is where a fake stands "
         "that D has found out.",
         "1 - sigmoid(z) is sigmoid(-z), so both losses are the logarithm of a sigmoid. Taken one after the other, "
         "sigmoid rounds to 0 and its log is infinite; torch has the two in one function.",
         "functional.logsigmoid(-fake_logits).mean() is the first, -functional.logsigmoid(fake_logits).mean() the "
-        "second.",
+        "second. functional.softplus(x), which is log(1 + exp(x)) = -logsigmoid(-x), gives both as well.",
     ),
     reference=generator_losses,
     walkthrough="1 - sigmoid(z) is sigmoid(-z), so logsigmoid gives both losses without ever rounding a probability "
