@@ -50,8 +50,7 @@ def test_cancelling_digits_are_allowed_for(seed):
 def test_right_answer_passes_a_thousand_hidden_seeds(right, connect):
     exercise, answer = right
     with connect(answer) as subject:
-        young = exercise.id.startswith("12.")  # chapter 12 is being written: a thousand when its messages stand
-        for seed in range(1_000 if connect.__name__ == "local" and not young else 100):
+        for seed in range(1_000 if connect.__name__ == "local" else 100):
             exercise.check(subject, seed)
 
 
