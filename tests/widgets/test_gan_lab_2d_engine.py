@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -671,6 +672,12 @@ def test_the_description_states_the_facts():
     assert "Kept as A: step 5" in engine.describe(), "it follows"
     assert engine.describe() in (picture(engine).caption or "")
     assert "Step 5" in picture(engine).alt
+
+
+def test_the_picture_and_the_view_have_the_same_colours():
+    alt, view = picture(small()).alt, (Path(frame.__file__).parent / "arena.js").read_text(encoding="utf-8")
+    assert "real points as blue circles and generated ones as vermilion triangles" in alt
+    assert "● real, ▲ generated. Field: blue is taken for real, orange for generated" in view
 
 
 # ---------------------------------------------------------------------------------------------------- A, B, questions

@@ -130,7 +130,7 @@ export class Arena {
             ctx.fillStyle = palette.panel;
             ctx.fillRect(0, 0, SIDE, SIDE);
             if (boxes.field.checked) {
-                canvas.field(arrays.field.data, arrays.field.shape);
+                canvas.field(arrays.field.data, arrays.field.shape, { stops: [...palette.field].reverse() });
                 canvas.contour(arrays.field.data, arrays.field.shape, 127, { width: 1.3 });
             }
             if (boxes.manifold.checked) this.lines(ctx, mesh(arrays.manifold));
@@ -145,30 +145,30 @@ export class Arena {
         });
         this.legend(header);
         const { health, say } = header;
-        canvas.label(`The plane with real points as triangles and generated ones as circles. ${say}. ${health.join(" ")}`);
+        canvas.label(`The plane with real points as circles and generated ones as triangles. ${say}. ${health.join(" ")}`);
     }
 
     legend({ modes }) {
         const circles = modes ? "; a ring around each mode, dashed while it is not covered" : "";
-        const words = `▲ real, ● generated. Field: orange is taken for real, blue for generated, the line is D's border${circles}.`;
+        const words = `● real, ▲ generated. Field: blue is taken for real, orange for generated, the line is D's border${circles}.`;
         if (this.key.textContent !== words) this.key.textContent = words;
     }
 
     // Small, so with a thinner edge than `canvas.point` has.
     points(ctx, { data, shape }, real) {
         const { palette } = this.view;
-        Object.assign(ctx, { fillStyle: real ? palette.one : palette.zero, strokeStyle: palette.dark ? "#0B0C0E" : "#222222", lineWidth: 0.5 });
+        Object.assign(ctx, { fillStyle: real ? palette.zero : palette.one, strokeStyle: palette.dark ? "#0B0C0E" : "#222222", lineWidth: 0.5 });
         ctx.beginPath();
         for (let row = 0; row < shape[0]; row += 1) {
             const [x, y] = this.canvas.toPixel(data[2 * row], data[2 * row + 1]);
             if (real) {
+                ctx.moveTo(x + 2.5, y);
+                ctx.arc(x, y, 2.5, 0, 2 * Math.PI);
+            } else {
                 ctx.moveTo(x, y - 3.6);
                 ctx.lineTo(x + 3.2, y + 2.4);
                 ctx.lineTo(x - 3.2, y + 2.4);
                 ctx.closePath();
-            } else {
-                ctx.moveTo(x + 2.5, y);
-                ctx.arc(x, y, 2.5, 0, 2 * Math.PI);
             }
         }
         ctx.fill("nonzero");

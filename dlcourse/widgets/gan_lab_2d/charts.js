@@ -7,8 +7,8 @@ import { column, span } from "./geometry.js";
 
 // Name to hide by, title, lines [column, label, index of the palette's line], least height or a fixed range.
 const CHARTS = [
-    ["losses", "Losses", [["d_loss", "D", 1], ["g_loss", "G", 0]], 0.5, null],
-    ["logits", "D's mean output", [["real_logit", "on real points", 1], ["fake_logit", "on generated points", 0]], 1, null],
+    ["losses", "Losses", [["d_loss", "D", 0], ["g_loss", "G", 1]], 0.5, null],
+    ["logits", "D's mean output", [["real_logit", "on real points", 0], ["fake_logit", "on generated points", 1]], 1, null],
     ["cover", "Share", [["reached", "reached of the target", 3], ["quality", "of generated points on it", 2]], 1, [-0.03, 1.05]],
 ];
 const DASHES = [[], [7, 4]];
