@@ -107,7 +107,7 @@ def test_arrow_keys_move_a_slider_and_b_inserts_no_cell(book, root):
     assert book.cells()[0]["source"] == MADE
     shown = float(slider.get_attribute("aria-valuetext"))
     assert shown > 0.03
-    book.until(f"w.lr == {shown}", seconds=10)
+    book.until(f"w.lr == {shown}")
 
 
 def test_setting_a_parameter_in_a_cell_moves_its_control(book, root):
@@ -123,7 +123,7 @@ def test_a_point_is_drawn_by_the_first_click_and_by_the_keyboard(book, root):
     field = root.locator(".pg-field")
     before = pixels(field)
     field.click(position={"x": 30, "y": 40})
-    book.until("w.engine.snapshot().header['points']['drawn'] == 1", seconds=10)
+    book.until("w.engine.snapshot().header['points']['drawn'] == 1")
     left, right, bottom, top = eval(book.eval_in_kernel("w.engine.snapshot().header['extent']"))
     drawn = eval(book.eval_in_kernel("w.engine.snapshot().arrays['train_points'][-1].tolist()"))
     side = field.bounding_box()["width"]
@@ -134,12 +134,12 @@ def test_a_point_is_drawn_by_the_first_click_and_by_the_keyboard(book, root):
     field.focus()
     for key in ("ArrowRight", "ArrowUp", "Space"):
         book.page.keyboard.press(key)
-    book.until("w.engine.snapshot().header['points']['drawn'] == 2", seconds=10)
+    book.until("w.engine.snapshot().header['points']['drawn'] == 2")
     x, y, label = eval(book.eval_in_kernel("w.engine.snapshot().arrays['train_points'][-1].tolist()"))
     assert (x > 0, y > 0, label) == (True, True, 1)
 
     root.get_by_role("button", name="Clear").click()
-    book.until("w.engine.snapshot().header['points']['drawn'] == 0", seconds=10)
+    book.until("w.engine.snapshot().header['points']['drawn'] == 0")
 
 
 def test_scrub_returns_to_a_recorded_state_exactly(book, root):
@@ -181,7 +181,7 @@ def test_the_slider_reaches_the_kernel_while_it_trains_and_the_last_value_wins(b
     wait_for_frames(book, root, 5)
     assert book.eval_in_kernel("w.playing") == "True"
     pause(root)
-    book.until(f"heard[-1] == {last} == w.engine.values['lr']", seconds=10)
+    book.until(f"heard[-1] == {last} == w.engine.values['lr']")
     heard = eval(book.eval_in_kernel("heard"))
     assert heard == sorted(set(heard))  # in order, none twice
 
@@ -219,10 +219,10 @@ def test_the_slider_reaches_the_kernel_while_another_cell_runs(book, root):
 def test_two_runs_on_one_axis_and_back_to_one(book, root):
     book.eval_in_kernel("w.step(30)")
     root.get_by_role("button", name="Keep this run as A").click()
-    book.until("w.engine.kept is not None", seconds=10)
+    book.until("w.engine.kept is not None")
     root.get_by_label("Optimiser").select_option("sgd")
     root.get_by_role("button", name="Step", exact=True).click()
-    book.until("w.engine.snapshot().header['run']['step'] == 31", seconds=10)
+    book.until("w.engine.snapshot().header['run']['step'] == 31")
     kept = eval(book.eval_in_kernel("{k: v for k, v in w.engine.snapshot().header['kept'].items()}"))
     assert kept["step"] == 31
     assert "Adam" in kept["settings"]
@@ -259,7 +259,7 @@ def test_code_and_share_give_what_the_widget_gives(book, root):
     book.eval_in_kernel("w.set(data='circles', layers=(2,))")
     box.fill(text)
     root.get_by_role("button", name="Load").click()
-    book.until(f"{LOOK} == {state}", seconds=10)
+    book.until(f"{LOOK} == {state}")
     expect(root.get_by_label("Data")).to_have_value("moons")
     box.fill("playground.1.rubbish")
     root.get_by_role("button", name="Load").click()
@@ -271,7 +271,7 @@ def test_a_weight_set_by_hand(book, root):
     slider = root.get_by_role("slider", name="Value of the chosen weight")
     slider.focus()
     book.page.keyboard.press("End")
-    book.until("w.engine.snapshot().arrays['weights'][0].item() == 10.0", seconds=10)
+    book.until("w.engine.snapshot().arrays['weights'][0].item() == 10.0")
 
 
 def test_people_who_cannot_see_or_point(book, root):

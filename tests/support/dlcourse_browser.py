@@ -258,7 +258,7 @@ class Book:
         )
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it covers the page while styles load
 
-    def until(self, expression: str, seconds: float = 3.0) -> None:
+    def until(self, expression: str, seconds: float = 10.0) -> None:
         """Wait until something holds in the kernel. Raises AssertionError if it does not come true."""
         for _ in range(round(20 * seconds)):
             if (value := self.eval_in_kernel(expression)) == "True":

@@ -8,7 +8,7 @@ import traitlets
 from dlcourse.widgets.bundle import bundle, styles
 from dlcourse.widgets.gan_lab_2d.engine import GANLab2DEngine
 from dlcourse.widgets.gan_lab_2d.picture import picture
-from dlcourse.widgets.runs.widget import RunWidget
+from dlcourse.widgets.runs.base import RunWidget
 
 HERE = Path(__file__).parent
 

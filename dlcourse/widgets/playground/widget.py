@@ -6,7 +6,7 @@ from pathlib import Path
 from dlcourse.widgets.bundle import bundle, styles
 from dlcourse.widgets.playground.engine import PlaygroundEngine
 from dlcourse.widgets.playground.picture import picture
-from dlcourse.widgets.runs.widget import RunWidget
+from dlcourse.widgets.runs.base import RunWidget
 
 HERE = Path(__file__).parent
 
