@@ -33,7 +33,7 @@ import torch.nn.functional as F  # noqa: N812, torch's own name for it
 from dlcourse import data, generation, models, optim, plot, training
 from dlcourse.device import default_device, use_threads
 
-TURNS, BATCH, LATENT, WIDTH, LR, BETAS, DECAY = 1200, 64, 64, 16, 3e-3, (0.5, 0.9), 0.99
+TURNS, BATCH, LATENT, WIDTH, LR, BETAS, DECAY = 1000, 64, 64, 16, 3e-3, (0.5, 0.9), 0.99
 PENALTIES = {"R1, every 8th": generation.R1(1.0, every=8), "R1, every": generation.R1(1.0), "no penalty": None}
 JUDGES = (100, 101)  # their seeds
 COUNT, NEIGHBOURS = 10_000, 2_000  # pictures for the distance, and for precision and recall
