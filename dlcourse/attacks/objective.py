@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from dlcourse.attacks.threat import Threat
 from dlcourse.nn.softmax import log_softmax
 from dlcourse.training.metrics import evaluating
 from dlcourse.types import Bool, Float, Int, Tensor
@@ -30,7 +31,7 @@ def cross_entropy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " 
     >>> cross_entropy(torch.log(torch.tensor([[1.0, 2.0, 5.0]])), torch.tensor([2]))  # -log 5/8
     tensor([0.4700])
     """
-    return -log_softmax(logits).gather(1, labels.long()[:, None])[:, 0]
+    return -log_softmax(logits).gather(1, _column(logits, labels))[:, 0]
 
 
 def margin(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
@@ -41,7 +42,7 @@ def margin(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]
     >>> margin(torch.tensor([[1.0, 4.0, 2.0], [1.0, 4.0, 2.0]]), torch.tensor([1, 2]))
     tensor([-2.,  2.])
     """
-    right = labels.long()[:, None]
+    right = _column(logits, labels)
     return logits.scatter(1, right, -torch.inf).amax(1) - logits.gather(1, right)[:, 0]
 
 
@@ -127,8 +128,8 @@ def look(model: Model, x: Float[Tensor, "batch ..."], goal: Goal) -> Look:
         (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
     if gradient is None:
         raise ValueError(
-            "The model's logits do not depend on x by anything that can be differentiated: there is no slope to follow. "
-            "Does it detach, or run under no_grad? Try an attack that only asks, such as square."
+            "The model's logits do not depend on x by anything that can be differentiated: there is no slope to follow."
+            " Does it detach, or run under no_grad? Try an attack that only asks, such as square."
         )
     return Look(logits.detach(), values.detach(), gradient)
 
@@ -143,7 +144,7 @@ def input_gradient(
     >>> values, gradient
     (tensor([3.5000]), tensor([[3., 4.]]))
     """
-    seen = look(model, *checked("input_gradient", x, labels)[:1], Goal(labels, objective=objective))
+    seen = look(model, _checked("input_gradient", x, {"labels": labels}), Goal(labels, objective=objective))
     return seen.values, seen.gradient
 
 
@@ -180,25 +181,52 @@ def answers(model: Model, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch
     return logits
 
 
-def checked(
-    caller: str, x: Tensor, labels: Tensor, targets: Tensor | None = None
-) -> tuple[Float[Tensor, "batch ..."], Int[Tensor, " batch"], Int[Tensor, " batch"] | None]:
-    """The same, x detached. Raises ValueError for x outside [0, 1] and labels that do not fit, TypeError for dtypes."""
+def begin(
+    caller: str,
+    x: Float[Tensor, "batch ..."],
+    labels: Tensor,
+    threat: Threat,
+    targets: Tensor | None = None,
+    objective: Objective = cross_entropy,
+) -> tuple[Float[Tensor, "batch ..."], Goal]:
+    """How every attack begins: x detached, and the goal, once all that was given has been looked at.
+
+    Raises ValueError for x outside [0, 1] and labels or targets of another number, TypeError for x that are no floats,
+    labels that are no integers, and a threat that is none.
+    """
+    if not isinstance(threat, Threat):
+        raise TypeError(f"{caller} got the threat {threat!r}; wanted what the attacker may do, such as Linf(8 / 255).")
+    return _checked(caller, x, {"labels": labels, "targets": targets}), Goal(labels, targets, objective)
+
+
+def _checked(caller: str, x: Tensor, classes: dict[str, Tensor | None]) -> Tensor:
     if not x.is_floating_point():
         raise TypeError(f"{caller} got x of {x.dtype}; wanted floats in [0, 1]: images are x.float() / 255.")
-    if x.numel() and not (x.amin() >= 0 and x.amax() <= 1):
+    if not bool(((x >= 0) & (x <= 1)).all()):
         raise ValueError(
-            f"{caller} got x from {x.amin():g} to {x.amax():g}; wanted pixels in [0, 1]. Normalisation belongs into "
-            "the model, as a layer: else eps counts in other units, and the box is another."
+            f"{caller} got x from {x.min():g} to {x.max():g}; wanted pixels in [0, 1]. Normalisation belongs into the "
+            "model, as a layer: else eps counts in other units, and the box is another."
         )
-    for name, given in (("labels", labels), ("targets", targets)):
+    for name, given in classes.items():
         if given is None:
             continue
         if given.is_floating_point() or given.is_complex() or given.dtype == torch.bool:
             raise TypeError(f"{caller} got {name} of {given.dtype}; wanted class numbers, so integers: {name}.long().")
         if given.shape != x.shape[:1]:
             raise ValueError(f"{caller} got x {tuple(x.shape)} and {name} {tuple(given.shape)}; wanted ({len(x)},).")
-    return x.detach(), labels, targets
+    return x.detach()
+
+
+def _column(logits: Tensor, labels: Tensor) -> Tensor:
+    """The labels as indices (batch, 1). Raises ValueError for another number of them, and for one without a logit."""
+    classes = logits.shape[1]
+    if labels.shape != logits.shape[:1] or (len(labels) and not 0 <= labels.min() <= labels.max() < classes):
+        span = f" from {labels.min()} to {labels.max()}" if len(labels) else ""
+        raise ValueError(
+            f"labels {tuple(labels.shape)}{span} do not fit logits {tuple(logits.shape)}; wanted a class number for "
+            f"each example, from 0 to {classes - 1}."
+        )
+    return labels.long()[:, None]
 
 
 def _says(logits: Tensor, classes: Tensor) -> Tensor:
