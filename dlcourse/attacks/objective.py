@@ -122,8 +122,8 @@ class Goal:
         """Which examples are fooled; with targets, which are taken for them."""
         return fooled(logits, self.labels) if self.targets is None else _says(logits, self.targets)
 
-    def of(self, rows: Tensor) -> "Goal":
-        """The goal for some of the examples; rows is a mask or indices."""
+    def of(self, rows: Tensor | slice) -> "Goal":
+        """The goal for some of the examples; rows is a mask, indices or a slice."""
         return replace(self, labels=self.labels[rows], targets=None if self.targets is None else self.targets[rows])
 
 

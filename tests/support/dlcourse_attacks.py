@@ -1341,9 +1341,13 @@ def stays_in_eval_mode(model):
         model.eval()
 
 
+HELD = []
+
+
 @contextmanager
 def forgets_on_failure(model):
     held = attacks.asking(model)
+    HELD.append(held)  # or it would be put back when it is thrown away
     held.__enter__()
     yield
     held.__exit__(None, None, None)
