@@ -589,7 +589,7 @@ def begin(function, device):
         for wrong in (labels[1:], labels[:, None]):
             refuses(lambda c=call, w=wrong: c(w), ValueError, f"{name} {tuple(wrong.shape)}", "wanted (4,)")
     refuses(lambda: function("me", x.half().int(), labels, threat), TypeError, "int32")
-    assert function("me", x.half(), labels.to(torch.uint8), threat)[0].dtype == torch.float16
+    assert function("me", x.half(), labels.to(torch.int16), threat)[0].dtype == torch.float16
 
 
 # --- what every attack does -------------------------------------------------------------------------------------------
