@@ -20,6 +20,7 @@ _HOMES = {
     "glossary": "dlcourse.learn",
 }
 _ROOMS = (
+    "attacks",
     "autograd",
     "checks",
     "data",
