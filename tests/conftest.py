@@ -28,6 +28,8 @@ CHECKED = [
     "dlcourse.training",
     "dlcourse.units",
     "dlcourse.generation",
+    "dlcourse.defenses",
+    "dlcourse.landscape",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",
