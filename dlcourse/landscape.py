@@ -12,7 +12,7 @@ of the ball, and a random direction is nearly always a harmless one.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -25,6 +25,7 @@ POINTS = 1024  # of the plane, that the model is asked at a time
 ROUNDING = 16  # steps of the float's precision, by which a point on the ball's edge may lie outside
 
 
+@runtime_checkable
 class Ball(Protocol):
     """What is asked of a threat, such as `attacks.Linf(0.1)`."""
 
@@ -89,8 +90,8 @@ def plane(
     """
     if len(x) != 1 or labels.shape != (1,) or x.numel() < 2:
         raise ValueError(
-            f"plane got x {tuple(x.shape)} and labels {tuple(labels.shape)}; wanted one example of two numbers or more, "
-            "(1, ...) and (1,): x[:1], labels[:1]."
+            f"plane got x {tuple(x.shape)} and labels {tuple(labels.shape)}; wanted one example of two numbers or "
+            "more, (1, ...) and (1,): x[:1], labels[:1]."
         )
     (size,) = whole("plane", 2, size=size)
     if not (0 < reach < math.inf and threat.eps > 0):

@@ -10,26 +10,12 @@ large eps may let it learn to mislead that step, and then PGD finds everything (
 with stronger attacks than were trained with.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
-from dlcourse.types import Float, Int, Tensor
-
-
-class Attack(Protocol):
-    """`attacks.pgd` and its like, with the threat filled in: functools.partial(attacks.pgd, threat=..., steps=5)."""
-
-    def __call__(
-        self,
-        model: torch.nn.Module,
-        x: Float[Tensor, "batch ..."],
-        labels: Int[Tensor, " batch"],
-        *,
-        generator: torch.Generator,
-    ) -> Float[Tensor, "batch ..."]: ...
+from dlcourse.types import Tensor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +24,7 @@ class AdversarialBatches:
 
     batches: Iterable
     model: torch.nn.Module
-    attack: Attack
+    attack: Callable[..., Tensor]  # attack(model, x, labels, generator=generator) -> x_adv
     generator: torch.Generator  # for the attack's random starts; an attribute, so that a run that goes on finds it
     beside: bool = False  # the clean examples first, the attacked ones behind them
 
@@ -62,7 +48,7 @@ class AdversarialBatches:
 def adversarial_batches(
     batches: Iterable,
     model: torch.nn.Module,
-    attack: Attack,
+    attack: Callable[..., Tensor],
     *,
     generator: torch.Generator,
 ) -> AdversarialBatches:
@@ -70,8 +56,8 @@ def adversarial_batches(
 
     batches: pairs (x, y) as for `train`. attack(model, x, labels, generator=generator) gives x_adv: make it of any
     attack, as partial(attacks.pgd, threat=attacks.Linf(0.1), steps=5), or attacks.fgsm, which then starts at random and
-    takes a step of 1.25 eps as in Wong's paper. The attack asks the model in eval mode, with the running averages of its
-    batch norms, and leaves it as it was.
+    takes a step of 1.25 eps as in Wong's paper. The attack asks the model in eval mode, with its batch norms' running
+    averages, and leaves it as it was.
 
     >>> from functools import partial
     >>> from dlcourse import attacks, data

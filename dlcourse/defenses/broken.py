@@ -149,9 +149,7 @@ class _Borrowed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, like: Tensor, value: Tensor) -> Tensor:
         if like.shape != value.shape:
-            raise ValueError(
-                f"bpda: the layer made {tuple(value.shape)} and the slope {tuple(like.shape)}; wanted one."
-            )
+            raise ValueError(f"bpda: the layer made {tuple(value.shape)}, the slope {tuple(like.shape)}; wanted one.")
         return value.clone()
 
     @staticmethod

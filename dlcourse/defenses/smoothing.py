@@ -5,8 +5,8 @@ noisy answer is class A with a probability of p, then no perturbation shorter th
 
     radius = sd * Phi^-1(p)        in the Euclidean distance, Phi the standard normal distribution, p > 1/2
 
-changes the smoothed answer (Cohen, Rosenfeld and Kolter, 2019, arXiv:1902.02918, theorem 1 with p_B = 1 - p_A). p is not
-known, only counted: the certificate uses a lower bound on it that is wrong with a probability of at most alpha.
+changes the smoothed answer (Cohen, Rosenfeld and Kolter, 2019, arXiv:1902.02918, theorem 1 with p_B = 1 - p_A). p is
+not known, only counted: the certificate uses a lower bound on it that is wrong with a probability of at most alpha.
 Where it fails: it speaks of the smoothed classifier, not of the model. Each answer costs a thousand looks. With n looks
 the radius is at most sd * Phi^-1(alpha^(1/n)), however robust the model. And other threats need another noise.
 """
@@ -64,7 +64,7 @@ def certify(
     progress: bool = True,
     generator: torch.Generator,
 ) -> Certificate:
-    """Algorithm CERTIFY: `selection` noisy copies of an example choose the class, `estimation` new ones bound its share.
+    """Algorithm CERTIFY: `selection` noisy copies of an example choose a class, `estimation` new ones bound its share.
 
     They must not be the same: the class was chosen because it came often, and among the copies that chose it, it comes
     more often than it should. sd: of the noise, in the units of x; the noisy copies leave [0, 1]. alpha: with a
@@ -115,7 +115,7 @@ def predict(
     alpha: float = 0.001,
     generator: torch.Generator,
 ) -> Int[Tensor, " batch"]:
-    """Algorithm PREDICT: the smoothed classifier's answer to each example, without a radius; ABSTAINS, -1, where unsure.
+    """Algorithm PREDICT: the smoothed classifier's answer to each example, without a radius; -1 where it abstains.
 
     The class that came most often is the answer, if the two that came most often are told apart: were both equally
     likely, so uneven a count would have a probability of at most alpha (a two-sided binomial test). So with a
@@ -146,7 +146,8 @@ def noisy_counts(
 ) -> Int[Tensor, " classes"]:
     """How often the model answers each class when asked about `draws` noisy copies of one example.
 
-    >>> noisy_counts(lambda x: torch.cat([x, -x], dim=1), torch.tensor([9.0]), sd=1, draws=5, generator=torch.Generator())
+    >>> model, generator = lambda x: torch.cat([x, -x], dim=1), torch.Generator().manual_seed(0)
+    >>> noisy_counts(model, torch.tensor([9.0]), sd=1, draws=5, generator=generator)
     tensor([5, 0])
     """
     (draws,) = whole("noisy_counts", 1, draws=draws)
@@ -200,7 +201,7 @@ def lower_bound_definition(successes: int, draws: int, *, alpha: float) -> float
     """
 
     def chance(p: float) -> float:
-        return sum(math.comb(draws, k) * p**k * (1 - p) ** (draws - k) for k in range(successes, draws + 1))
+        return 1 - sum(math.comb(draws, k) * p**k * (1 - p) ** (draws - k) for k in range(successes))
 
     low, high = 0.0, 1.0
     for _ in range(60):
