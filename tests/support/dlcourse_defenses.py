@@ -180,7 +180,16 @@ def shown_noise(function, copies, device):
 
 def predict(function, device):
     """The answer unless a two-sided test takes the two most frequent classes for equally likely."""
-    for counts in ((60, 40, 0), (40, 5, 55), (2, 1, 97), (70, 15, 15), (33, 33, 34), (50, 50, 0), (0, 100, 0)):
+    for counts in (
+        (60, 40, 0),
+        (45, 20, 35),
+        (40, 5, 55),
+        (2, 1, 97),
+        (70, 15, 15),
+        (33, 33, 34),
+        (50, 50, 0),
+        (0, 100, 0),
+    ):
         for alpha in (0.001, 0.05, 0.1, 0.5):
             model = Script(shuffled(counts), 3, device)
             x = random(1, 2, dtype=torch.float32, device=device)
@@ -353,6 +362,11 @@ def small_network(device, dtype=torch.float32, classes=3):
     return net.to(dtype)
 
 
+def counting(model, looks):
+    """The same model; each call adds one to the list of looks."""
+    return lambda x: (looks.append(len(x)), model(x))[1]
+
+
 def by_hand(model, x, start, *, eps, steps, step_size):
     """PGD in Linf on the divergence, by torch's own functions; the model in eval mode."""
     model.eval()
@@ -380,8 +394,10 @@ def trades_attack(function, device):
         )
         start = threat.random(x, generator=source(1, device))
         assert_close(found, by_hand(model, x, start, eps=0.2, steps=steps, step_size=step_size))
-        other = function(model, x, labels + 2, threat, **options, generator=source(1, device))
+        looks = []
+        other = function(counting(model, looks), x, labels + 2, threat, **options, generator=source(1, device))
         assert torch.equal(other, found)
+        assert len(looks) == steps + 1
 
 
 def trades_loss(function, device):
@@ -418,6 +434,9 @@ def trades_batches(function, device):
             start = threat.random(clean, generator=stream)
             wanted = by_hand(model, clean, start, eps=0.2, steps=steps, step_size=step_size)
             assert_close(both, torch.cat([clean, wanted]))
+        looks = []
+        _ = list(function(pairs, counting(model, looks), threat, **options, generator=source(1, device)))
+        assert len(looks) == 2 * (steps + 1)
 
 
 # --- broken defences --------------------------------------------------------------------------------------------------
