@@ -362,9 +362,16 @@ def small_network(device, dtype=torch.float32, classes=3):
     return net.to(dtype)
 
 
-def counting(model, looks):
-    """The same model; each call adds one to the list of looks."""
-    return lambda x: (looks.append(len(x)), model(x))[1]
+class Counting(torch.nn.Module):
+    """The same model; it keeps how many examples each call was about."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.looks = model, []
+
+    def forward(self, x):
+        self.looks.append(len(x))
+        return self.model(x)
 
 
 def by_hand(model, x, start, *, eps, steps, step_size):
@@ -394,10 +401,10 @@ def trades_attack(function, device):
         )
         start = threat.random(x, generator=source(1, device))
         assert_close(found, by_hand(model, x, start, eps=0.2, steps=steps, step_size=step_size))
-        looks = []
-        other = function(counting(model, looks), x, labels + 2, threat, **options, generator=source(1, device))
+        counting = Counting(model)
+        other = function(counting, x, labels + 2, threat, **options, generator=source(1, device))
         assert torch.equal(other, found)
-        assert len(looks) == steps + 1
+        assert len(counting.looks) == steps + 1
 
 
 def trades_loss(function, device):
@@ -434,9 +441,9 @@ def trades_batches(function, device):
             start = threat.random(clean, generator=stream)
             wanted = by_hand(model, clean, start, eps=0.2, steps=steps, step_size=step_size)
             assert_close(both, torch.cat([clean, wanted]))
-        looks = []
-        _ = list(function(pairs, counting(model, looks), threat, **options, generator=source(1, device)))
-        assert len(looks) == 2 * (steps + 1)
+        counting = Counting(model)
+        _ = list(function(pairs, counting, threat, **options, generator=source(1, device)))
+        assert len(counting.looks) == 2 * (steps + 1)
 
 
 # --- broken defences --------------------------------------------------------------------------------------------------
