@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlcourse_attacks
 import dlcourse_defenses
 import dlcourse_game
 import dlcourse_measures
@@ -16,7 +17,7 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_defenses)
+ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks, dlcourse_defenses)
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
     ORACLES |= room.ORACLES
@@ -32,6 +33,7 @@ FILES = [
     *(f"generation/{name}.py" for name in ("adversarial", "penalty", "game", "gan_training", "optimum")),
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
+    *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
     *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
     "landscape.py",
     *("data/text.py", "data/series.py", "training/sequences.py", "training/average.py", "hooks.py"),
@@ -62,15 +64,8 @@ HARMLESS = {
     "return (means[which[draw]] + spreads[which[draw]] * noise).clamp(0, 1) "
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
     "is as often below 0 as above",
-    "low, high = 0.0, 1.0 [1.0 -> 2.0]": "the first middle is then 1, which is too high",
-    "for _ in range(60): [60 -> 61]": "2^-60 is below a float's precision",
-    "low, high = (low, middle) if chance(middle) > alpha else (middle, high) "
-    "[chance(middle) > alpha -> chance(middle) >= alpha]": "a border",
-    "return x * (numbers >= self.p) [numbers >= self.p -> numbers > self.p]": "a border, once in 16 million draws",
-    "noise = torch.randn((2, *x.shape[1:]), generator=generator, device=generator.device).to(x) [2 -> 3]": "not used",
-    "in_ball = threat.norm(delta) <= threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps) "
-    "[threat.norm(delta) <= threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps) -> "
-    "threat.norm(delta) < threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps)]": "a border beyond the rounding",
+    **dlcourse_attacks.HARMLESS,
+    **dlcourse_defenses.HARMLESS,
 }
 
 
@@ -132,7 +127,7 @@ def test_every_file_of_the_rooms_is_broken():
     home = Path(dlcourse.__file__).parent
     found = {
         f"{room}/{path.name}"
-        for room in ("nn", "models", "generation", "defenses")
+        for room in ("nn", "models", "generation", "attacks", "defenses")
         for path in (home / room).glob("[!_]*.py")
     }
     beside = (

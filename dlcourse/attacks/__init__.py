@@ -6,7 +6,20 @@ a model is worth under all of them. attack(model, x, labels, threat, *, ...) -> 
 
 from dlcourse.attacks.fgsm import fgsm
 from dlcourse.attacks.mifgsm import MifgsmStep, mifgsm, mifgsm_steps
-from dlcourse.attacks.objective import Goal, Look, cross_entropy, dlr, fooled, input_gradient, look, margin
+from dlcourse.attacks.objective import (
+    Goal,
+    Look,
+    answers,
+    asking,
+    begin,
+    cross_entropy,
+    dlr,
+    dlr_targeted,
+    fooled,
+    input_gradient,
+    look,
+    margin,
+)
 from dlcourse.attacks.pgd import PgdStep, pgd, pgd_steps
 from dlcourse.attacks.robust import EpsilonCurve, RobustAccuracy, epsilon_curve, robust_accuracy
 from dlcourse.attacks.threat import L1, L2, Linf, Threat
@@ -24,8 +37,12 @@ __all__ = [
     "RobustAccuracy",
     "Threat",
     "Transfer",
+    "answers",
+    "asking",
+    "begin",
     "cross_entropy",
     "dlr",
+    "dlr_targeted",
     "epsilon_curve",
     "fgsm",
     "fooled",

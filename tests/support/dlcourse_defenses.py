@@ -1203,3 +1203,15 @@ UNCHANGED = [
     ("defenses.eot", eot_like(lambda z: z.log_softmax(2).logsumexp(0) - math.log(len(z)))),
     ("landscape.plane", plane_like(lambda found: {})),
 ]
+# Changes that leave every result as it is, with the reason.
+HARMLESS = {
+    "low, high = 0.0, 1.0 [1.0 -> 2.0]": "the first middle is then 1, which is too high",
+    "for _ in range(60): [60 -> 61]": "2^-60 is below a float's precision",
+    "low, high = (low, middle) if chance(middle) > alpha else (middle, high) "
+    "[chance(middle) > alpha -> chance(middle) >= alpha]": "a border",
+    "return x * (numbers >= self.p) [numbers >= self.p -> numbers > self.p]": "a border, once in 16 million draws",
+    "noise = torch.randn((2, *x.shape[1:]), generator=generator, device=generator.device).to(x) [2 -> 3]": "not used",
+    "in_ball = threat.norm(delta) <= threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps) "
+    "[threat.norm(delta) <= threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps) -> "
+    "threat.norm(delta) < threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps)]": "a border beyond the rounding",
+}
