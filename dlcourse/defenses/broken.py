@@ -29,7 +29,7 @@ class Scale(torch.nn.Module):
     In float32 the right class has a probability of exactly 1 once its logit leads by 17, and no slope is left. Raises
     ValueError for a factor that is not above 0.
 
-    >>> Scale(100)(torch.tensor([[0.0, 0.5]])).softmax(1)
+    >>> Scale(100.0)(torch.tensor([[0.0, 0.5]])).softmax(1)
     tensor([[1.9287e-22, 1.0000e+00]])
     """
 

@@ -147,7 +147,7 @@ def noisy_counts(
     """How often the model answers each class when asked about `draws` noisy copies of one example.
 
     >>> model, generator = lambda x: torch.cat([x, -x], dim=1), torch.Generator().manual_seed(0)
-    >>> noisy_counts(model, torch.tensor([9.0]), sd=1, draws=5, generator=generator)
+    >>> noisy_counts(model, torch.tensor([9.0]), sd=1.0, draws=5, generator=generator)
     tensor([5, 0])
     """
     (draws,) = whole("noisy_counts", 1, draws=draws)

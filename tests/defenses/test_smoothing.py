@@ -41,7 +41,7 @@ def test_radii_are_never_above_the_true_distance(seed, sd):
     assert (found.radius <= distance).all()
     assert torch.equal(found.label[sure], (score < 0).long()[sure])
     assert sure[distance > 0.5 * sd].all()  # p is 0.69 there: a thousand copies tell
-    assert found.radius.max() <= sd * scipy.stats.norm.ppf(0.001 ** (1 / 1000))
+    assert found.radius.max() <= sd * scipy.stats.norm.ppf(0.001 ** (1 / 1000)) + 1e-6
     reached = distance[sure].clamp(max=2 * sd)  # beyond, the number of copies is the limit
     assert (found.radius[sure] > 0.6 * reached - 0.15 * sd).all()  # and not far below
 
