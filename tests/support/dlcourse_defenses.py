@@ -1205,6 +1205,8 @@ UNCHANGED = [
 ]
 # Changes that leave every result as it is, with the reason.
 HARMLESS = {
+    "logits = answers(model, example + sd * noise) [example + sd * noise -> example - sd * noise]": "noise is as often "
+    "below 0 as above",
     "low, high = 0.0, 1.0 [1.0 -> 2.0]": "the first middle is then 1, which is too high",
     "for _ in range(60): [60 -> 61]": "2^-60 is below a float's precision",
     "low, high = (low, middle) if chance(middle) > alpha else (middle, high) "
