@@ -1205,7 +1205,8 @@ UNCHANGED = [
 ]
 # Changes that leave every result as it is, with the reason.
 HARMLESS = {
-    "loss, label = (torch.cat(parts).reshape(size, size) for parts in zip(*looks, strict=True)) [True -> False]": "pairs",
+    "loss, label = (torch.cat(parts).reshape(size, size) for parts in zip(*looks, strict=True)) "
+    "[True -> False]": "pairs",
     "logits = answers(model, example + sd * noise) [example + sd * noise -> example - sd * noise]": "noise is as often "
     "below 0 as above",
     "low, high = 0.0, 1.0 [1.0 -> 2.0]": "the first middle is then 1, which is too high",
