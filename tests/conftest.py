@@ -29,6 +29,8 @@ CHECKED = [
     "dlcourse.units",
     "dlcourse.generation",
     "dlcourse.attacks",
+    "dlcourse.defenses",
+    "dlcourse.landscape",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dlcourse_attacks
+import dlcourse_defenses
 import dlcourse_game
 import dlcourse_measures
 import dlcourse_mutants
@@ -16,7 +17,7 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks)
+ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks, dlcourse_defenses)
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
     ORACLES |= room.ORACLES
@@ -33,6 +34,8 @@ FILES = [
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
+    *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
+    "landscape.py",
     *("data/text.py", "data/series.py", "training/sequences.py", "training/average.py", "hooks.py"),
 ]
 # Changes that leave every result as it is, with the reason.
@@ -62,6 +65,7 @@ HARMLESS = {
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
     "is as often below 0 as above",
     **dlcourse_attacks.HARMLESS,
+    **dlcourse_defenses.HARMLESS,
 }
 
 
@@ -82,7 +86,12 @@ def test_a_known_fault_is_rejected(name, function):
     assert rejected(name, function)
 
 
-UNCHANGED = [*dlcourse_mutants.UNCHANGED, *dlcourse_text.UNCHANGED, *dlcourse_measures.UNCHANGED]
+UNCHANGED = [
+    *dlcourse_mutants.UNCHANGED,
+    *dlcourse_text.UNCHANGED,
+    *dlcourse_measures.UNCHANGED,
+    *dlcourse_defenses.UNCHANGED,
+]
 
 
 @pytest.mark.parametrize(("name", "function"), UNCHANGED)
@@ -118,10 +127,17 @@ def test_every_file_of_the_rooms_is_broken():
     home = Path(dlcourse.__file__).parent
     found = {
         f"{room}/{path.name}"
-        for room in ("nn", "models", "generation", "attacks")
+        for room in ("nn", "models", "generation", "attacks", "defenses")
         for path in (home / room).glob("[!_]*.py")
     }
-    beside = "hooks.py", "data/text.py", "data/series.py", "training/sequences.py", "training/average.py"
+    beside = (
+        "landscape.py",
+        "hooks.py",
+        "data/text.py",
+        "data/series.py",
+        "training/sequences.py",
+        "training/average.py",
+    )
     assert {*FILES} == {*found, *beside}
 
 

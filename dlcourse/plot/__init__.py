@@ -3,6 +3,7 @@
 from dlcourse.plot.diagnosis import diagnosis, diagnosis_alt, layers, layers_alt
 from dlcourse.plot.draw import curves, field, grid, images, line, points
 from dlcourse.plot.graph import graph, graph_alt
+from dlcourse.plot.landscape import landscape, landscape_alt
 from dlcourse.plot.maps import SIGNED, kernels, kernels_alt, maps, maps_alt, patches, patches_alt
 from dlcourse.plot.show import show
 from dlcourse.plot.style import COLOURS, DIVERGING, figure
@@ -27,6 +28,8 @@ __all__ = [
     "images",
     "kernels",
     "kernels_alt",
+    "landscape",
+    "landscape_alt",
     "layers",
     "layers_alt",
     "line",

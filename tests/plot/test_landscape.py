@@ -1,0 +1,56 @@
+"""The picture of the loss on a plane."""
+
+import numpy as np
+import pytest
+import torch
+
+from dlcourse import plot
+from dlcourse.attacks import L2
+from dlcourse.landscape import plane
+
+
+def made(eps=0.3, score=1.0, **options):
+    """Is the first of two pixels larger than the second?"""
+    x, label = torch.tensor([[0.5, 0.4]]), torch.tensor([0])
+    return plane(lambda x: score * x, x, label, L2(eps), directions=torch.eye(2), size=21, **options)
+
+
+def test_it_draws_the_loss_and_three_borders():
+    found = made(eps=0.5)
+    fig = plot.landscape(found)
+    ax = fig.axes[0]
+    np.testing.assert_allclose(ax.images[0].get_array(), found.loss.numpy())
+    assert ax.images[0].origin == "lower"
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["answer changes", "edge of the ball", "edge of the box [0, 1]"]
+    left, right, bottom, top = ax.images[0].get_extent()
+    assert (left, right) == pytest.approx((-0.7875, 0.7875))
+    assert (bottom, top) == (left, right)
+    assert len(fig.axes) == 2
+    fig.canvas.draw()
+
+
+def test_borders_that_are_not_there_are_not_drawn():
+    fig = plot.landscape(made(eps=0.1, score=0.0, reach=0.5), label=None)
+    assert fig.axes[0].get_legend() is None
+    assert len(fig.axes) == 1
+
+
+def test_on_given_axes_with_a_limit():
+    fig, axes = plot.figure(1, 2)
+    assert plot.landscape(made(), ax=axes[1], limit=3.0) is fig
+    assert axes[1].images[0].get_clim() == (0, 3.0)
+    assert not axes[0].images
+
+
+def test_in_words():
+    assert plot.landscape_alt(made(eps=0.3)) == (
+        "The loss on a plane along a direction that is not the gradient's and another. In the middle it is 0.644; "
+        "within the ball of 0.3 and the box at most 0.908; other answers there: 1."
+    )
+    assert plot.landscape_alt(made(eps=0.01)).endswith("every answer there is right.")
+
+
+def test_something_else_is_refused():
+    with pytest.raises(ValueError, match=r"got Tensor; it wants what landscape\.plane"):
+        plot.landscape(torch.zeros(3, 3))
