@@ -21,7 +21,7 @@ from dlcourse.attacks.threat import L1, Threat
 from dlcourse.nn.sizes import whole
 from dlcourse.types import Bool, Float, Int, Tensor
 
-FEW = 0.02  # share of the examples (and 2 of them) by which attacks differ on honest models
+FEW = 0.02  # share of the examples, at least 2 of them, by which attacks may differ on honest models
 NOISE = 1e-4  # of the logits' spread: what rounding changes from call to call
 SOME = 0.1  # share of examples without a slope, or that never move, that is no accident
 CALLS = 5
@@ -141,24 +141,22 @@ class _Lab:
 
 
 def _one_step(one: Tensor, many: Tensor) -> Evidence:
-    only = one & ~many
     return Evidence(
         "one step",
-        "Does one step fool the model where many steps do not?",
-        {"one step": _share(one), "many steps": _share(many), "only one step": _share(only)},
-        _more_than_few(only),
-        f"one step fools {_share(one):.0%}, many steps {_share(many):.0%}; {_share(only):.0%} only the one step.",
+        "Does one step fool more than many steps do?",
+        {"one step": _share(one), "many steps": _share(many)},
+        _more(one, many),
+        f"one step fools {_share(one):.0%}, many steps fool {_share(many):.0%}.",
     )
 
 
 def _black_box(asked: Tensor, many: Tensor) -> Evidence:
-    only = asked & ~many
     return Evidence(
         "black box",
-        "Does an attack that sees no slope fool the model where one that follows slopes does not?",
-        {"black box": _share(asked), "slopes": _share(many), "only black box": _share(only)},
-        _more_than_few(only),
-        f"Square fools {_share(asked):.0%}, slopes {_share(many):.0%}; {_share(only):.0%} only Square.",
+        "Does an attack that sees no slope fool more than one that follows slopes?",
+        {"black box": _share(asked), "slopes": _share(many)},
+        _more(asked, many),
+        f"Square fools {_share(asked):.0%}, slopes {_share(many):.0%}.",
     )
 
 
@@ -167,7 +165,7 @@ def _unbounded(widest: Tensor) -> Evidence:
         "unbounded",
         "Is the model still right when the attacker may change everything?",
         {"still right": _share(~widest)},
-        _more_than_few(~widest),
+        _more(~widest),
         f"with the whole box to move in, slopes leave {_share(~widest):.0%} right; any image can be made another.",
     )
 
@@ -193,9 +191,9 @@ def _random(lab: _Lab, many: Tensor, draws: int, generator: torch.Generator) -> 
     only = found & ~many
     return Evidence(
         "random points",
-        "Do random points of the ball fool the model where slopes do not?",
+        "Do random points of the ball fool where slopes do not?",
         {"random points": _share(found), "slopes": _share(many), "only random points": _share(only)},
-        _more_than_few(only),
+        _more(only),
         f"{draws} random points fool {_share(found):.0%}, slopes {_share(many):.0%}; {_share(only):.0%} only random.",
     )
 
@@ -225,7 +223,7 @@ def _call_to_call(lab: _Lab) -> Evidence:
         "call to call",
         "Does the model answer otherwise when it is asked again?",
         {"other logits": _share(differ), "other answer": _share(other)},
-        _more_than_few(differ),
+        _more(differ),
         f"asked {CALLS} times the same, it gives other logits for {_share(differ):.0%}, another class for "
         f"{_share(other):.0%}.",
     )
@@ -251,5 +249,6 @@ def _few(n: int) -> float:
     return max(2.0, FEW * n)
 
 
-def _more_than_few(which: Tensor) -> bool:
-    return int(which.sum()) > _few(len(which))
+def _more(which: Tensor, than: Tensor | None = None) -> bool:
+    """More by more than a few."""
+    return int(which.sum()) - (0 if than is None else int(than.sum())) > _few(len(which))
