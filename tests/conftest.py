@@ -28,6 +28,7 @@ CHECKED = [
     "dlcourse.training",
     "dlcourse.units",
     "dlcourse.generation",
+    "dlcourse.attacks",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import dlcourse_attacks
 import dlcourse_game
 import dlcourse_measures
 import dlcourse_mutants
@@ -15,7 +16,7 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures)
+ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks)
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
     ORACLES |= room.ORACLES
@@ -31,6 +32,7 @@ FILES = [
     *(f"generation/{name}.py" for name in ("adversarial", "penalty", "game", "gan_training", "optimum")),
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
+    *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
     *("data/text.py", "data/series.py", "training/sequences.py", "training/average.py", "hooks.py"),
 ]
 # Changes that leave every result as it is, with the reason.
@@ -59,6 +61,7 @@ HARMLESS = {
     "return (means[which[draw]] + spreads[which[draw]] * noise).clamp(0, 1) "
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
     "is as often below 0 as above",
+    **dlcourse_attacks.HARMLESS,
 }
 
 
@@ -114,7 +117,9 @@ def test_every_file_of_the_rooms_is_broken():
     """A new file joins the table."""
     home = Path(dlcourse.__file__).parent
     found = {
-        f"{room}/{path.name}" for room in ("nn", "models", "generation") for path in (home / room).glob("[!_]*.py")
+        f"{room}/{path.name}"
+        for room in ("nn", "models", "generation", "attacks")
+        for path in (home / room).glob("[!_]*.py")
     }
     beside = "hooks.py", "data/text.py", "data/series.py", "training/sequences.py", "training/average.py"
     assert {*FILES} == {*found, *beside}

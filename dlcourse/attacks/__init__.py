@@ -12,7 +12,20 @@ from dlcourse.attacks.deepfool import DeepFoolStep, deepfool, deepfool_steps, ne
 from dlcourse.attacks.diagnose import Diagnosis, Evidence, diagnose
 from dlcourse.attacks.fgsm import fgsm
 from dlcourse.attacks.mifgsm import MifgsmStep, mifgsm, mifgsm_steps
-from dlcourse.attacks.objective import Goal, Look, cross_entropy, dlr, fooled, input_gradient, look, margin
+from dlcourse.attacks.objective import (
+    Goal,
+    Look,
+    answers,
+    asking,
+    begin,
+    cross_entropy,
+    dlr,
+    dlr_targeted,
+    fooled,
+    input_gradient,
+    look,
+    margin,
+)
 from dlcourse.attacks.patch import Patch, PatchStep, paste, patch, patch_steps
 from dlcourse.attacks.pgd import PgdStep, pgd, pgd_steps
 from dlcourse.attacks.robust import EpsilonCurve, RobustAccuracy, epsilon_curve, robust_accuracy
@@ -40,8 +53,11 @@ __all__ = [
     "SquareStep",
     "Threat",
     "Transfer",
+    "answers",
     "apgd",
     "apgd_steps",
+    "asking",
+    "begin",
     "carlini_wagner",
     "carlini_wagner_steps",
     "checkpoints",
@@ -50,6 +66,7 @@ __all__ = [
     "deepfool_steps",
     "diagnose",
     "dlr",
+    "dlr_targeted",
     "epsilon_curve",
     "fgsm",
     "fooled",

@@ -5,7 +5,7 @@
     dlr             margin / (the largest z - the third largest)         Croce and Hein, 2020, arXiv:2003.01690, eq. 6
 
 A `Goal` makes one of them a question about these examples, also with targets: then the attack lowers the same number
-for the target's label. All are unchanged by a constant added to all logits; dlr also when they are all multiplied.
+for the target (dlr has a form of its own). All are unchanged by a constant added to all logits; dlr also when they are all multiplied.
 Where it fails: where the model is sure, beyond a gap of 17 in float32, the cross-entropy rounds to 0 and so does its
 slope: an attack that sees no slope finds nothing, though there is much to find. The margin and dlr keep theirs.
 """
@@ -65,6 +65,27 @@ def dlr(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -
     return gap / torch.where(first > third, first - third, 1.0)
 
 
+def dlr_targeted(
+    logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"], targets: Int[Tensor, " batch"]
+) -> Float[Tensor, " batch"]:
+    """(z_target - z_label) / (the largest z - the mean of the third and fourth largest): equation 7 of the same paper.
+
+    Not minus the dlr of the target: that is -1 whenever the target is the third largest, and has no slope there. With
+    fewer than four classes, and where the four largest logits are level, it is the difference undivided.
+
+    >>> dlr_targeted(torch.tensor([[1.0, 4.0, 2.0, 0.0]]), torch.tensor([1]), torch.tensor([0]))  # -3 / (4 - 0.5)
+    tensor([-0.8571])
+    """
+    gap = logits.gather(1, _column(logits, targets))[:, 0] - logits.gather(1, _column(logits, labels))[:, 0]
+    if logits.shape[1] < 4:
+        return gap
+    first, _, third, fourth = logits.topk(4, dim=1).values.unbind(1)
+    return gap / torch.where(first > fourth, first - (third + fourth) / 2, 1.0)
+
+
+TARGETED = {dlr: dlr_targeted}  # objectives for which minus the objective of the target is not the way
+
+
 def fooled(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Bool[Tensor, " batch"]:
     """Is the answer another than the label? The answer is the first of the largest logits; one with nan is never right.
 
@@ -78,7 +99,7 @@ def fooled(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]
 class Goal:
     """What an attack is after: wrong answers, or with `targets` these very answers. goal(logits) is to be raised.
 
-    With targets it is minus the objective for the targets: attacks go up in either case.
+    With targets it is minus the objective for the targets, but for dlr `dlr_targeted`: attacks go up in any case.
 
     >>> logits = torch.tensor([[1.0, 4.0, 2.0]])
     >>> goal, targeted = Goal(torch.tensor([1]), objective=margin), Goal(torch.tensor([1]), torch.tensor([2]), margin)
@@ -93,6 +114,8 @@ class Goal:
     def __call__(self, logits: Float[Tensor, "batch classes"]) -> Float[Tensor, " batch"]:
         if self.targets is None:
             return self.objective(logits, self.labels)
+        if self.objective in TARGETED:
+            return TARGETED[self.objective](logits, self.labels, self.targets)
         return -self.objective(logits, self.targets)
 
     def reached(self, logits: Float[Tensor, "batch classes"]) -> Bool[Tensor, " batch"]:

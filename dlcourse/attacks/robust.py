@@ -3,7 +3,7 @@
     robust accuracy = mean over examples of  [right on x, and right on every attack's x_adv]
 
 The worst case counts example by example, not the worst attack on average: the attacker may choose for each picture
-(Carlini et al., 2019, arXiv:1902.06705, section 5.2). Where it fails: it is an upper bound. An attack that nobody ran,
+(Carlini et al., 2019, arXiv:1902.06705). Where it fails: it is an upper bound. An attack that nobody ran,
 or that was run badly, takes nothing away, so the true robust accuracy is this or less; only a certificate bounds it
 from below.
 """
@@ -111,21 +111,21 @@ def epsilon_curve(
     >>> from dlcourse.attacks import Linf, fgsm
     >>> weight, x = torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0], [0.4]])
     >>> model = lambda x: x @ weight - torch.tensor([0.0, 0.5])
-    >>> epsilon_curve(model, x, torch.tensor([0, 0]), Linf, [0, 0.2, 1], fgsm).accuracy
+    >>> epsilon_curve(model, x, torch.tensor([0, 0]), Linf, [0.0, 0.2, 1.0], fgsm).accuracy
     (1.0, 0.5, 0.0)
     """
-    found: list[float] = []
+    eps, found = tuple(map(float, eps)), []
     with bar(len(eps), done=0, shown=progress) as tell:
         for value in eps:
             try:
                 attacks = {"attack": attack}
                 result = robust_accuracy(model, x, labels, threat_of(value), attacks, size=size, progress=False)
             except Interrupted as stop:
-                so_far = EpsilonCurve(tuple(eps[: len(found)]), tuple(found))
+                so_far = EpsilonCurve(eps[: len(found)], tuple(found))
                 raise Interrupted(f"Stopped after {len(found)} of {len(eps)} values of eps.", so_far) from stop
             found.append(result.robust)
             tell(f"eps {value:g}: {result.robust:.1%}")
-    return EpsilonCurve(tuple(eps), tuple(found))
+    return EpsilonCurve(eps, tuple(found))
 
 
 def _attacked(

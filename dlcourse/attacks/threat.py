@@ -233,11 +233,11 @@ class L1(Threat):
 
     def random(self, x: Float[Tensor, "batch ..."], *, generator: torch.Generator) -> Float[Tensor, "batch ..."]:
         """n + 1 exponential numbers over their sum: n of them, with random signs, are uniform in the ball."""
-        n = x[0].numel() if len(x) else 1
+        n = x[:1].numel()
         draw = {"generator": generator, "device": generator.device}
         waits = -torch.log1p(-torch.rand(len(x), n + 1, **draw)).to(x)
         signs = 2 * torch.randint(2, (len(x), n), **draw).to(x) - 1
-        share = waits[:, :n] / _positive(waits.sum(1, keepdim=True))
+        share = waits[:, :n] / waits.sum(1, keepdim=True)
         return (x + self.eps * (share * signs).reshape(x.shape)).clamp(0, 1)
 
 
