@@ -1,19 +1,33 @@
-"""The oracles of APGD, Carlini-Wagner, DeepFool, Square, the patch and the checklist, and versions that each must reject.
+"""The oracles of the longer attacks and of the checklist for masked slopes, and broken versions that each must reject.
 
 As in dlcourse_attacks, whose `behaves` each attack must pass. Every search is done here again for one example at a
-time, in float64, with torch's autograd and optimiser and Python's loops; random numbers are drawn as the docstrings say.
+time, in float64, with torch's autograd and optimiser and Python's loops, from the same random numbers.
 """
 
 import copy
 import math
-from dataclasses import FrozenInstanceError
+import sys
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, replace
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812, torch's own name for it
-from dlcourse_attacks import THREATS, apart, behaves, labels_for, net, pixels
+from dlcourse_attacks import (
+    THREATS,
+    apart,
+    behaves,
+    broken,
+    in_train_mode,
+    labels_for,
+    net,
+    pixels,
+    with_options,
+    without,
+)
 from dlcourse_oracles import global_stream_untouched, refuses, source
 from dlcourse_tolerance import assert_close
 from scipy.optimize import linprog
@@ -64,13 +78,12 @@ def threshold(at, device):
 
 def pulled_back(function, device):
     """Onto the boundary by as many halvings; x where it is reached, never reached, or out of the threat."""
-    x = torch.tensor([[0.1], [0.6], [0.0], [0.2]], dtype=torch.float64, device=device)
-    found = torch.tensor([[0.9], [0.9], [0.2], [1.0]], dtype=torch.float64, device=device)
-    says_one = lambda logits: logits.argmax(1) == 1  # noqa: E731
+    starts, ends = [0.1, 0.6, 0.0, 0.2], [0.93, 0.9, 0.2, 0.97]  # the boundary lies at no round share of the way
+    x, found = (torch.tensor(row, dtype=torch.float64, device=device)[:, None] for row in (starts, ends))
+    ways = (found - x)[:, 0].tolist()
     for halvings in (0, 1, 3, 16):
-        share = math.ceil((0.5 - 0.1) / 0.8 * 2**halvings + 1e-12) / 2**halvings  # 0.5 itself is not above 0.5
-        shares = [share, 0, 0, math.ceil(0.3 / 0.8 * 2**halvings) / 2**halvings]
-        wanted = x + torch.tensor(shares, dtype=x.dtype, device=device)[:, None] * (found - x)
+        up = [math.ceil((0.5 - a) / way * 2**halvings) / 2**halvings for a, way in zip(starts, ways, strict=True)]
+        wanted = x + torch.tensor([up[0], 0, 0, up[3]], dtype=x.dtype, device=device)[:, None] * (found - x)
         moved = function(threshold(0.5, device), x, found, attacks.Linf(1.0), says_one, halvings=halvings)
         assert_close(moved, wanted)
     ours = partial(function, threshold(0.5, device), x, found)
@@ -80,10 +93,9 @@ def pulled_back(function, device):
     assert abs(near[3].item() - 0.5) < 2e-5
     image, far = torch.zeros(2, 1, 2, 2, device=device), torch.ones(2, 1, 2, 2, device=device)
     bright = lambda x: torch.stack([torch.full_like(x[:, 0, 0, 0], 1.9), x.sum((1, 2, 3))], dim=1)  # noqa: E731
-    assert_close(
-        function(bright, image, far, attacks.Linf(1.0), says_one),
-        (far * 0.475).add(2**-17),
-    )
+    there = function(bright, image, far, attacks.Linf(1.0), says_one)
+    assert (there.amax() - 0.475).abs() < 2**-15
+    assert torch.equal(there, there.amax().expand_as(there))
 
 
 def nearest_by_hand(threat, slope, gap, x):
@@ -424,10 +436,8 @@ def apgd_by_hand(model, name, x, label, threat, steps, start, target=None):
     for k in range(steps):
         point = points[-1]
         ahead = threat.project(point + size * norm(slope), x)
-        if k == 0:
-            new = ahead
-        else:
-            new = threat.project(point + 0.75 * (ahead - point) + 0.25 * (point - points[-2]), x)
+        kept = point + 0.75 * (ahead - point) + 0.25 * (point - points[-2]) if k else ahead
+        new = threat.project(kept, x)
         value, slope, logits = seen_at(model, name, new, label, target)
         rises += value > values[-1]
         if value > top[0]:
@@ -498,7 +508,7 @@ def apgd_steps(function, device):
 
 
 def apgd(function, device):
-    """All that attacks do; the best of a run; restarts for those that stand, with starts of their own; linear models."""
+    """All that attacks do; the best of a run; restarts of those that stand, each from a start of its own."""
     few = partial(function, steps=8)
     behaves(few, device, caller="apgd", threats=THREATS, exact=1e-6)
     apart(few, device)
@@ -529,21 +539,10 @@ def apgd(function, device):
                 )
             )
             assert_close(function(model, x, labels, threat, generator=source(4, device), **steps), alone.best)
-    for given, weight, bias in linear_models(device):
-        if len(bias) == 2:
-            y = given(x).argmax(1)
-            for threat in (attacks.Linf(0.2), attacks.L2(0.4)):
-                slope = (weight[:, 1] - weight[:, 0]) * (1 - 2 * y[:, None])
-                best = x + 0 * x
-                for i in range(12):
-                    way = slope[i].sign() * 0.2 if isinstance(threat, attacks.Linf) else None
-                    best[i] = (
-                        (x[i] + way).clamp(0, 1)
-                        if way is not None
-                        else attacks.apgd(given, x[i : i + 1], y[i : i + 1], threat, steps=300)[0]
-                    )
-                gain = ((function(given, x, y, threat) - best) * slope).sum(1)
-                assert (gain > -1e-4).all()
+    given, weight, _ = next(linear_models(device))
+    told = given(x).argmax(1)
+    corner = (x + 0.2 * ((weight[:, 1] - weight[:, 0]) * (1 - 2 * told[:, None])).sign()).clamp(0, 1)
+    assert_close(function(given, x, told, attacks.Linf(0.2)), corner)
     default = function(model, x, labels, threat)
     assert_close(default, function(model, x, labels, threat, steps=100, restarts=1, objective=attacks.cross_entropy))
     refuses(lambda: function(model, x, labels, threat, restarts=2), ValueError, "apgd(restarts=2)", "no generator")
@@ -781,14 +780,6 @@ def patch_class(make, device):
     assert make(5).contains(changed, grey)[7]
     for odd in (0, -1, 1.5, True):
         refuses(lambda s=odd: make(s), ValueError, "Patch", f"size={odd!r}")
-    last_place = threat.places(x[:1], generator=Rounded())
-    assert [place.item() for place in last_place] == [1, 3]
-
-
-class Rounded:
-    """A generator's stand-in, for torch.rand that gives the number just below 1."""
-
-    device = torch.device("cpu")
 
 
 def pasted_by_hand(x, patch, rows, columns):
@@ -890,3 +881,355 @@ def patch(function, device):
         assert threat.contains(found, x).all()
         assert model.training
         assert all(parameter.grad is None and parameter.requires_grad for parameter in model.parameters())
+
+
+# --- the checklist ----------------------------------------------------------------------------------------------------
+
+
+class Wrapped(torch.nn.Module):
+    """f(net, x), as a module."""
+
+    def __init__(self, f, inner):
+        super().__init__()
+        self.f, self.inner = f, inner
+
+    def forward(self, x):
+        return self.f(self.inner, x)
+
+
+class Drawn:
+    """Adds noise to the input, other at each call but the same in each run."""
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, inner, x):
+        self.calls = getattr(self, "calls", 0) + 1
+        return inner(x + self.size * torch.randn(x.shape, generator=source(self.calls, x.device), device=x.device))
+
+
+def plainly(inner, x):
+    return inner(x)
+
+
+def detached(inner, x):
+    return inner(x.detach())
+
+
+# What is wrapped around a network, and which items must see it.
+PLANTED = {
+    "saturated logits": (lambda: lambda inner, x: 1e4 * inner(x), {"slopes"}),
+    "a rounded input": (lambda: lambda inner, x: inner((4 * x).round() / 4), {"slopes", "stillness", "unbounded"}),
+    "randomness": (lambda: Drawn(0.3), {"call to call"}),
+    "no slope at all": (lambda: detached, {"slopes", "unbounded", "black box"}),
+    "a wave over the slope": (lambda: lambda inner, x: inner(x + 1e-3 * torch.sin(1e5 * x)), {"unbounded"}),
+}
+
+
+def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generator):
+    """{item: (found, verdict)}, by counting: the same attacks with the same random numbers."""
+    still = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        right = still(x).argmax(1) == labels
+    x, labels = x[right], labels[right]
+    n, few = len(x), max(2, 0.02 * len(x))
+
+    def wrong(x_adv):
+        with torch.no_grad():
+            return still(x_adv).argmax(1) != labels
+
+    def share(which):
+        return sum(which.tolist()) / n
+
+    leaf, answers = x.clone().requires_grad_(), {}
+    logits = still(leaf)
+    if logits.requires_grad:
+        (slope,) = torch.autograd.grad(F.cross_entropy(logits, labels, reduction="sum"), leaf)
+        none = torch.tensor([bool((s == 0).all()) for s in slope])
+        odd = torch.tensor([not bool(s.isfinite().all()) for s in slope])
+    else:
+        none, odd = torch.ones(n, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
+    answers["slopes"] = ({"none": share(none), "not finite": share(odd)}, share(none | odd) > 0.1)
+
+    def followed(attack, ball, **options):
+        return (
+            torch.zeros(n, dtype=torch.bool) if none.all() else wrong(attack(model, x, labels, ball, **options)).cpu()
+        )
+
+    run = {"steps": steps, "generator": generator}
+    many = followed(attacks.pgd, threat, **run)
+    p = {"Linf": math.inf, "L2": 2, "L1": 1}[type(threat).__name__]
+    largest = max(torch.linalg.vector_norm(torch.ones(x[0].numel()), p).item(), threat.eps)
+    values = [threat.eps * (largest / threat.eps) ** (k / 4) for k in range(5)]
+    success = [many, *(followed(attacks.pgd, type(threat)(eps), **run) for eps in values[1:])]
+    one = followed(attacks.fgsm, threat)
+    answers["one step"] = ({"one step": share(one), "many steps": share(many)}, one.sum() - many.sum() > few)
+    if p != 1:
+        asked = wrong(attacks.square(model, x, labels, threat, steps=queries, generator=generator)).cpu()
+        answers["black box"] = ({"black box": share(asked), "slopes": share(many)}, asked.sum() - many.sum() > few)
+    answers["unbounded"] = ({"still right": 1 - share(success[-1])}, n - success[-1].sum() > few)
+    falls = [before.sum().item() - after.sum().item() for before, after in pairwise(success)]
+    found = {f"eps {eps:.3g}": share(which) for eps, which in zip(values, success, strict=True)}
+    answers["larger eps"] = (found, max(falls) > few)
+    lucky = torch.zeros(n, dtype=torch.bool)
+    for _ in range(draws):
+        lucky |= wrong(threat.random(x, generator=generator)).cpu()
+    only = lucky & ~many
+    found = {"random points": share(lucky), "slopes": share(many), "only random points": share(only)}
+    answers["random points"] = (found, only.sum() > few)
+    with torch.no_grad():
+        calls = [still(x) for _ in range(5)]
+        spread = calls[0].max() - calls[0].min()
+        differ = torch.stack([(a - b).abs().amax(1) > 1e-4 * spread for a in calls for b in calls]).any(0)
+        other = torch.stack([c.argmax(1) != calls[0].argmax(1) for c in calls]).any(0)
+        answers["call to call"] = ({"other logits": share(differ), "other answer": share(other)}, differ.sum() > few)
+        near = type(threat)(threat.eps / 100).random(x, generator=generator)
+        unmoved = (still(near) == still(x)).all(1)
+    answers["stillness"] = ({"unmoved": share(unmoved)}, share(unmoved) > 0.1)
+    return n, answers
+
+
+ITEMS = ["one step", "black box", "unbounded", "larger eps", "random points", "slopes", "call to call", "stillness"]
+
+
+def diagnose(function, device):
+    """Every number as counted by hand; each planted fault is seen, an honest network is not accused."""
+    options = {"steps": 5, "queries": 12, "draws": 3}
+    for name, (make, signs) in {"nothing": (lambda: plainly, set()), **PLANTED}.items():
+        for threat in (attacks.Linf(0.1), attacks.L2(0.3), attacks.L1(0.5))[: 3 if name == "nothing" else 1]:
+            inner, x = net(3, device=device), pixels(60, 6, seed=4, device=device)
+            labels = labels_for(inner, x, wrong=[0, 7])
+            model, same = (Wrapped(make(), inner).train() for _ in range(2))
+            with global_stream_untouched():
+                report = function(model, x, labels, threat, generator=source(1, device), **options)
+            assert model.training
+            if name != "randomness":  # the number of calls is not for the oracle to say
+                n, wanted = diagnose_by_hand(same, x, labels, threat, generator=source(1, device), **options)
+                assert report.examples == n
+                names = [item for item in ITEMS if item in wanted]
+                assert [item.name for item in report.items] == names
+                for item in report.items:
+                    found, verdict = wanted[item.name]
+                    assert list(item.found) == list(found)
+                    assert list(item.found.values()) == pytest.approx(list(found.values()), abs=1e-6)
+                    assert item.verdict == bool(verdict), item
+                    assert item.question.endswith("?")
+                    assert all(f"{share:.0%}" in item.says for share in in_words(item.name, found)), item
+                    assert report[item.name] is item
+            seen = {item.name for item in report.items if item.verdict}
+            assert signs <= seen
+            assert report.masked == bool(seen)
+            told = str(report)
+            assert told.splitlines()[0].startswith("Slopes seem" if seen else "No sign")
+            assert f"{report.examples} examples" in told
+            assert [line[2] for line in told.splitlines()[1:]] == ["! "[not item.verdict] for item in report.items]
+            if name == "nothing":
+                assert not report.masked
+    refuses(lambda: report["two steps"], KeyError, "two steps", "one step, black box")
+    nan = Wrapped(
+        lambda inner, x: inner(x) + 0 * (x.sum(1, keepdim=True) - x.sum(1, keepdim=True).detach()).sqrt(), inner
+    )
+    odd = function(nan, x, labels, attacks.Linf(0.1), generator=source(1, device), **options)
+    assert odd["slopes"].found == {"none": 0.0, "not finite": 1.0}
+    assert odd["slopes"].verdict
+    given = {"generator": source(0, device)}
+    nobody = (labels_for(inner, x) + 1) % 3
+    refuses(
+        lambda: function(inner, x, nobody, attacks.Linf(0.1), **given),
+        ValueError,
+        "diagnose got 60 examples",
+        "0 right",
+    )
+    refuses(lambda: function(inner, x, labels, attacks.Linf(0.0), **given), ValueError, "Linf(eps=0.0)", "above 0")
+    for name in ("steps", "queries", "draws"):
+        refuses(
+            lambda n=name: function(inner, x, labels, attacks.Linf(0.1), **{n: 0}, **given),
+            ValueError,
+            f"diagnose got {name}=0",
+        )
+    least = function(inner, x, labels, attacks.Linf(0.1), steps=1, queries=1, draws=1, generator=source(0, device))
+    assert len(least.items) == 8
+    few = x[:20], labels_for(inner, x[:20])
+    both = [
+        function(inner, *few, attacks.Linf(0.1), generator=source(3, device), **o)
+        for o in ({}, {"steps": 40, "queries": 300, "draws": 50})
+    ]
+    assert both[0] == both[1]
+
+
+def in_words(name, found):
+    """The shares that the sentence must hold."""
+    values = list(found.values())
+    return [values[0], values[-1]] if name == "larger eps" else values
+
+
+ORACLES = {
+    "attacks.pulled_back": pulled_back,
+    "attacks.nearest_delta": nearest_delta,
+    "attacks.deepfool_steps": deepfool_steps,
+    "attacks.deepfool": deepfool,
+    "attacks.carlini_wagner_steps": carlini_wagner_steps,
+    "attacks.carlini_wagner": carlini_wagner,
+    "attacks.checkpoints": checkpoints,
+    "attacks.apgd_steps": apgd_steps,
+    "attacks.apgd": apgd,
+    "attacks.square_steps": square_steps,
+    "attacks.square": square,
+    "attacks.Patch": patch_class,
+    "attacks.paste": paste,
+    "attacks.patch_steps": patch_steps,
+    "attacks.patch": patch,
+    "attacks.diagnose": diagnose,
+}
+RECORDS = {"ApgdStep", "CarliniWagnerStep", "DeepFoolStep", "Diagnosis", "Evidence", "PatchStep", "SquareStep"}
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def with_constant(right, name, value):
+    """The function, while a constant of its file has another value."""
+    home = sys.modules[right.__module__]
+
+    def function(*given, **options):
+        kept = getattr(home, name)
+        setattr(home, name, value)
+        try:
+            found = right(*given, **options)
+            found = list(found) if isinstance(found, Iterator) else found
+        finally:
+            setattr(home, name, kept)
+        return iter(found) if isinstance(found, list) else found
+
+    return function
+
+
+def change_steps(right, change):
+    """A stream whose steps are changed."""
+
+    def steps(*given, **options):
+        return map(change, right(*given, **options))
+
+    return steps
+
+
+def blind_to_the_box(threat, slope, gap, x):
+    way = threat.steepest(slope)
+    rate = (way * slope).flatten(1).sum(1)
+    return ((gap / rate).reshape(-1, *[1] * (x.ndim - 1)) * way).maximum(-x).minimum(1 - x)
+
+
+def not_pulled_back(model, x, labels, threat, **options):
+    found = last(attacks.deepfool_steps(model, x, labels, threat, **options)).x_adv
+    allowed = threat.contains(found, x) & attacks.fooled(model(found), labels)
+    return torch.where(allowed.reshape(-1, *[1] * (x.ndim - 1)), found, x)
+
+
+def wherever_it_is(model, x, labels, threat, **options):
+    return attacks.deepfool(model, x, labels, type(threat)(9.0), **options)
+
+
+def the_last_point(model, x, labels, threat, *, restarts=1, generator=None, **options):
+    attacks.apgd(model, x, labels, threat, restarts=restarts, generator=generator, **options)  # refuses
+    start = None if generator is None else threat.random(x, generator=generator)
+    return last(attacks.apgd_steps(model, x, labels, threat, start=start, **options)).x_adv
+
+
+def one_place_for_all(self, x, *, generator):
+    rows, columns = attacks.Patch.places(self, x, generator=generator)
+    return rows[:1].expand_as(rows), columns[:1].expand_as(columns)
+
+
+def over_the_edge(self, x, *, generator):
+    draw = torch.rand(2, len(x), generator=generator, device=generator.device)
+    return tuple((u * n).long() for u, n in zip(draw, x.shape[2:], strict=True))
+
+
+def added(x, patch, rows, columns):
+    return (x + attacks.paste(torch.zeros_like(x), patch, rows, columns)).clamp(0, 1)
+
+
+def rows_for_columns(x, patch, rows, columns):
+    return attacks.paste(
+        x, patch, columns.clamp(max=x.shape[2] - patch.shape[1]), rows.clamp(max=x.shape[3] - patch.shape[1])
+    )
+
+
+def verdicts(change):
+    """The checklist with other verdicts."""
+
+    def function(*given, **options):
+        report = attacks.diagnose(*given, **options)
+        return replace(report, items=tuple(replace(item, verdict=change(item)) for item in report.items))
+
+    return function
+
+
+NAMED = [
+    ("attacks.pulled_back", "stays at what was found", lambda model, x, found, threat, reached, **_: found),
+    (
+        "attacks.pulled_back",
+        "wherever it is",
+        lambda m, x, f, t, r, **o: attacks.pulled_back(m, x, f, attacks.Linf(1.0), r, **o),
+    ),
+    ("attacks.nearest_delta", "blind to the box", blind_to_the_box),
+    (
+        "attacks.deepfool_steps",
+        "the box forgotten",
+        with_constant(attacks.deepfool_steps, "nearest_delta", blind_to_the_box),
+    ),
+    ("attacks.deepfool_steps", "rounding holds it", with_constant(attacks.deepfool_steps, "ROUNDING", 0)),
+    ("attacks.deepfool_steps", "the overshoot not heard", without(attacks.deepfool_steps, "overshoot")),
+    ("attacks.deepfool", "not pulled back", not_pulled_back),
+    ("attacks.deepfool", "outside the threat", wherever_it_is),
+    ("attacks.deepfool", "in train mode", in_train_mode(attacks.deepfool)),
+    (
+        "attacks.carlini_wagner_steps",
+        "pixels at 0 and 1 never move",
+        with_constant(attacks.carlini_wagner_steps, "INSIDE", 1e-12),
+    ),
+    ("attacks.carlini_wagner_steps", "kappa not heard", without(attacks.carlini_wagner_steps, "kappa")),
+    ("attacks.carlini_wagner_steps", "targets not heard", without(attacks.carlini_wagner_steps, "targets")),
+    ("attacks.carlini_wagner", "targets not heard", without(attacks.carlini_wagner, "targets")),
+    ("attacks.carlini_wagner", "one search", with_options(attacks.carlini_wagner, searches=1)),
+    ("attacks.carlini_wagner", "in train mode", in_train_mode(attacks.carlini_wagner)),
+    ("attacks.checkpoints", "evenly", lambda steps: [steps * k // 9 for k in range(1, 9)]),
+    ("attacks.checkpoints", "rounded down", lambda steps: [k * steps // 100 for k in (22, 41, 57, 70, 80, 87, 93, 99)]),
+    ("attacks.apgd_steps", "no momentum", with_constant(attacks.apgd_steps, "GOES_ON", 0.0)),
+    ("attacks.apgd_steps", "any rise will do", with_constant(attacks.apgd_steps, "RISES", 0.1)),
+    ("attacks.apgd_steps", "always from x", without(attacks.apgd_steps, "start")),
+    (
+        "attacks.apgd_steps",
+        "the last point for the best",
+        change_steps(attacks.apgd_steps, lambda s: replace(s, best=s.x_adv)),
+    ),
+    ("attacks.apgd_steps", "the objective not heard", without(attacks.apgd_steps, "objective")),
+    ("attacks.apgd", "the last point", the_last_point),
+    ("attacks.apgd", "one run only", without(attacks.apgd, "restarts")),
+    ("attacks.apgd", "always from x", without(attacks.apgd, "generator", "restarts")),
+    ("attacks.apgd", "in train mode", in_train_mode(attacks.apgd)),
+    ("attacks.square_steps", "squares never shrink", with_constant(attacks.square_steps, "HALVINGS", ())),
+    ("attacks.square_steps", "the whole picture", with_constant(attacks.square_steps, "SHARE", 1.0)),
+    ("attacks.square_steps", "targets not heard", without(attacks.square_steps, "targets")),
+    ("attacks.square", "only the start", with_options(attacks.square, steps=0)),
+    ("attacks.square", "targets not heard", without(attacks.square, "targets")),
+    ("attacks.square", "in train mode", in_train_mode(attacks.square)),
+    ("attacks.Patch", "one place for all", broken(attacks.Patch, places=one_place_for_all)),
+    ("attacks.Patch", "over the edge", broken(attacks.Patch, places=over_the_edge)),
+    (
+        "attacks.Patch",
+        "anything fits",
+        broken(attacks.Patch, contains=lambda self, x_adv, x: x_adv.flatten(1).amax(1) <= 1),
+    ),
+    ("attacks.paste", "added", added),
+    ("attacks.paste", "rows for columns", rows_for_columns),
+    ("attacks.patch_steps", "grey for ever", with_options(attacks.patch_steps, step_size=1e-9)),
+    ("attacks.patch_steps", "the step size not heard", without(attacks.patch_steps, "step_size")),
+    ("attacks.patch_steps", "targets not heard", without(attacks.patch_steps, "targets")),
+    ("attacks.patch", "the step size not heard", without(attacks.patch, "step_size")),
+    ("attacks.patch", "the image untouched", lambda model, x, labels, threat, **options: x),
+    ("attacks.diagnose", "accuses everybody", verdicts(lambda item: True)),
+    ("attacks.diagnose", "accuses nobody", verdicts(lambda item: False)),
+    ("attacks.diagnose", "any difference", with_constant(attacks.diagnose, "_few", lambda n: -1.0)),
+    ("attacks.diagnose", "a step is as good as a run", with_options(attacks.diagnose, steps=1)),
+    ("attacks.diagnose", "no random points", with_options(attacks.diagnose, draws=1)),
+]
