@@ -204,7 +204,7 @@ class L1(Threat):
         room = torch.full_like(rows, math.inf)
         if x is not None:
             room = torch.where(gradient > 0, 1 - x, x).flatten(1)
-            room = room / step if step else torch.where(room > 0, math.inf, 0.0)
+            room = room / step if step else room.where(room <= 0, math.inf)
         slope = rows.abs().where(room > 0, 0.0)
         slope, order = slope.sort(dim=1, descending=True, stable=True)
         room = room.gather(1, order).where(slope > 0, 0.0).clamp(max=1)
