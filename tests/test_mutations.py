@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dlcourse_attacks
+import dlcourse_attacks_more
 import dlcourse_game
 import dlcourse_measures
 import dlcourse_mutants
@@ -16,7 +17,7 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks)
+ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks, dlcourse_attacks_more)
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
     ORACLES |= room.ORACLES
@@ -33,6 +34,10 @@ FILES = [
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
+    *(
+        f"attacks/{name}.py"
+        for name in ("boundary", "deepfool", "carlini_wagner", "apgd", "square", "patch", "diagnose")
+    ),
     *("data/text.py", "data/series.py", "training/sequences.py", "training/average.py", "hooks.py"),
 ]
 # Changes that leave every result as it is, with the reason.
@@ -62,6 +67,7 @@ HARMLESS = {
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
     "is as often below 0 as above",
     **dlcourse_attacks.HARMLESS,
+    **dlcourse_attacks_more.HARMLESS,
 }
 
 

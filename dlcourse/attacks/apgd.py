@@ -53,7 +53,7 @@ def checkpoints(steps: int) -> list[int]:
     while percent + gap <= 100:
         percent, gap = percent + gap, max(gap - 3, 6)
         found.append(-(-percent * steps // 100))  # rounded up
-    return found
+    return list(dict.fromkeys(found))  # with few steps some fall together
 
 
 def apgd_steps(

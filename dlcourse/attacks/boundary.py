@@ -38,6 +38,7 @@ def pulled_back(
     def at(share: Tensor) -> Tensor:
         return pick(share < 1, (x + wide(share, x) * (found - x)).clamp(0, 1), found)
 
+    x, found = x.detach(), found.detach()
     near = x.new_zeros(len(x))
     with asking(model):
         far = torch.where(reached(answers(model, found)) & ~reached(answers(model, x)), 1.0, near)

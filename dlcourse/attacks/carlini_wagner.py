@@ -21,6 +21,7 @@ from dlcourse.optim.adam import adam
 from dlcourse.types import Bool, Float, Int, Tensor
 
 INSIDE = 0.01  # in pixels: where those at 0 or 1 begin; the tanh has 4 % of its slope there
+SMALL = 1e-5  # Adam's eps: else a pixel that rests would be moved by the rounding of its slope, as far as any other
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,7 @@ def carlini_wagner_steps(
             pull = torch.where(seen.values < kappa, weight, 0.0)
             slope = (2 * (point - x) - wide(pull, x) * seen.gradient.nan_to_num(0.0)) * 2 * point * (1 - point)
             rate = step_size * (1 - index / steps)
-            v, mean, square = adam(v, slope, mean, square, index + 1, lr=rate)
+            v, mean, square = adam(v, slope, mean, square, index + 1, lr=rate, eps=SMALL)
         low, high = torch.where(enough, low, weight), torch.where(enough, weight, high)
         weight = torch.where(high.isfinite(), torch.where(low > 0, (low * high).sqrt(), high / 10), 10 * low)
 

@@ -141,5 +141,13 @@ def _slopes(
         leaf = x.detach().requires_grad_()
         logits = answers(model, leaf)
         ahead = (logits - logits.gather(1, labels.long()[:, None])).sum(0)
-        slopes = [torch.autograd.grad(ahead[k], leaf, retain_graph=True)[0] for k in range(len(ahead))]
+        slopes = [
+            torch.autograd.grad(gap, leaf, retain_graph=True, allow_unused=True)[0] if gap.requires_grad else None
+            for gap in ahead
+        ]
+    if any(slope is None for slope in slopes):
+        raise ValueError(
+            "deepfool: the model's logits do not depend on x by anything that can be differentiated, so there is no slope"
+            " to measure a distance with. Does it detach, or run under no_grad?"
+        )
     return logits.detach(), slopes
