@@ -3,7 +3,9 @@
 import copy
 import warnings
 from functools import cache, partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from dlcourse_attacks_more import PLANTED, Wrapped, linear_models
@@ -73,6 +75,44 @@ def test_changes_are_as_small_as_foolboxs(name):
     print(f"{name}: ours over foolbox's, median {ratio.median():.3f}, largest {ratio.max():.3f}")
     assert ratio.median() <= 1.05
     assert ratio.mean() <= 1.1
+
+
+FROZEN = Path(__file__).parents[1] / "golden" / "torchattacks_search.npz"
+
+
+@cache
+def frozen():
+    """The network that tests/golden/make_torchattacks_search.py drew, and what torchattacks 3.5.1 did to it."""
+    with np.load(FROZEN) as file:
+        assert file["versions"][0] == "torchattacks 3.5.1"
+        found = {name: torch.from_numpy(file[name]) for name in file.files if name != "versions"}
+    return lambda x: torch.tanh((x.flatten(1) - 0.5) / 0.25 @ found["first"]) @ found["second"], found
+
+
+@pytest.mark.parametrize("threat", [attacks.Linf(0.125), attacks.L2(0.25)], ids=["Linf", "L2"])
+def test_apgd_goes_torchattacks_way(threat):
+    """The same points up to the second checkpoint, where torchattacks compares with a point that it has left."""
+    model, found = frozen()
+    for loss, objective in (("ce", attacks.cross_entropy), ("dlr", attacks.dlr)):
+        theirs = found[f"{type(threat).__name__}_{loss}"]
+        start = threat.project(theirs[0], found["x"])  # theirs is outside by a rounding of float32
+        steps = list(attacks.apgd_steps(model, found["x"], found["labels"], threat, objective=objective, start=start))
+        assert len(steps) == len(theirs) == 101
+        going = torch.ones_like(found["labels"], dtype=torch.bool)
+        for step, point in zip(steps[:42], theirs[:42], strict=True):
+            torch.testing.assert_close(step.x_adv[going], point[going], rtol=0, atol=1e-6)
+            if loss == "dlr":  # at its largest value, 1, it has no slope, and rounding tells the way
+                going &= step.loss < 0.999
+        if loss == "ce":
+            assert going.all()
+
+
+def test_square_fools_as_many_as_torchattacks():
+    model, found = frozen()
+    x, labels = found["many"], found["many_labels"]
+    ours = attacks.square(model, x, labels, attacks.Linf(0.125), steps=300, generator=source(0, "cpu"))
+    share = (model(ours).argmax(1) != labels).double().mean()
+    assert share >= found["square"].double().mean() - 0.05
 
 
 @given(

@@ -4,8 +4,8 @@
     PYTHONPATH=FOLDER python tests/golden/make_torchattacks_search.py
 
 A network that notes what it is asked gives APGD's way point by point. The pictures stay away from 0 and 1, where
-torchattacks clamps what it has scaled; 100 steps, for which its checkpoints are the paper's. Of Square only how often it
-fools, in Linf: its L2 form fails on pictures this small (it divides by 0 below 5 pixels, and at 8 its window is 9).
+torchattacks clamps what it has scaled; 100 steps, for which its checkpoints are the paper's. Of Square only how often
+it fools, in Linf: its L2 form fails on small pictures (it divides by 0 below 5 pixels, and at 8 its window is 9).
 """
 
 from importlib import metadata
