@@ -146,7 +146,7 @@ def main() -> int:
         parser.error("--rounds, --seeds, --count and --steps want 1 or more")
     use_threads(1)
     try:
-        train, test = (data.load(options.data, split=split, scale="full") for split in ("train", "test"))
+        train, test = (tuple(data.load(options.data, split=split, scale="full")) for split in ("train", "test"))
     except data.DataUnavailable as error:
         print(f"{options.data} is not at hand, and nothing is measured without it.\n{error}")
         return 1

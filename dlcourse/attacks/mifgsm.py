@@ -3,9 +3,9 @@
     velocity  = decay * velocity + gradient / |gradient|_1
     x_adv     = project(x_adv + step * steepest(velocity), x)
 
-(Dong et al., 2018, arXiv:1710.06081, algorithm 1.) What the slopes along the way agree on adds up, and what each model
-has for itself cancels: so its perturbations fool other models more often than PGD's (see `transfer`). Where it fails:
-against the model itself it is often a little weaker than PGD, because it turns late.
+(Dong et al., 2018, arXiv:1710.06081, algorithm 1.) What the slopes along the way agree on adds up, and what each point
+has for itself cancels. So, they report, its perturbations fool other models more often than those of the iterative
+method without it (see `transfer`). Where it fails: against the model itself it gains nothing, because it turns late.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@
     dlr             margin / (the largest z - the third largest)         Croce and Hein, 2020, arXiv:2003.01690, eq. 6
 
 A `Goal` makes one of them a question about these examples, also with targets: then the attack lowers the same number
-for the target (dlr has a form of its own). All are unchanged by a constant added to all logits; dlr also when they are all multiplied.
+for the target (dlr has a form of its own). A constant added to all logits changes none; for dlr nor does a factor.
 Where it fails: where the model is sure, beyond a gap of 17 in float32, the cross-entropy rounds to 0 and so does its
 slope: an attack that sees no slope finds nothing, though there is much to find. The margin and dlr keep theirs.
 """
@@ -122,8 +122,8 @@ class Goal:
         """Which examples are fooled; with targets, which are taken for them."""
         return fooled(logits, self.labels) if self.targets is None else _says(logits, self.targets)
 
-    def of(self, rows: Tensor) -> "Goal":
-        """The goal for some of the examples; rows is a mask or indices."""
+    def of(self, rows: Tensor | slice) -> "Goal":
+        """The goal for some of the examples; rows is a mask, indices or a slice."""
         return replace(self, labels=self.labels[rows], targets=None if self.targets is None else self.targets[rows])
 
 

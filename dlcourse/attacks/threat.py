@@ -103,7 +103,7 @@ class Linf(Threat):
         x: Float[Tensor, "batch ..."] | None = None,
         step: float | None = None,
     ) -> Float[Tensor, "batch ..."]:
-        return gradient.sign().nan_to_num(0.0)
+        return gradient.sign()  # of nan, it is 0
 
     def _fit(self, size: Float[Tensor, "batch ..."], room: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         return size.minimum(room).clamp(max=self.eps)
@@ -205,9 +205,8 @@ class L1(Threat):
         if x is not None:
             room = torch.where(gradient > 0, 1 - x, x).flatten(1)
             room = room / step if step else room.where(room <= 0, math.inf)
-        slope = rows.abs().where(room > 0, 0.0)
-        slope, order = slope.sort(dim=1, descending=True, stable=True)
-        room = room.gather(1, order).where(slope > 0, 0.0).clamp(max=1)
+        order = rows.abs().argsort(dim=1, descending=True, stable=True)
+        room = room.gather(1, order).clamp(max=1)
         before = room.cumsum(1) - room  # what better pixels take
         taken = room.minimum((1 - before).clamp(min=0))
         return (torch.zeros_like(rows).scatter(1, order, taken) * rows.sign()).reshape(gradient.shape)
@@ -235,7 +234,7 @@ class L1(Threat):
         """n + 1 exponential numbers over their sum: n of them, with random signs, are uniform in the ball."""
         n = x[:1].numel()
         draw = {"generator": generator, "device": generator.device}
-        waits = -torch.log1p(-torch.rand(len(x), n + 1, **draw)).to(x)
+        waits = torch.log1p(-torch.rand(len(x), n + 1, **draw)).to(x)  # all of one sign, which cancels
         signs = 2 * torch.randint(2, (len(x), n), **draw).to(x) - 1
         share = waits[:, :n] / waits.sum(1, keepdim=True)
         return (x + self.eps * (share * signs).reshape(x.shape)).clamp(0, 1)

@@ -803,6 +803,8 @@ def starts(function, model, x, labels, caller):
         refuses(
             lambda w=wrong: list(function(model, x, labels, threat, start=w)), ValueError, caller, "start", "random"
         )
+    call = lambda x, labels, model=model: list(function(model, x, labels, threat))  # noqa: E731
+    refuses_inputs(call, caller, model, x, labels)
     leaf = threat.project(x + 0.1, x).requires_grad_()
     (step,) = function(model, x, labels, threat, start=leaf, steps=1)
     assert not step.before.requires_grad
@@ -1341,9 +1343,13 @@ def stays_in_eval_mode(model):
         model.eval()
 
 
+HELD = []
+
+
 @contextmanager
 def forgets_on_failure(model):
     held = attacks.asking(model)
+    HELD.append(held)  # or it would be put back when it is thrown away
     held.__enter__()
     yield
     held.__exit__(None, None, None)
@@ -1504,7 +1510,29 @@ def of_attack(name):
     yield full, "no checks", lambda model, x, *given, **o: walk(right(model, x.clamp(0, 1), *given, **o))
 
 
-HARMLESS: dict[str, str] = {}  # changes that leave every result as it is, with the reason
+# Changes that leave every result as it is, with the reason.
+HARMLESS = {
+    "return torch.where(values > 0, values, 1.0) [1.0 -> 2.0]": "what is divided by it is 0",
+    "room = torch.where(delta > 0, 1 - x, x) [delta > 0 -> delta >= 0]": "a pixel that does not move needs no room",
+    "return (x + self._fit(delta.abs(), room) * delta.sign()).clamp(0, 1) [1 -> 2]": "the room ends there",
+    "rounding = torch.finfo(x.dtype).eps * (self.norm(torch.ones_like(x)) + 16 * self.eps) [16 -> 17]": "rounding",
+    "return inside & (self.norm(x_adv - x) <= self.eps + rounding) "
+    "[self.norm(x_adv - x) <= self.eps + rounding -> self.norm(x_adv - x) < self.eps + rounding]": "a border",
+    "return (x + self.eps * (2 * u - 1)).clamp(0, 1) "
+    "[x + self.eps * (2 * u - 1) -> x - self.eps * (2 * u - 1)]": "as likely",
+    "return (x + self.eps * arrow.reshape(x.shape)).clamp(0, 1) "
+    "[x + self.eps * arrow.reshape(x.shape) -> x - self.eps * arrow.reshape(x.shape)]": "as likely",
+    "return (x + self.eps * (share * signs).reshape(x.shape)).clamp(0, 1) "
+    "[x + self.eps * (share * signs).reshape(x.shape) -> x - self.eps * (share * signs).reshape(x.shape)]": "as likely",
+    "return (x + self.eps * (share * signs).reshape(x.shape)).clamp(0, 1) "
+    "[share * signs -> share / signs]": "a sign is its own inverse",
+    "outside = self.norm(best) > self.eps [self.norm(best) > self.eps -> self.norm(best) >= self.eps]": "a border",
+    "free = rows * scale < caps [rows * scale < caps -> rows * scale <= caps]": "a border",
+    "if not (wider > scale)[outside].any(): [wider > scale -> wider >= scale]": "the same, by more rounds",
+    "room = torch.where(gradient > 0, 1 - x, x).flatten(1) [gradient > 0 -> gradient >= 0]": "no slope, no step",
+    "order = rows.abs().argsort(dim=1, descending=True, stable=True) [True -> False]": "a CPU's sort is stable",
+    "room = room.gather(1, order).clamp(max=1) [1 -> 2]": "any finite number from 1 up",
+}
 
 NAMED = [
     ("attacks.Linf", "no box", broken(attacks.Linf, project=no_box)),
