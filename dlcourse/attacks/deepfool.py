@@ -50,8 +50,8 @@ def deepfool_steps(
 
     x (batch, ...) in [0, 1]. Only the threat's norm counts here, Linf or L2; its eps does not. overshoot: how much
     further than the boundary a step aims, as a share of the gap in logits; some units of rounding are always added. The
-    paper's is 0.02, which costs a little where the box has cut the step. One pass forward and one back for each class. Raises
-    ValueError for L1, whose nearest point is another, for an overshoot below 0, and what `begin` refuses.
+    paper's is 0.02, which costs a little where the box has cut the step. One pass forward and one back for each class.
+    Raises ValueError for L1, whose nearest point is another, for an overshoot below 0, and what `begin` refuses.
     """
     x, goal = begin("deepfool", x, labels, threat)
     (steps,) = whole("deepfool", 1, steps=steps)
