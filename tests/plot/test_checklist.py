@@ -3,7 +3,6 @@
 from types import SimpleNamespace as Some
 
 import pytest
-from test_diagnosis import overlapping
 
 from dlcourse import plot
 from dlcourse.plot.show import render
@@ -42,6 +41,12 @@ def test_in_words():
         "stillness (a sign): stillness says 1."
     )
     assert "no sign of masked slopes" in plot.diagnosis_alt(HONEST)
+
+
+def overlapping(texts, fig):
+    renderer = fig.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in texts if text.get_text()]
+    return [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.69, 0.7, 1.0])
