@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import dlcourse_attacks
+import dlcourse_attacks_more
 import dlcourse_defenses
 import dlcourse_game
 import dlcourse_measures
@@ -17,7 +18,10 @@ from dlcourse_oracles import ORACLES as FUNCTIONS
 import dlcourse
 
 CPU = torch.device("cpu")
-ROOMS = (dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_attacks, dlcourse_defenses)
+ROOMS = (
+    *(dlcourse_text, dlcourse_game, dlcourse_measures),
+    *(dlcourse_attacks, dlcourse_attacks_more, dlcourse_defenses),
+)
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
     ORACLES |= room.ORACLES
@@ -36,6 +40,10 @@ FILES = [
     *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
     *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
     "landscape.py",
+    *(
+        f"attacks/{name}.py"
+        for name in ("boundary", "deepfool", "carlini_wagner", "apgd", "square", "patch", "diagnose")
+    ),
     *("data/text.py", "data/series.py", "training/sequences.py", "training/average.py", "hooks.py"),
 ]
 # Changes that leave every result as it is, with the reason.
@@ -66,6 +74,7 @@ HARMLESS = {
     "is as often below 0 as above",
     **dlcourse_attacks.HARMLESS,
     **dlcourse_defenses.HARMLESS,
+    **dlcourse_attacks_more.HARMLESS,
 }
 
 

@@ -1,8 +1,8 @@
 """The health of a network layer by layer: what a diagnosis found, and how numbers spread inside a model.
 
 Both take plain data. A report is what `dlcourse.training.diagnose` returns: `report.findings`, each with a `cause`,
-and `report.layers`, each with `name`, `gradient`, `dead` and `saturated`. Tensors by layer come from
-`dlcourse.hooks.capture`.
+and `report.layers`, each with `name`, `gradient`, `dead` and `saturated`; that of `dlcourse.attacks.diagnose` is drawn
+by `checklist`. Tensors by layer come from `dlcourse.hooks.capture`.
 """
 
 import math
@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from dlcourse.plot.checklist import checklist, checklist_alt
 from dlcourse.plot.style import COLOURS, INK, PANEL, figure, legend
 from dlcourse.types import Tensor
 
@@ -31,9 +32,12 @@ def diagnosis(report: Any) -> Figure:
     """Each layer's gradient on a logarithmic axis, and beside it the shares of dead units and of saturated outputs.
 
     The first layer is at the top. A gradient of exactly 0 stands at the left edge, one that is not finite at the right,
-    each with its word. `plot.diagnosis_alt(report)` says the same in words. Raises ValueError for a report without
-    layers: one of a run with no update, or of bare tensors.
+    each with its word. `plot.diagnosis_alt(report)` says the same in words. A report of `dlcourse.attacks.diagnose` is
+    drawn as a checklist. Raises ValueError for a report without layers: one of a run with no update, or of bare
+    tensors.
     """
+    if hasattr(report, "items") and hasattr(report, "examples"):
+        return checklist(report)
     layers = _layers(report)
     fig, (left, right) = figure(1, 2, width=8.0, height=1.5 + ROW * len(layers), sharey=True)
     rows = np.arange(len(layers))
@@ -62,6 +66,8 @@ def diagnosis(report: Any) -> Figure:
 
 def diagnosis_alt(report: Any) -> str:
     """The picture in words, for `plot.show(fig, alt=...)`."""
+    if hasattr(report, "items") and hasattr(report, "examples"):
+        return checklist_alt(report)
     layers = _layers(report)
     cause = f"Likely cause: {report.findings[0].cause}." if report.findings else "Nothing was found."
     first, last = layers[0], layers[-1]
