@@ -104,7 +104,8 @@ def plane(
         if directions is None:
             directions, along_gradient = _directions(model, x, labels, threat, objective, generator)
         directions = _of_length_one(directions.to(x), threat)
-        u = torch.linspace(-1, 1, size, dtype=x.dtype, device=x.device) * (reach * threat.eps)
+        u = torch.arange(size, dtype=x.dtype, device=x.device) * 2 / (size - 1) - 1  # exactly 0 in the middle
+        u = u * (reach * threat.eps)
         ways = torch.stack(torch.meshgrid(u, u, indexing="xy"), dim=2).flatten(0, 1)  # row by row, the first is faster
         delta = torch.tensordot(ways, directions, dims=1)
         looks = [_look(model, part, labels, objective) for part in (x + delta).split(POINTS)]

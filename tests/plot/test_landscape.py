@@ -46,7 +46,7 @@ def test_on_given_axes_with_a_limit():
 def test_in_words():
     assert plot.landscape_alt(made(eps=0.3)) == (
         "The loss on a plane along a direction that is not the gradient's and another. In the middle it is 0.644; "
-        "within the ball of 0.3 and the box at most 0.908; other answers there: 1."
+        "within the ball of 0.3 and the box at most 0.857; other answers there: 1."
     )
     assert plot.landscape_alt(made(eps=0.01)).endswith("every answer there is right.")
 

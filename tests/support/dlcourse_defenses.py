@@ -628,13 +628,13 @@ def plane(function, device):
     for masked in (lambda x: model(x.round()), lambda x: model(x.detach()), lambda x: model(x) * 0):
         flat = function(masked, x, labels, attacks.L2(0.3), generator=source(0, device))
         assert not flat.along_gradient
-        assert_close(attacks.L2(1).norm(flat.directions), torch.ones(2, device=device))
+        assert_close(attacks.L2(1.0).norm(flat.directions), torch.ones(2, device=device))
         assert (flat.directions[0] * flat.directions[1]).sum().abs() < 1e-6
     plain = partial(function, model, x, labels, attacks.L2(0.3))
     for call, words in (
-        (lambda: function(model, x.repeat(2, 1, 1), labels, attacks.L2(1), directions=ways), ("(2, 1, 3)", "x[:1]")),
-        (lambda: function(model, x, labels.repeat(2), attacks.L2(1), directions=ways), ("(2,)", "x[:1]")),
-        (lambda: function(model, x[..., 0], labels, attacks.L2(1), directions=ways[..., 0]), ("(1, 1)", "two numbers")),
+        (lambda: function(model, x.repeat(2, 1, 1), labels, attacks.L2(1.0), directions=ways), ("(2, 1, 3)", "x[:1]")),
+        (lambda: function(model, x, labels.repeat(2), attacks.L2(1.0), directions=ways), ("(2,)", "x[:1]")),
+        (lambda: function(model, x[..., 0], labels, attacks.L2(1.0), directions=ways[..., 0]), ("(1, 1)", "two numbers")),
         (lambda: plain(directions=ways, size=1), ("size=1", "2 or more")),
         (lambda: plain(directions=ways, size=2.5), ("size=2.5", "2 or more")),
         (lambda: plain(directions=ways, reach=0.0), ("reach=0.0", "above 0")),
