@@ -49,7 +49,7 @@ class LossPlane:
     directions: Float[Tensor, "2 ..."]  # of length 1 in the threat's norm
     right: int  # the example's own label
     eps: float  # the ball's radius
-    along_gradient: bool  # is the first direction the steepest? False: the slope is 0, and it is random
+    along_gradient: bool  # is the first direction the steepest? False: there is no slope, and it is random
 
 
 def plane(
@@ -69,7 +69,7 @@ def plane(
     x: one example, (1, ...), in [0, 1]; the model is asked outside of [0, 1] too, and `in_box` says where that is.
     objective(logits, labels): one number for each example; by default the cross-entropy, in nats.
     directions: (2, ...); by default the steepest one at x and a random one, from `generator`, at right angles to it;
-    both are brought to length 1 in the threat's norm. Where the slope at x is 0, as it is where it is masked, both are
+    both are brought to length 1 in the threat's norm. Where the slope at x is 0 or nan, as where it is masked, both are
     random. An odd size has x itself in its middle.
 
     The model answers in eval mode and is left as it was. Raises ValueError for more than one example, sizes below 2, a
@@ -104,7 +104,8 @@ def plane(
         if directions is None:
             directions, along_gradient = _directions(model, x, labels, threat, objective, generator)
         directions = _of_length_one(directions.to(x), threat)
-        u = torch.linspace(-1, 1, size, dtype=x.dtype, device=x.device) * (reach * threat.eps)
+        u = torch.arange(size, dtype=x.dtype, device=x.device) * 2 / (size - 1) - 1  # exactly 0 in the middle
+        u = u * (reach * threat.eps)
         ways = torch.stack(torch.meshgrid(u, u, indexing="xy"), dim=2).flatten(0, 1)  # row by row, the first is faster
         delta = torch.tensordot(ways, directions, dims=1)
         looks = [_look(model, part, labels, objective) for part in (x + delta).split(POINTS)]
@@ -139,8 +140,9 @@ def _directions(
         leaf = x.clone().requires_grad_()
         value = objective(model(leaf), labels)
         (slope,) = torch.autograd.grad(value, leaf, allow_unused=True) if value.requires_grad else (None,)
-    along_gradient = slope is not None and bool(slope.any())
-    first = threat.steepest(slope)[0] if along_gradient else noise[0]
+    steepest = torch.zeros_like(x) if slope is None else threat.steepest(slope)
+    along_gradient = bool(steepest.any())  # it is 0 where the slope is 0 or nan
+    first = steepest[0] if along_gradient else noise[0]
     second = noise[1] - (noise[1] * first).sum() / first.square().sum() * first
     return torch.stack([first, second]), along_gradient
 

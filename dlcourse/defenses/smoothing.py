@@ -201,7 +201,7 @@ def lower_bound_definition(successes: int, draws: int, *, alpha: float) -> float
     """
 
     def chance(p: float) -> float:
-        return 1 - sum(math.comb(draws, k) * p**k * (1 - p) ** (draws - k) for k in range(successes))
+        return 1.0 - sum(math.comb(draws, k) * p**k * (1 - p) ** (draws - k) for k in range(successes))
 
     low, high = 0.0, 1.0
     for _ in range(60):

@@ -32,9 +32,11 @@ def landscape(
     u, v = _array(plane.u).astype(float), _array(plane.v).astype(float)
     fig, ax = figure(width=5.4, height=4.6) if ax is None else (ax.figure, ax)
     shown = np.where(np.isfinite(loss), loss, np.nan)
+    low = float(np.nanmin(shown, initial=0))  # a margin, unlike a cross-entropy, is below 0 where the answer is right
     top = float(np.nanmax(shown, initial=0)) if limit is None else float(limit)
     extent = (*_edges(u), *_edges(v))
-    image = ax.imshow(shown, extent=extent, origin="lower", aspect="auto", cmap=RISING, vmin=0, vmax=top or 1.0)
+    colours = {"cmap": RISING, "vmin": low, "vmax": top if top > low else low + 1}
+    image = ax.imshow(shown, extent=extent, origin="lower", aspect="auto", **colours)
     ax.grid(False)
     lines = []
     for name, inside, colour, style in (
@@ -67,7 +69,7 @@ def landscape_alt(plane: Any) -> str:
         return f"{words}; no point of the grid lies in the ball and the box."
     others = sorted({int(answer) for answer in answers[inside]} - {plane.right})
     told = f"other answers there: {', '.join(map(str, others))}" if others else "every answer there is right"
-    return f"{words}; within the ball of {plane.eps:g} and the box at most {np.nanmax(loss[inside]):.3g}; {told}."
+    return f"{words}; within the ball of {plane.eps:g} and the box at most {loss[inside].max():.3g}; {told}."
 
 
 def _edges(places: np.ndarray) -> tuple[float, float]:

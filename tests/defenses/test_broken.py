@@ -43,11 +43,11 @@ def accuracy(model, x, y):
     return training.evaluate(model, x, y, nn.cross_entropy).accuracy
 
 
-def standing(defended, digits, *, seen=None, **options):
-    """The share that the defended model gets right after PGD-20 on `seen`, by default on itself."""
+def standing(defended, digits, *, threat=THREAT, seen=None, **options):
+    """The share that the defended model gets right after PGD, by default of 20 steps, on `seen`, by default itself."""
     x, y = digits
-    x_adv = attacks.pgd(seen or defended, x, y, THREAT, **options, generator=source(5, CPU))
-    assert THREAT.contains(x_adv, x).all()
+    x_adv = attacks.pgd(seen or defended, x, y, threat, **options, generator=source(5, CPU))
+    assert threat.contains(x_adv, x).all()
     return accuracy(defended, x_adv, y)
 
 
@@ -79,14 +79,17 @@ def test_quantised_pixels_have_no_slope_and_bpda_lends_one(honest, digits):
 
 
 def test_random_pixels_hide_from_one_draw_and_less_from_many(digits):
-    drop = defenses.RandomDrop(0.5, generator=source(3, CPU))
-    inner = net(1, before=drop, epochs=25)
+    drop = defenses.RandomDrop(0.3, generator=source(3, CPU))
+    inner = net(1, before=drop, epochs=25, rate=6e-3)
     defended = torch.nn.Sequential(drop, inner)
     plain = accuracy(defended, *digits)
-    hidden, seen = (standing(defended, digits, seen=defenses.eot(defended, draws)) for draws in (1, 20))
-    print(f"random: clean {plain:.3f}, PGD {hidden:.3f}, EOT of 20 {seen:.3f}")
+    threat = attacks.Linf(0.15)
+    hidden, seen = (
+        standing(defended, digits, threat=threat, seen=defenses.eot(defended, draws), steps=10) for draws in (1, 10)
+    )
+    print(f"random: clean {plain:.3f}, PGD {hidden:.3f}, EOT of 10 {seen:.3f}")
     assert plain >= 0.85
-    assert seen <= hidden - 0.1
+    assert seen <= hidden - 0.07  # measured over three nets: 0.12 to 0.16
 
 
 @pytest.mark.slow

@@ -56,7 +56,7 @@ def rate_of_failure(p, draws, alpha):
 
 
 @pytest.mark.parametrize(("distance", "alpha", "draws"), [(0.8, 0.05, 150), (1.5, 0.1, 60), (0.3, 0.02, 100)])
-def test_the_bound_fails_as_often_as_it_may(distance, alpha, draws):
+def test_the_bound_fails_as_often_as_it_may(distance, alpha, draws, unchecked):
     """2,000 certificates of one point, each from its own noise."""
     x = torch.full((2000, 1), distance, device=CPU)
     model = linear(torch.ones(1, device=CPU))
@@ -81,14 +81,14 @@ def on_the_border(function, draws):
     return (function(model, x, **options, generator=source(1, CPU)).label != defenses.ABSTAINS).sum().item()
 
 
-def test_one_sample_for_both_promises_too_much():
+def test_one_sample_for_both_promises_too_much(unchecked):
     separate, together = on_the_border(defenses.certify, 100), on_the_border(certify_like(again=False), 100)
     print(f"of 3000 at the border, with alpha 0.05: {separate} with separate samples, {together} with one for both")
     assert separate <= 150 + 4 * math.sqrt(150)
     assert together > 190  # the class that came more often by chance is judged by that very chance
 
 
-def test_predictions_are_wrong_at_most_as_often_as_said():
+def test_predictions_are_wrong_at_most_as_often_as_said(unchecked):
     x, model = torch.full((3000, 1), 0.05, device=CPU), linear(torch.ones(1, device=CPU))
     answers = defenses.predict(model, x, sd=1.0, draws=60, alpha=0.1, generator=source(2, CPU))
     wrong = (answers == 1).sum().item()

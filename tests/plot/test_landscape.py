@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from dlcourse import plot
-from dlcourse.attacks import L2
+from dlcourse.attacks import L2, margin
 from dlcourse.landscape import plane
 
 
@@ -43,10 +43,22 @@ def test_on_given_axes_with_a_limit():
     assert not axes[0].images
 
 
+def test_a_margin_is_shown_from_its_lowest():
+    found = made(eps=0.05, objective=margin)
+    low, top = plot.landscape(found).axes[0].images[0].get_clim()
+    assert (low, top) == pytest.approx((-0.25, 0.05))  # -0.1 in the middle, 0.15 less or more at two corners
+
+
+def test_no_answer_at_all_is_said_and_warns_nobody():
+    found = made(score=float("nan"))
+    plot.landscape(found).canvas.draw()
+    assert "within the ball of 0.3 and the box at most nan" in plot.landscape_alt(found)
+
+
 def test_in_words():
     assert plot.landscape_alt(made(eps=0.3)) == (
         "The loss on a plane along a direction that is not the gradient's and another. In the middle it is 0.644; "
-        "within the ball of 0.3 and the box at most 0.908; other answers there: 1."
+        "within the ball of 0.3 and the box at most 0.857; other answers there: 1."
     )
     assert plot.landscape_alt(made(eps=0.01)).endswith("every answer there is right.")
 

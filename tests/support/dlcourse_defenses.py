@@ -625,16 +625,24 @@ def plane(function, device):
         again = function(model, x, labels, threat, generator=source(1, device))
         assert_close(again.directions[:1], found.directions[:1])
         assert not torch.allclose(again.directions[1], found.directions[1])
-    for masked in (lambda x: model(x.round()), lambda x: model(x.detach()), lambda x: model(x) * 0):
+    for masked in (
+        lambda x: model(x.round()),
+        lambda x: model(x.detach()),
+        lambda x: model(x) * 0,
+        lambda x: model(x) + (x - x).sqrt().flatten(1).sum(1, keepdim=True),  # a slope of nan
+    ):
         flat = function(masked, x, labels, attacks.L2(0.3), generator=source(0, device))
         assert not flat.along_gradient
-        assert_close(attacks.L2(1).norm(flat.directions), torch.ones(2, device=device))
+        assert_close(attacks.L2(1.0).norm(flat.directions), torch.ones(2, device=device))
         assert (flat.directions[0] * flat.directions[1]).sum().abs() < 1e-6
     plain = partial(function, model, x, labels, attacks.L2(0.3))
     for call, words in (
-        (lambda: function(model, x.repeat(2, 1, 1), labels, attacks.L2(1), directions=ways), ("(2, 1, 3)", "x[:1]")),
-        (lambda: function(model, x, labels.repeat(2), attacks.L2(1), directions=ways), ("(2,)", "x[:1]")),
-        (lambda: function(model, x[..., 0], labels, attacks.L2(1), directions=ways[..., 0]), ("(1, 1)", "two numbers")),
+        (lambda: function(model, x.repeat(2, 1, 1), labels, attacks.L2(1.0), directions=ways), ("(2, 1, 3)", "x[:1]")),
+        (lambda: function(model, x, labels.repeat(2), attacks.L2(1.0), directions=ways), ("(2,)", "x[:1]")),
+        (
+            lambda: function(model, x[..., 0], labels, attacks.L2(1.0), directions=ways[..., 0]),
+            ("(1, 1)", "two numbers"),
+        ),
         (lambda: plain(directions=ways, size=1), ("size=1", "2 or more")),
         (lambda: plain(directions=ways, size=2.5), ("size=2.5", "2 or more")),
         (lambda: plain(directions=ways, reach=0.0), ("reach=0.0", "above 0")),
@@ -783,7 +791,7 @@ def quantile(p):
 
 def wald(successes, draws, alpha):
     p = successes / draws
-    return max(p - quantile(1 - alpha) * math.sqrt(p * (1 - p) / draws), 0)
+    return max(p - quantile(1 - alpha) * math.sqrt(p * (1 - p) / draws), 0.0)
 
 
 def accuracy_like(rule):
@@ -1155,13 +1163,13 @@ NAMED = [
     ("defenses.distillation_loss", "of hard labels", distilled(lambda z, s, t: F.cross_entropy(z / t, s.argmax(1)))),
     ("defenses.bpda", "the layer's own slope", bpda_like(lambda layer, slope, x: layer(x) + 0 * slope(x))),
     ("defenses.bpda", "the slope's value", bpda_like(lambda layer, slope, x: slope(x) + 0 * layer(x))),
-    ("defenses.bpda", "both slopes", bpda_like(lambda layer, slope, x: layer(x) + slope(x) - slope(x).detach())),
+    ("defenses.bpda", "both slopes", bpda_like(lambda layer, slope, x: layer(x) + (slope(x) - slope(x).detach()))),
     ("defenses.bpda", "identity, whatever is given", bpda_like(lambda layer, slope, x: x + (layer(x) - x).detach())),
     ("defenses.eot", "the mean of the logits", eot_like(lambda z: z.mean(0).log_softmax(1))),
     ("defenses.eot", "the mean of the log probabilities", eot_like(lambda z: z.log_softmax(2).mean(0))),
     ("defenses.eot", "the last draw", eot_like(lambda z: z[-1].log_softmax(1))),
     ("defenses.eot", "probabilities for logits", eot_like(lambda z: z.softmax(2).mean(0))),
-    ("defenses.eot", "the sum", eot_like(lambda z: z.softmax(2).sum(0).log())),
+    ("defenses.eot", "the sum", eot_like(lambda z: z.log_softmax(2).logsumexp(0))),
     ("defenses.eot", "as printed: not finite", eot_like(lambda z: z.softmax(2).mean(0).log())),
     ("landscape.plane", "transposed", plane_like(lambda found: {"loss": found.loss.T, "label": found.label.T})),
     ("landscape.plane", "from the top down", plane_like(lambda found: {"loss": found.loss.flip(0)})),
