@@ -59,14 +59,17 @@ def test_attacks_stay_within_the_threat(make, eps, shape, seed, classes):
 
 
 def test_a_saturated_model_hides_its_slope_from_the_cross_entropy_and_not_from_the_margin():
-    """Where the model is sure, the float32 probability of the label rounds to 1 and the slope to 0."""
+    """Where the model is sure, the float32 cross-entropy rounds to 0, and further out its slope."""
     weight = torch.tensor([[0.0, 1.0], [0.0, -2.0]], device="cpu")
-    x, labels = torch.tensor([[0.4, 0.6]], device="cpu"), torch.tensor([0], device="cpu")
-    sure = lambda x: 100 * x @ weight  # noqa: E731
+    x, labels = torch.tensor([[0.4, 0.6]], device="cpu"), torch.tensor([0], device="cpu")  # the gap is 0.8
     threat = attacks.Linf(0.3)
-    assert torch.equal(attacks.pgd(sure, x, labels, threat), x)
-    found = attacks.pgd(sure, x, labels, threat, objective=attacks.margin)
-    assert attacks.fooled(sure(found), labels).all()
+    for factor, value, slope in ((20, True, True), (22, False, True), (128, False, True), (131, False, False)):
+        sure = lambda x, factor=factor: factor * x @ weight  # noqa: E731
+        seen = attacks.input_gradient(sure, x, labels)
+        assert [(part != 0).any().item() for part in seen] == [value, slope], factor
+        found = attacks.pgd(sure, x, labels, threat)
+        assert torch.equal(found, x) is not slope
+        assert attacks.fooled(sure(attacks.pgd(sure, x, labels, threat, objective=attacks.margin)), labels).all()
 
 
 @pytest.fixture(scope="module")

@@ -1139,8 +1139,8 @@ def epsilon_curve(function, device):
 
     for make in (attacks.Linf, attacks.L1):
         asked.clear()
-        found = function(model, x, labels, make, [0, 0.2, 0.1], attack, size=4, progress=False)
-        assert found.eps == (0, 0.2, 0.1)
+        found = function(model, x, labels, make, [0.0, 0.2, 0.1], attack, size=4, progress=False)
+        assert found.eps == (0.0, 0.2, 0.1)
         assert found.accuracy == pytest.approx((6 / 7, 3 / 7, 4 / 7))
         assert asked == [(make(eps), n) for eps in (0.0, 0.2, 0.1) for n in (3, 3)]
     assert function(model, x, labels, attacks.L2, (), attack).accuracy == ()
