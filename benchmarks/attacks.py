@@ -5,8 +5,8 @@
 
 - answers: from the same random start both must end at the same pixels, to 1e-6, on all but a few pictures: over many
   steps a rounding error can turn the sign of a slope that is almost 0.
-- robust accuracy: each from random starts of its own, three seeds, in per cent of the test pictures; the means may
-  differ by 1 point.
+- robust accuracy: the mean over three random starts, the same for both, in per cent of the test pictures; 1 point
+  apart at most. (From starts of their own the digits' 355 pictures gave one of them 75.5 to 78.0 % by chance alone.)
 - time: they take turns, in changing order, and the median of the turns' ratios counts. Foolbox is asked by `run`, which
   does the attack and nothing else. At 1.0 times foolbox's time ours is as it should be; above 1.2 is a fault.
 
@@ -97,12 +97,12 @@ class Rivals:
         return ((ours - theirs).abs().flatten(1).amax(1) > SAME).double().mean().item()
 
     def robust(self, seeds: int) -> dict[str, float]:
-        """The mean robust accuracy over seeds of its own for each, in per cent."""
+        """The mean robust accuracy of each over the same starts, in per cent."""
         found = {}
-        for i, (name, attack) in enumerate(self.both.items()):
+        for name, attack in self.both.items():
             shares = []
             for seed in range(seeds):
-                x_adv = attack(self.start(1 + 100 * i + seed))
+                x_adv = attack(self.start(1 + seed))
                 assert self.threat.contains(x_adv, self.x).all(), f"{name} left the ball"
                 shares.append(1 - attacks.fooled(answer(self.model, x_adv), self.labels).double().mean().item())
             found[name] = 100 * statistics.mean(shares)

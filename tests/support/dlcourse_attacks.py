@@ -782,20 +782,21 @@ def same_steps(found, wanted):
 
 def pgd_steps(function, device):
     """Step for step the loop by hand, from x or from a start."""
-    for threat, shape, options in CASES:
+    model, x, labels, *_ = case((6,), {}, device)
+    starts(function, model, x, labels, "pgd")
+    for turn, (threat, shape, options) in enumerate(CASES):
         model, x, labels, given, theirs = case(shape, options, device)
-        for more, steps, step_size in (
+        more, steps, step_size = (
             ({"steps": 4}, 4, 2.5 * threat.eps / 4),
             ({"steps": 3, "step_size": 0.07}, 3, 0.07),
-        ):
-            for start in (None, threat.random(x, generator=source(3, device))):
-                wanted = list(pgd_by_hand(model, x, theirs, threat, steps=steps, step_size=step_size, start=start))
-                same_steps(list(function(model, x, labels, threat, **more, start=start, **given)), wanted)
+        )[(turn + turn // 4) % 2]
+        for start in (None, threat.random(x, generator=source(3, device))):
+            wanted = list(pgd_by_hand(model, x, theirs, threat, steps=steps, step_size=step_size, start=start))
+            same_steps(list(function(model, x, labels, threat, **more, start=start, **given)), wanted)
     assert len(list(function(model, x, labels, threat))) == 20
     loop = function(model, x, labels, threat)
     next(loop)
     assert model.training  # also between two steps
-    starts(function, model, x, labels, "pgd")
     leaves_the_model(lambda m: list(function(m, x, labels, threat, steps=2)), device)
 
 
@@ -886,26 +887,27 @@ def mifgsm_by_hand(model, x, theirs, threat, *, steps, step_size, decay, start=N
 
 def mifgsm_steps(function, device):
     """Step for step the loop by hand; slopes of any size count the same."""
-    for threat, shape, options in CASES:
+    model, x, labels, *_ = case((6,), {}, device)
+    starts(function, model, x, labels, "mifgsm")
+    sizes_of_slopes(function, device)
+    for wrong in (-0.1, 1.1, math.nan):
+        refuses(lambda w=wrong: list(function(model, x, labels, THREATS[0], decay=w)), ValueError, f"decay={wrong}")
+    for turn, (threat, shape, options) in enumerate(CASES):
         model, x, labels, given, theirs = case(shape, options, device)
-        for more, steps, step_size, decay in (
+        more, steps, step_size, decay = (
             ({"steps": 4}, 4, threat.eps / 4, 1.0),
             ({"steps": 3, "step_size": 0.07, "decay": 0.5}, 3, 0.07, 0.5),
             ({"steps": 2, "decay": 0.0}, 2, threat.eps / 2, 0.0),
-        ):
-            for start in (None, threat.random(x, generator=source(3, device))):
-                numbers = {"steps": steps, "step_size": step_size, "decay": decay, "start": start}
-                wanted = list(mifgsm_by_hand(model, x, theirs, threat, **numbers))
-                found = list(function(model, x, labels, threat, **more, start=start, **given))
-                same_steps(found, [row[:-1] for row in wanted])
-                for step, row in zip(found, wanted, strict=True):
-                    torch.testing.assert_close(step.velocity, row[-1], rtol=1e-7, atol=1e-8)
+        )[turn % 3]
+        for start in (None, threat.random(x, generator=source(3, device))):
+            numbers = {"steps": steps, "step_size": step_size, "decay": decay, "start": start}
+            wanted = list(mifgsm_by_hand(model, x, theirs, threat, **numbers))
+            found = list(function(model, x, labels, threat, **more, start=start, **given))
+            same_steps(found, [row[:-1] for row in wanted])
+            for step, row in zip(found, wanted, strict=True):
+                torch.testing.assert_close(step.velocity, row[-1], rtol=1e-7, atol=1e-8)
     assert len(list(function(model, x, labels, threat))) == 10
-    starts(function, model, x, labels, "mifgsm")
-    for wrong in (-0.1, 1.1, math.nan):
-        refuses(lambda w=wrong: list(function(model, x, labels, threat, decay=w)), ValueError, f"decay={wrong}")
     leaves_the_model(lambda m: list(function(m, x, labels, threat, steps=2)), device)
-    sizes_of_slopes(function, device)
 
 
 def sizes_of_slopes(function, device):
