@@ -152,7 +152,8 @@ class L2(Threat):
         best = rows.minimum(caps)
         outside = self.norm(best) > self.eps
         if outside.any():
-            scale = self.eps / _positive(self.norm(rows))[:, None]
+            length = _positive(self.norm(rows))[:, None]
+            scale = torch.full_like(length, self.eps) / length  # eps / length is eps * (1 / length), which overflows
             for _ in range(rows.shape[1]):
                 free = rows * scale < caps
                 left = (self.eps**2 - (caps.where(~free, 0.0)).square().sum(1)).clamp(min=0)

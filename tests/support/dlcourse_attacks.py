@@ -145,6 +145,10 @@ def projections(make, p, dtype, device):
         found = make(0.7).project(x + far, x)
         assert (torch.linalg.vector_norm((found - x).double(), ord=p, dim=1) <= 0.7 * (1 + 1e-5)).all()
     assert_close(make(0.7).project(torch.full_like(x, 7.0), torch.ones_like(x)), torch.ones_like(x))
+    for tiny in (1e-25, 1e-41):  # a float32 cannot square the one, nor invert the other
+        for shape in ((1, 1), (1, 5)):
+            point = torch.full(shape, 2 * tiny, dtype=dtype, device=device)
+            assert 0 <= make(tiny).project(point, torch.zeros_like(point)).max() <= 2.01 * tiny
     level = make(1.0).project_ball(torch.full_like(x, 7.0))
     assert_close(level, torch.full_like(x, {math.inf: 1, 2: 50**-0.5, 1: 1 / 50}[p]))
 
