@@ -93,7 +93,6 @@ def mifgsm(
 def _of_size_one(gradient: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
     """Each example's slopes over the sum of their sizes; 0 stays 0, and nan becomes 0, or it would stay for good."""
     rows = gradient.nan_to_num(0.0).flatten(1)
-    largest = rows.abs().amax(1, keepdim=True)
-    rows = rows / torch.where(largest > 0, largest, 1.0)  # so that no sum overflows
+    rows = rows / rows.abs().amax(1, keepdim=True).clamp(min=1)  # so that no sum overflows
     total = rows.abs().sum(1, keepdim=True)
     return (rows / torch.where(total > 0, total, 1.0)).reshape(gradient.shape)

@@ -6,8 +6,8 @@
 
 A `Goal` makes one of them a question about these examples, also with targets: then the attack lowers the same number
 for the target (dlr has a form of its own). A constant added to all logits changes none; for dlr nor does a factor.
-Where it fails: where the model is sure, beyond a gap of 17 in float32, the cross-entropy rounds to 0 and so does its
-slope: an attack that sees no slope finds nothing, though there is much to find. The margin and dlr keep theirs.
+Where it fails: in float32 the cross-entropy rounds to 0 where the model is sure by a gap of 17, and its slope by one of
+104: an attack that sees no slope finds nothing, though there is much to find. The margin and dlr keep theirs.
 """
 
 from collections.abc import Callable, Iterator

@@ -152,7 +152,8 @@ class L2(Threat):
         best = rows.minimum(caps)
         outside = self.norm(best) > self.eps
         if outside.any():
-            scale = self.eps / _positive(self.norm(rows))[:, None]
+            length = _positive(self.norm(rows))[:, None]
+            scale = torch.full_like(length, self.eps) / length  # eps / length is eps * (1 / length), which overflows
             for _ in range(rows.shape[1]):
                 free = rows * scale < caps
                 left = (self.eps**2 - (caps.where(~free, 0.0)).square().sum(1)).clamp(min=0)
@@ -203,8 +204,8 @@ class L1(Threat):
         rows = gradient.nan_to_num(0.0).flatten(1)
         room = torch.full_like(rows, math.inf)
         if x is not None:
-            room = torch.where(gradient > 0, 1 - x, x).flatten(1)
-            room = room / step if step else room.where(room <= 0, math.inf)
+            to_edge = torch.where(gradient > 0, 1 - x, x).flatten(1)
+            room = (to_edge / step if step else room).where(to_edge > 0, 0.0)
         order = rows.abs().argsort(dim=1, descending=True, stable=True)
         room = room.gather(1, order).clamp(max=1)
         before = room.cumsum(1) - room  # what better pixels take

@@ -1,5 +1,7 @@
 """What holds of every ball and of every attack, on generated shapes; and the recipe on digits."""
 
+from functools import partial
+
 import pytest
 import torch
 from dlcourse_oracles import source
@@ -51,7 +53,7 @@ def test_attacks_stay_within_the_threat(make, eps, shape, seed, classes):
     x, threat = x.float(), make(eps)
     weight = torch.randn(x[0].numel(), classes, generator=g, device="cpu")
     labels = torch.randint(classes, (3,), generator=g, device="cpu")
-    for attack in (attacks.fgsm, attacks.pgd, attacks.mifgsm):
+    for attack in (attacks.fgsm, partial(attacks.pgd, steps=3), partial(attacks.mifgsm, steps=3)):
         for generator in (None, g):
             found = attack(lambda x: torch.tanh(x.flatten(1)) @ weight, x, labels, threat, generator=generator)
             assert threat.contains(found, x).all()
@@ -59,14 +61,17 @@ def test_attacks_stay_within_the_threat(make, eps, shape, seed, classes):
 
 
 def test_a_saturated_model_hides_its_slope_from_the_cross_entropy_and_not_from_the_margin():
-    """Where the model is sure, the float32 probability of the label rounds to 1 and the slope to 0."""
+    """Where the model is sure, the float32 cross-entropy rounds to 0, and further out its slope."""
     weight = torch.tensor([[0.0, 1.0], [0.0, -2.0]], device="cpu")
-    x, labels = torch.tensor([[0.4, 0.6]], device="cpu"), torch.tensor([0], device="cpu")
-    sure = lambda x: 100 * x @ weight  # noqa: E731
+    x, labels = torch.tensor([[0.4, 0.6]], device="cpu"), torch.tensor([0], device="cpu")  # the gap is 0.8
     threat = attacks.Linf(0.3)
-    assert torch.equal(attacks.pgd(sure, x, labels, threat), x)
-    found = attacks.pgd(sure, x, labels, threat, objective=attacks.margin)
-    assert attacks.fooled(sure(found), labels).all()
+    for factor, value, slope in ((20, True, True), (22, False, True), (128, False, True), (131, False, False)):
+        sure = lambda x, factor=factor: factor * x @ weight  # noqa: E731
+        seen = attacks.input_gradient(sure, x, labels)
+        assert [(part != 0).any().item() for part in seen] == [value, slope], factor
+        found = attacks.pgd(sure, x, labels, threat)
+        assert torch.equal(found, x) is not slope
+        assert attacks.fooled(sure(attacks.pgd(sure, x, labels, threat, objective=attacks.margin)), labels).all()
 
 
 @pytest.fixture(scope="module")
