@@ -18,17 +18,18 @@ judged. Absolute times mean nothing on another machine; ratios do. Exits with 1 
 
 import argparse
 import copy
+import functools
 import gc
 import statistics
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F  # noqa: N812, torch's own name for it
 
-from dlcourse import attacks, data, models, optim, training
+from dlcourse import attacks, data, defenses, models, optim, training
 from dlcourse.device import use_threads
 
 POINTS, AIM, FAULT = 1.0, 1.0, 1.2  # per cent of the pictures; times foolbox's time
@@ -38,27 +39,16 @@ EPS = {"digits": 0.1, "mnist": 0.2}
 Pictures = tuple[torch.Tensor, torch.Tensor]
 
 
-class Attacked:
-    """Batches whose pictures are attacked as the model stands when they are asked for."""
-
-    def __init__(self, batches: object, model: torch.nn.Module, threat: attacks.Threat, generator: torch.Generator):
-        self.batches, self.model, self.threat, self.generator = batches, model, threat, generator
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[Pictures]:
-        for x, y in self.batches:
-            yield attacks.pgd(self.model, x, y, self.threat, steps=5, generator=self.generator), y
-
-
 def network(train: Pictures, threat: attacks.Threat | None, epochs: int) -> torch.nn.Module:
     """A small LeNet for these pictures; with a threat, trained on what PGD makes of them."""
     generator = torch.Generator().manual_seed(0)
     size = tuple(train[0].shape[1:])
     model = models.lenet(image=size, kernel=3 if size[1] < 12 else 5, norm=torch.nn.BatchNorm2d, generator=generator)
     batches = data.batches(*train, size=64, generator=generator, drop_last=True)
-    seen = batches if threat is None else Attacked(batches, model, threat, generator)
+    seen = batches
+    if threat is not None:
+        attack = functools.partial(attacks.pgd, threat=threat, steps=5)
+        seen = defenses.adversarial_batches(batches, model, attack, generator=generator)
     total = epochs * len(batches)
     schedule = lambda index: optim.one_cycle(index, total=total)  # noqa: E731
     optimizer = optim.AdamW(model.parameters(), lr=5e-3)
