@@ -72,7 +72,7 @@ class Patch:
 
 def paste(
     x: Float[Tensor, "batch channel height width"],
-    patch: Float[Tensor, "channel height width"],
+    patch: Float[Tensor, "channel side side"],
     rows: Int[Tensor, " batch"],
     columns: Int[Tensor, " batch"],
 ) -> Float[Tensor, "batch channel height width"]:
@@ -97,9 +97,9 @@ class PatchStep:
     """One step of the patch; all from before it."""
 
     index: int
-    patch: Float[Tensor, "channel height width"]
+    patch: Float[Tensor, "channel side side"]
     x_adv: Float[Tensor, "batch channel height width"]  # with the patch at this step's places
-    gradient: Float[Tensor, "channel height width"]  # of the mean objective
+    gradient: Float[Tensor, "channel side side"]  # of the mean objective
     loss: Float[Tensor, " batch"]
     fooled: Bool[Tensor, " batch"]  # with targets: taken for them
 
@@ -156,7 +156,7 @@ def patch(
     targets: Int[Tensor, " batch"] | None = None,
     generator: torch.Generator,
 ) -> Float[Tensor, "batch channel height width"]:
-    """The images with one patch for all, made from them, each at a random place. It is `last(patch_steps(...)).patch`.
+    """The images with one patch for all, made from them, each at a random place. It is `last(patch_steps(...)).x_adv`.
 
     Unlike other attacks it depends on the whole batch. Errors as `patch_steps`.
 

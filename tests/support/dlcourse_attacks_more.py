@@ -280,8 +280,8 @@ def deepfool(function, device):
                 else:
                     assert torch.equal(found[i], x[i])
             half = sorted(w for w in wanted if w < math.inf)[2]
-            some = function(model, x, labels, type(whole)(half * 1.01))
-            inside = torch.tensor([w <= half * 1.001 for w in wanted], device=device)
+            some = function(model, x, labels, type(whole)(half * 1.001))
+            inside = torch.tensor([w <= half * 1.0005 for w in wanted], device=device)
             assert torch.equal((some != x).flatten(1).any(1), inside)
             assert torch.equal(function(model, x, (labels + 1) % len(bias), whole), x), "it moves what is wrong already"
     model, x = net(4, device=device), pixels(6, 6, device=device)
