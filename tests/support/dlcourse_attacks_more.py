@@ -5,6 +5,7 @@ time, in float64, with torch's autograd and optimiser and Python's loops, from t
 """
 
 import copy
+import inspect
 import math
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from fractions import Fraction
 from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812, torch's own name for it
@@ -58,14 +60,23 @@ def loss_of(name, logits, label, target=None):
     return value if target is None else -value
 
 
-def seen_at(model, name, point, label, target=None):
-    """(objective, its slope, the logits) at one example, (1, ...), in eval mode."""
-    still = copy.deepcopy(model).eval()
+def seen_at(still, name, point, label, target=None):
+    """(objective, its slope, the logits) at one example, (1, ...)."""
     leaf = point.detach().clone().requires_grad_()
     logits = still(leaf)[0]
     value = loss_of(name, logits, label, target)
     (slope,) = torch.autograd.grad(value, leaf)
     return value.item(), slope, logits.detach()
+
+
+def defaults(function, **wanted):
+    """What the options are when nobody says: read off, for a run with them all would take long.
+
+    A wrapper that takes anything has none of its own; what is wrong with it is for others to see.
+    """
+    options = inspect.signature(function).parameters
+    if all(option.kind is not option.VAR_KEYWORD for option in options.values()):
+        assert {name: options[name].default for name in wanted} == wanted
 
 
 # --- the way back, and the nearest point ------------------------------------------------------------------------------
@@ -101,21 +112,19 @@ def pulled_back(function, device):
 
 def nearest_by_hand(threat, slope, gap, x):
     """One example, flat: bisection along clip(t * d, -x, 1 - x); None where even the corner is not enough."""
-
-    def at(t):
-        way = slope.sign() if isinstance(threat, attacks.Linf) else slope / slope.norm()
-        return (t * way).maximum(-x).minimum(1 - x)
-
-    low, high = 0.0, 1e9
-    if not slope.any() or (slope * at(high)).sum() < gap:
+    gap, w, low, high = float(gap), *(t.detach().cpu().double().numpy() for t in (slope, -x, 1 - x))
+    if not w.any() or (w * np.where(w > 0, high, low)).sum() < gap:
         return None
-    high = 1.0
-    while (slope * at(high)).sum() < gap:
-        high *= 2
-    for _ in range(200):
-        middle = (low + high) / 2
-        low, high = (middle, high) if (slope * at(middle)).sum() < gap else (low, middle)
-    return at(high)
+    way = np.sign(w) if isinstance(threat, attacks.Linf) else w / np.sqrt((w**2).sum())
+    least, most = 0.0, 1.0
+    while w @ np.clip(most * way, low, high) < gap:
+        most *= 2
+        if most > 1e9:
+            return None
+    for _ in range(60):
+        middle = (least + most) / 2
+        least, most = (middle, most) if w @ np.clip(middle * way, low, high) < gap else (least, middle)
+    return torch.from_numpy(np.clip(most * way, low, high)).to(x)
 
 
 def nearest_delta(function, device):
@@ -210,8 +219,7 @@ def deepfool_steps(function, device):
                     before = step.x_adv
                 if len(steps) < 6:
                     assert torch.equal(steps[-1].x_adv, before)
-        default = list(function(model, x, labels, threat))
-        same_stream(default, function(model, x, labels, threat, steps=50, overshoot=0.0))
+    defaults(function, steps=50, overshoot=0.0)
     flat = lambda x: torch.stack([x[:, 0] * 0 + 1, x[:, 0] * 0], dim=1)  # noqa: E731
     half = torch.full((2, 3), 0.5, device=device)
     (only,) = function(flat, half, torch.zeros(2, dtype=torch.long, device=device), attacks.Linf(0.1))
@@ -265,7 +273,7 @@ def smallest_of_linear(threat, weight, bias, x, label):
 
 def deepfool(function, device):
     """All that attacks do; exact for linear models in the box, pixels at 0 and 1 included; the default options."""
-    behaves(lambda m, x, y, t: function(m, x, y, t, steps=4), device, caller="deepfool", threats=BALLS, exact=1e-4)
+    defaults(function, steps=50, overshoot=0.0)
     for model, weight, bias in linear_models(device):
         x = pixels(8, 1, 2, 3, seed=1, device=device)
         labels = model(x).argmax(1)
@@ -291,6 +299,7 @@ def deepfool(function, device):
         reached = attacks.Goal(labels).reached
         wanted = attacks.pulled_back(model, x, stream[-1].x_adv, BALLS[1], reached)
         assert_close(function(model, x, labels, BALLS[1], **options), wanted)
+    behaves(lambda m, x, y, t: function(m, x, y, t, steps=4), device, caller="deepfool", threats=BALLS, exact=1e-4)
 
 
 # --- Carlini and Wagner -----------------------------------------------------------------------------------------------
@@ -349,10 +358,7 @@ def carlini_wagner_steps(function, device):
                     assert step.length[i].item() == pytest.approx(length, abs=1e-6)
                     assert step.margin[i].item() == pytest.approx(gap, abs=1e-5)
                     assert bool(step.found[i]) == found
-    default = function(model, x, labels, BALLS[1])
-    given = {"searches": 6, "steps": 100, "step_size": 0.2, "c": 1.0, "kappa": 0.0}
-    for one, other, _ in zip(default, function(model, x, labels, BALLS[1], **given), range(3), strict=False):
-        same_stream([one], [other])
+    defaults(function, searches=6, steps=100, step_size=0.2, c=1.0, kappa=0.0, targets=None)
     short = {"searches": 2, "steps": 1}
     assert [(s.search, s.index) for s in function(model, x, labels, BALLS[1], **short)] == [(0, 0), (1, 0)]
     for name, odd in (("c", 0.0), ("c", -1.0), ("kappa", -0.1), ("step_size", 0.0), ("step_size", math.nan)):
@@ -375,8 +381,7 @@ def carlini_wagner_steps(function, device):
 
 def carlini_wagner(function, device):
     """All that attacks do; near the exact minimum of linear models, from pixels at 0 and 1 too; kappa and targets."""
-    few = partial(function, searches=3, steps=8, step_size=0.4)
-    behaves(few, device, caller="carlini_wagner", threats=(attacks.L2(0.6),), exact=1e-4)
+    defaults(function, searches=6, steps=100, step_size=0.2, c=1.0, kappa=0.0, targets=None)
     for model, weight, bias in linear_models(device):
         x = pixels(8, 1, 2, 3, seed=1, device=device)
         labels = model(x).argmax(1)
@@ -406,8 +411,8 @@ def carlini_wagner(function, device):
         wanted = attacks.pulled_back(model, x, final, attacks.L2(2.0), reached)
         assert (wanted != x).any()
         assert_close(function(model, x, labels, attacks.L2(2.0), **options), wanted)
-    given = {"searches": 6, "steps": 100, "step_size": 0.2, "c": 1.0, "kappa": 0.0}
-    assert_close(function(model, x[:2], labels[:2], BALLS[1]), function(model, x[:2], labels[:2], BALLS[1], **given))
+    few = partial(function, searches=2, steps=4, step_size=0.4)
+    behaves(few, device, caller="carlini_wagner", threats=(attacks.L2(0.6),), exact=1e-4)
 
 
 # --- APGD -------------------------------------------------------------------------------------------------------------
@@ -428,7 +433,8 @@ def checkpoints(function, device):
 
 
 def apgd_by_hand(model, name, x, label, threat, steps, start, target=None):
-    """One example, by the paper: (point, value, fooled, size, halved, best, its value, ever) of each look."""
+    """One example, by the paper: (point, value, slope, fooled, size, halved, best, its value, ever) of each look."""
+    model = copy.deepcopy(model).eval()
     norm = (lambda g: g.sign()) if isinstance(threat, attacks.Linf) else (lambda g: g / g.square().sum().sqrt())
     checks = [0, *checks_by_hand(steps)]
     points = [start]
@@ -436,7 +442,7 @@ def apgd_by_hand(model, name, x, label, threat, steps, start, target=None):
     values, size = [value], 2 * threat.eps
     top = (value, start, slope)
     answer = (reached_by(logits, label, target), value, start)
-    told = [(start, value, answer[0], size, False, start, value, answer[0])]
+    told = [(start, value, slope, answer[0], size, False, start, value, answer[0])]
     sizes, tops, rises = [size], [value], 0
     for k in range(steps):
         point = points[-1]
@@ -461,7 +467,7 @@ def apgd_by_hand(model, name, x, label, threat, steps, start, target=None):
             rises = 0
             if halved:
                 size /= 2
-        told.append((new, value, fooled, size, halved, answer[2], answer[1], answer[0]))
+        told.append((new, value, slope, fooled, size, halved, answer[2], answer[1], answer[0]))
         if halved:
             points[-1], values[-1], slope = top[1], top[0], top[2]
     return told
@@ -488,7 +494,8 @@ def apgd_steps(function, device):
                 begun = (x if begins is None else begins)[i : i + 1]
                 aim = targets[i].item() if targeted else None
                 told = apgd_by_hand(model, name, x[i : i + 1], labels[i].item(), threat, 30, begun, aim)
-                for step, (point, value, fooled, size, halved, best, best_value, ever) in zip(steps, told, strict=True):
+                for step, looked in zip(steps, told, strict=True):
+                    point, value, slope, fooled, size, halved, best, best_value, ever = looked
                     torch.testing.assert_close(step.x_adv[i : i + 1], point, rtol=0, atol=1e-6)
                     torch.testing.assert_close(step.best[i : i + 1], best, rtol=0, atol=1e-6)
                     assert step.loss[i].item() == pytest.approx(value, abs=1e-6)
@@ -496,12 +503,9 @@ def apgd_steps(function, device):
                     assert (bool(step.fooled[i]), bool(step.best_fooled[i])) == (fooled, ever)
                     assert (step.size[i].item(), bool(step.halved[i])) == (pytest.approx(size), halved)
                     reasons.add((halved, step.index))
-                    slope = seen_at(model, name, point, labels[i].item(), aim)[1]
                     torch.testing.assert_close(step.gradient[i : i + 1], slope, rtol=0, atol=1e-5)
     assert {(True, 7), (False, 7)} <= reasons
-    default = list(function(model, x, labels, threat))
-    assert len(default) == 101
-    same_stream(default, function(model, x, labels, threat, steps=100, objective=attacks.cross_entropy))
+    defaults(function, steps=100, objective=attacks.cross_entropy, targets=None, start=None)
     assert len(list(function(model, x, labels, threat, steps=0))) == 1
     flat = lambda x: torch.stack([x[:, 0] * 0 + 1, x[:, 0] * 0], dim=1)  # noqa: E731
     half, zero = torch.full((1, 2), 0.5, device=device), torch.zeros(1, dtype=torch.long, device=device)
@@ -514,9 +518,7 @@ def apgd_steps(function, device):
 
 def apgd(function, device):
     """All that attacks do; the best of a run; restarts of those that stand, each from a start of its own."""
-    few = partial(function, steps=8)
-    behaves(few, device, caller="apgd", threats=THREATS, exact=1e-6)
-    apart(few, device)
+    defaults(function, steps=100, restarts=1, objective=attacks.cross_entropy, targets=None, generator=None)
     model, x = net(4, device=device), pixels(12, 6, seed=5, device=device)
     labels = labels_for(model, x, wrong=[3])
     targets = (labels + 1) % 4
@@ -547,13 +549,14 @@ def apgd(function, device):
     given, weight, _ = next(linear_models(device))
     told = given(x).argmax(1)
     corner = (x + 0.2 * ((weight[:, 1] - weight[:, 0]) * (1 - 2 * told[:, None])).sign()).clamp(0, 1)
-    assert_close(function(given, x, told, attacks.Linf(0.2)), corner)
-    default = function(model, x, labels, threat)
-    assert_close(default, function(model, x, labels, threat, steps=100, restarts=1, objective=attacks.cross_entropy))
+    assert_close(function(given, x, told, attacks.Linf(0.2), steps=10), corner)
     refuses(lambda: function(model, x, labels, threat, restarts=2), ValueError, "apgd(restarts=2)", "no generator")
     refuses(lambda: function(model, x, labels, threat, restarts=0), ValueError, "apgd got restarts=0")
     everything = function(model, x, (labels + 1) % 4, threat, restarts=4, steps=2, generator=source(0, device))
     assert (model.eval()(everything).argmax(1) != (labels + 1) % 4).any()
+    few = partial(function, steps=2)
+    behaves(few, device, caller="apgd", threats=THREATS, exact=1e-6)
+    apart(few, device)
 
 
 # --- Square -----------------------------------------------------------------------------------------------------------
@@ -694,10 +697,7 @@ def square_steps(function, device):
                 seen.add((fooled, kept))
         assert len(steps) == max(lengths)
     assert len(seen) == 4
-    calls = function(model, x, labels, threat, generator=source(2, device))
-    same = function(model, x, labels, threat, steps=1000, generator=source(2, device))
-    for one, other, _ in zip(calls, same, range(20), strict=False):
-        same_stream([one], [other])
+    defaults(function, steps=1000, targets=None)
     one, zero = pixels(2, 1, 1, 1, device=device), torch.zeros(2, dtype=torch.long, device=device)
     for threat in BALLS:  # one pixel, and none of the steps
         assert list(function(net(3, 1, device=device), one, zero, threat, steps=3, generator=source(0, device)))
@@ -723,7 +723,7 @@ def square(function, device):
     def seeded(model, x, labels, threat, **options):
         return function(model, x, labels, threat, steps=6, generator=source(7, device), **options)
 
-    behaves(seeded, device, caller="square", threats=BALLS, slope=False, exact=1e-6)
+    defaults(function, steps=1000, targets=None)
     model, x = net(4, 18, device=device), pixels(6, 2, 3, 3, device=device)
     labels = labels_for(model, x, wrong=[1])
     for threat in (attacks.Linf(0.1), attacks.L2(0.3)):
@@ -739,13 +739,7 @@ def square(function, device):
                     for k, aim in zip((0, 3), aims, strict=True)
                 ]
                 assert_close(torch.cat(parts), wanted)
-    given = {"steps": 1000, "targets": None}
-    for one in ({}, given):
-        found = function(model, x[:2], labels[:2], attacks.Linf(0.01), generator=source(1, device), **one)
-        wanted = last(
-            attacks.square_steps(model, x[:2], labels[:2], attacks.Linf(0.01), generator=source(1, device), **given)
-        )
-        assert_close(found, wanted.x_adv)
+    behaves(seeded, device, caller="square", threats=BALLS, slope=False, exact=1e-6)
 
 
 # --- the patch --------------------------------------------------------------------------------------------------------
@@ -845,11 +839,7 @@ def patch_steps(function, device):
             patch = (patch + step_size * slope.sign()).clamp(0, 1)
         assert (steps[0].x_adv != steps[1].x_adv).any()
     assert model.training
-    whole = {"steps": 100, "step_size": 0.05, "objective": attacks.margin, "targets": None}
-    few = [function(model, x, labels, threat, generator=source(0, device), **o) for o in ({}, whole)]
-    both = [list(stream) for stream in few]
-    assert len(both[0]) == 101
-    same_stream(*both)
+    defaults(function, steps=100, step_size=0.05, objective=attacks.margin, targets=None)
     assert len(list(function(model, x, labels, threat, steps=0, generator=source(0, device)))) == 1
     broken = lambda x: torch.stack([x.flatten(1)[:, 0] * math.nan, x.flatten(1)[:, 0]], dim=1)  # noqa: E731
     odd = list(function(broken, x, labels % 2, threat, steps=2, generator=source(0, device)))
@@ -874,9 +864,9 @@ def patch(function, device):
     """The last of the steps, with their options; within the threat; the model is left in its mode."""
     model, x = net(4, 40, device=device), pixels(6, 2, 4, 5, device=device)
     labels, threat = labels_for(model, x), attacks.Patch(2)
+    defaults(function, steps=100, step_size=0.05, objective=attacks.margin, targets=None)
     given = {"steps": 100, "step_size": 0.05, "objective": attacks.margin, "targets": None}
     for options in (
-        {},
         {"steps": 3},
         {"steps": 4, "step_size": 0.3, "objective": attacks.cross_entropy, "targets": labels * 0},
     ):
@@ -1054,12 +1044,7 @@ def diagnose(function, device):
         )
     least = function(inner, x, labels, attacks.Linf(0.1), steps=1, queries=1, draws=1, generator=source(0, device))
     assert len(least.items) == 8
-    few = x[:20], labels_for(inner, x[:20])
-    both = [
-        function(inner, *few, attacks.Linf(0.1), generator=source(3, device), **o)
-        for o in ({}, {"steps": 40, "queries": 300, "draws": 50})
-    ]
-    assert both[0] == both[1]
+    defaults(function, steps=40, queries=300, draws=50)
 
 
 def in_words(name, found):
