@@ -141,7 +141,7 @@ def patch_steps(
         ]
         gradient = cut.mean(0).movedim(-1, 0)
         yield PatchStep(index, patch, x_adv, gradient, seen.values, goal.reached(seen.logits))
-        patch = (patch + step_size * gradient.sign().nan_to_num(0.0)).clamp(0, 1)
+        patch = (patch + step_size * gradient.sign()).clamp(0, 1)
 
 
 def patch(

@@ -1,7 +1,9 @@
 """The oracles of the longer attacks and of the checklist for masked slopes, and broken versions that each must reject.
 
 As in dlcourse_attacks, whose `behaves` each attack must pass. Every search is done here again for one example at a
-time, in float64, with torch's autograd and optimiser and Python's loops, from the same random numbers.
+time, in float64, with torch's autograd and optimiser and Python's loops, from the same random numbers. Oracles that
+run hundreds of steps do so without the shape checks of the tests, which would take most of their time; the other tests
+of these attacks (tests/attacks/test_search.py, and the examples in the docstrings) keep them.
 """
 
 import copy
@@ -30,7 +32,7 @@ from dlcourse_attacks import (
     with_options,
     without,
 )
-from dlcourse_oracles import global_stream_untouched, refuses, source
+from dlcourse_oracles import global_stream_untouched, own_messages, refuses, source
 from dlcourse_tolerance import assert_close
 from scipy.optimize import linprog
 
@@ -100,6 +102,11 @@ def pulled_back(function, device):
         assert_close(moved, wanted)
     ours = partial(function, threshold(0.5, device), x, found)
     assert_close(ours(attacks.Linf(1.0), says_one), ours(attacks.Linf(1.0), says_one, halvings=16))
+    defaults(function, halvings=16)
+    many = pixels(2, 200, device=device).float()  # with the whole way to go, what was found, to the bit
+    ends = pixels(2, 200, seed=1, device=device).float()
+    many[:, 0], ends[:, 0] = 0.1, 0.9
+    assert torch.equal(function(threshold(0.5, device), many, ends, attacks.Linf(1.0), says_one, halvings=0), ends)
     near = ours(attacks.Linf(0.35), says_one)
     assert near[0] == x[0]
     assert abs(near[3].item() - 0.5) < 2e-5
@@ -195,6 +202,7 @@ def deepfool_by_hand(model, x, label, threat, steps, overshoot):
     return told
 
 
+@own_messages()
 def deepfool_steps(function, device):
     """Each step as by hand, until nothing moves; what is fooled or out of reach stays."""
     for classes, shape in ((2, (6,)), (3, (1, 2, 3)), (5, (3, 2))):
@@ -271,6 +279,7 @@ def smallest_of_linear(threat, weight, bias, x, label):
     return min(found)
 
 
+@own_messages()
 def deepfool(function, device):
     """All that attacks do; exact for linear models in the box, pixels at 0 and 1 included; the default options."""
     defaults(function, steps=50, overshoot=0.0)
@@ -339,6 +348,7 @@ CW_CASES = (
 )
 
 
+@own_messages()
 def carlini_wagner_steps(function, device):
     """Each step as by hand: Adam, c up and down, the nearest so far; targets; pixels at 0 and 1 move."""
     for classes, options in CW_CASES:
@@ -379,13 +389,14 @@ def carlini_wagner_steps(function, device):
     assert all(step.point.isfinite().all() for step in function(broken, half, zero, BALLS[1], searches=1, steps=3))
 
 
+@own_messages()
 def carlini_wagner(function, device):
     """All that attacks do; near the exact minimum of linear models, from pixels at 0 and 1 too; kappa and targets."""
     defaults(function, searches=6, steps=100, step_size=0.2, c=1.0, kappa=0.0, targets=None)
     for model, weight, bias in linear_models(device):
         x = pixels(8, 1, 2, 3, seed=1, device=device)
         labels = model(x).argmax(1)
-        found, whole = function(model, x, labels, attacks.L2(9.0)), attacks.L2(1.0)
+        found, whole = function(model, x, labels, attacks.L2(9.0), steps=60, step_size=0.3), attacks.L2(1.0)
         ratios = []
         for i, size in enumerate(whole.norm(found - x).tolist()):
             wanted = smallest_of_linear(whole, weight, bias, x[i], labels[i].item())
@@ -395,7 +406,7 @@ def carlini_wagner(function, device):
             else:
                 assert torch.equal(found[i], x[i])
         assert min(ratios) > 1 - 1e-9
-        assert sorted(ratios)[len(ratios) // 2] < 1.03
+        assert sorted(ratios)[len(ratios) // 2] < 1.02
         assert len(bias) > 2 or max(ratios) < 1.03, "of several classes it may go for one that is not the nearest"
     model, x = net(4, device=device), pixels(6, 6, device=device)
     labels = labels_for(model, x)
@@ -473,6 +484,7 @@ def apgd_by_hand(model, name, x, label, threat, steps, start, target=None):
     return told
 
 
+@own_messages()
 def apgd_steps(function, device):
     """Each look as by hand: sizes halved for both reasons, restarts at the highest point, the best answer so far."""
     reasons = set()
@@ -516,6 +528,7 @@ def apgd_steps(function, device):
     refuses(lambda: next(function(model, x, labels, threat, steps=-1)), ValueError, "apgd got steps=-1")
 
 
+@own_messages()
 def apgd(function, device):
     """All that attacks do; the best of a run; restarts of those that stand, each from a start of its own."""
     defaults(function, steps=100, restarts=1, objective=attacks.cross_entropy, targets=None, generator=None)
@@ -671,6 +684,7 @@ SQUARE_CASES = (
 )
 
 
+@own_messages()
 def square_steps(function, device):
     """The start and each proposal as by hand, from the same numbers; those that are fooled are left alone."""
     seen = set()
@@ -717,6 +731,7 @@ def square_steps(function, device):
     refuses(lambda: next(function(model, x, labels, threat, steps=-1, **given)), ValueError, "square got steps=-1")
 
 
+@own_messages()
 def square(function, device):
     """All that attacks do, with no slope at all; in parts as at once; the last of the steps."""
 
@@ -843,7 +858,7 @@ def patch_steps(function, device):
     assert len(list(function(model, x, labels, threat, steps=0, generator=source(0, device)))) == 1
     broken = lambda x: torch.stack([x.flatten(1)[:, 0] * math.nan, x.flatten(1)[:, 0]], dim=1)  # noqa: E731
     odd = list(function(broken, x, labels % 2, threat, steps=2, generator=source(0, device)))
-    assert odd[-1].patch.isfinite().all()
+    assert torch.equal(odd[-1].patch, torch.full_like(odd[-1].patch, 0.5)), "it moves without a slope"
     g = {"generator": source(0, device)}
     fits = list(function(model, x, labels, attacks.Patch(4), steps=0, **g))
     assert len(fits) == 1
@@ -987,30 +1002,15 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
 ITEMS = ["one step", "black box", "unbounded", "larger eps", "random points", "slopes", "call to call", "stillness"]
 
 
+@own_messages()
 def diagnose(function, device):
     """Every number as counted by hand; each planted fault is seen, an honest network is not accused."""
-    options = {"steps": 5, "queries": 12, "draws": 3}
+    defaults(function, steps=40, queries=300, draws=50)
+    refused_by_diagnose(function, device)
+    steady(function, device)
     for name, (make, signs) in {"nothing": (lambda: plainly, set()), **PLANTED}.items():
-        for threat in (attacks.Linf(0.1), attacks.L2(0.3), attacks.L1(0.5))[: 3 if name == "nothing" else 1]:
-            inner, x = net(3, device=device), pixels(60, 6, seed=4, device=device)
-            labels = labels_for(inner, x, wrong=[0, 7])
-            model, same = (Wrapped(make(), inner).train() for _ in range(2))
-            with global_stream_untouched():
-                report = function(model, x, labels, threat, generator=source(1, device), **options)
-            assert model.training
-            if name != "randomness":  # the number of calls is not for the oracle to say
-                n, wanted = diagnose_by_hand(same, x, labels, threat, generator=source(1, device), **options)
-                assert report.examples == n
-                names = [item for item in ITEMS if item in wanted]
-                assert [item.name for item in report.items] == names
-                for item in report.items:
-                    found, verdict = wanted[item.name]
-                    assert list(item.found) == list(found)
-                    assert list(item.found.values()) == pytest.approx(list(found.values()), abs=1e-6)
-                    assert item.verdict == bool(verdict), item
-                    assert item.question.endswith("?")
-                    assert all(f"{share:.0%}" in item.says for share in in_words(item.name, found)), item
-                    assert report[item.name] is item
+        for threat in HONEST if name == "nothing" else HONEST[:1]:
+            report = diagnosed(function, device, make, threat)
             seen = {item.name for item in report.items if item.verdict}
             assert signs <= seen
             assert report.masked == bool(seen)
@@ -1018,39 +1018,99 @@ def diagnose(function, device):
             assert told.splitlines()[0].startswith("Slopes seem" if seen else "No sign")
             assert f"{report.examples} examples" in told
             assert [line[2] for line in told.splitlines()[1:]] == ["! "[not item.verdict] for item in report.items]
-            if name == "nothing" and not isinstance(threat, attacks.L1):  # five steps go too short a way in L1
+            if name == "nothing" and not isinstance(threat, attacks.L1):  # a few steps go too short a way in L1
                 assert not report.masked
-    refuses(lambda: report["two steps"], KeyError, "two steps", "one step, black box")
-    nan = Wrapped(
-        lambda inner, x: inner(x) + 0 * (x.sum(1, keepdim=True) - x.sum(1, keepdim=True).detach()).sqrt(), inner
-    )
-    odd = function(nan, x, labels, attacks.Linf(0.1), generator=source(1, device), **options)
-    assert odd["slopes"].found == {"none": 0.0, "not finite": 1.0}
-    assert odd["slopes"].verdict
-    given = {"generator": source(0, device)}
-    nobody = (labels_for(inner, x) + 1) % 3
+
+
+HONEST = (attacks.Linf(0.1), attacks.L2(0.3), attacks.L1(0.5), attacks.Linf(0.8))
+BRIEFLY = {"steps": 5, "queries": 12, "draws": 3}
+
+
+def diagnosed(function, device, make, threat):
+    """The report on a wrapped network, compared item by item with what is counted by hand."""
+    inner, x = net(3, device=device), pixels(60, 6, seed=4, device=device)
+    labels = labels_for(inner, x, wrong=[0, 7])
+    model, same = (Wrapped(make(), inner).train() for _ in range(2))
+    with global_stream_untouched():
+        report = function(model, x, labels, threat, generator=source(1, device), **BRIEFLY)
+    assert model.training
+    if isinstance(model.f, Drawn):  # the number of calls is not for the oracle to say
+        return report
+    n, wanted = diagnose_by_hand(same, x, labels, threat, generator=source(1, device), **BRIEFLY)
+    assert report.examples == n
+    assert [item.name for item in report.items] == [item for item in ITEMS if item in wanted]
+    for item in report.items:
+        found, verdict = wanted[item.name]
+        assert list(item.found) == list(found)
+        assert list(item.found.values()) == pytest.approx(list(found.values()), abs=1e-6)
+        assert item.verdict == bool(verdict), item
+        assert item.question.endswith("?")
+        assert in_words(item.name, found, item.says), item
+        assert report[item.name] is item
+    return report
+
+
+def refused_by_diagnose(function, device):
+    """Options out of range, labels that are all wrong, no room to move in; slopes of nan are told, not refused."""
+    model, x = net(3, device=device), pixels(60, 6, seed=4, device=device)
+    labels, threat, given = labels_for(model, x), attacks.Linf(0.1), {"generator": source(0, device)}
+    few = {"steps": 1, "queries": 1, "draws": 1}
+    for name in few:
+        options = {**few, name: 0, **given}
+        refuses(lambda o=options: function(model, x, labels, threat, **o), ValueError, f"diagnose got {name}=0")
+    nobody = (labels + 1) % 3
     refuses(
-        lambda: function(inner, x, nobody, attacks.Linf(0.1), **given),
-        ValueError,
-        "diagnose got 60 examples",
-        "0 right",
+        lambda: function(model, x, nobody, threat, **few, **given), ValueError, "diagnose got 60 examples", "0 right"
     )
-    refuses(lambda: function(inner, x, labels, attacks.Linf(0.0), **given), ValueError, "Linf(eps=0.0)", "above 0")
-    for name in ("steps", "queries", "draws"):
-        refuses(
-            lambda n=name: function(inner, x, labels, attacks.Linf(0.1), **{n: 0}, **given),
-            ValueError,
-            f"diagnose got {name}=0",
-        )
-    least = function(inner, x, labels, attacks.Linf(0.1), steps=1, queries=1, draws=1, generator=source(0, device))
-    assert len(least.items) == 8
-    defaults(function, steps=40, queries=300, draws=50)
+    none = attacks.Linf(0.0)
+    refuses(lambda: function(model, x, labels, none, **few, **given), ValueError, "Linf(eps=0.0)", "above 0")
+    still = lambda x: x.sum(1, keepdim=True) - x.sum(1, keepdim=True).detach()  # noqa: E731
+    nan = Wrapped(lambda inner, x: inner(x) + 0 * still(x).sqrt(), model)
+    report = function(nan, x, labels, threat, **few, **given)
+    assert len(report.items) == 8
+    assert report["slopes"].found == {"none": 0.0, "not finite": 1.0}
+    assert report["slopes"].verdict
+    refuses(lambda: report["two steps"], KeyError, "two steps", "one step, black box")
 
 
-def in_words(name, found):
-    """The shares that the sentence must hold."""
+def steady(function, device):
+    """What differs from call to call counts from 1e-4 of the logits' spread on, and for more than a few examples."""
+    given = {"steps": 1, "queries": 1, "draws": 1, "generator": source(0, device)}
+    plain = lambda x: 30 * x[:, :3] + 50  # noqa: E731
+
+    def asked(x, size, first):
+        """Every other call, the logits of the first examples are higher by this share of the spread."""
+        calls, spread = iter(range(10**6)), plain(x).max() - plain(x).min()
+
+        def model(x):
+            those = torch.arange(len(x), device=x.device)[:, None] < first
+            return plain(x) + size * spread * (next(calls) % 2) * those
+
+        report = function(model, x, plain(x).argmax(1), attacks.Linf(0.1), **given)
+        return report["call to call"]
+
+    for n, few in ((60, 2), (300, 6)):
+        x = pixels(n, 6, seed=4, device=device)
+        for size, first, share, sign in (
+            (0.5e-4, n, 0.0, False),
+            (2e-4, n, 1.0, True),
+            (2e-4, few, few / n, False),
+            (2e-4, few + 1, (few + 1) / n, True),
+        ):
+            item = asked(x, size, first)
+            assert item.found == {"other logits": pytest.approx(share), "other answer": 0.0}
+            assert item.verdict == sign
+    report = function(lambda x: 0 * x, x, torch.zeros_like(x[:, 0]).long(), attacks.Linf(0.1), **given)
+    assert report["call to call"].found == {"other logits": 0.0, "other answer": 0.0}, "no spread, no difference"
+
+
+def in_words(name, found, says):
+    """Does the sentence hold the shares?"""
     values = list(found.values())
-    return [values[0], values[-1]] if name == "larger eps" else values
+    if name != "larger eps":
+        return all(f"{share:.0%}" in says for share in values)
+    fall = max(0, *(before - after for before, after in pairwise(values)))
+    return f"goes from {values[0]:.0%} to {values[-1]:.0%}, and falls by {fall:.0%}" in says
 
 
 ORACLES = {
