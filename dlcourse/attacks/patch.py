@@ -35,7 +35,7 @@ class Patch:
         """The upper left corner of a square for each image, uniform over those inside it: rows, columns."""
         draw = torch.rand(2, len(x), generator=generator, device=generator.device).to(x.device)
         last = [n - self.size for n in x.shape[2:]]
-        return tuple((u * (n + 1)).long().clamp(max=n) for u, n in zip(draw, last, strict=True))
+        return tuple((u * (n + 1)).long() for u, n in zip(draw, last, strict=True))
 
     def inside(
         self,

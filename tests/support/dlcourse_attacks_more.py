@@ -387,6 +387,8 @@ def carlini_wagner_steps(function, device):
     broken = lambda x: torch.stack([x[:, 0] * math.nan, x[:, 0]], dim=1)  # noqa: E731
     half, zero = torch.full((1, 2), 0.5, device=device), torch.zeros(1, dtype=torch.long, device=device)
     assert all(step.point.isfinite().all() for step in function(broken, half, zero, BALLS[1], searches=1, steps=3))
+    steep = lambda x: torch.stack([1 + (x[:, 0] - 0.5).abs().sqrt() * 0, x[:, 0] * 0], dim=1)  # noqa: E731
+    assert all(torch.equal(step.point, half) for step in function(steep, half, zero, BALLS[1], searches=1, steps=3))
 
 
 @own_messages()
@@ -519,6 +521,7 @@ def apgd_steps(function, device):
     assert {(True, 7), (False, 7)} <= reasons
     defaults(function, steps=100, objective=attacks.cross_entropy, targets=None, start=None)
     assert len(list(function(model, x, labels, threat, steps=0))) == 1
+    halvings(function, device)
     flat = lambda x: torch.stack([x[:, 0] * 0 + 1, x[:, 0] * 0], dim=1)  # noqa: E731
     half, zero = torch.full((1, 2), 0.5, device=device), torch.zeros(1, dtype=torch.long, device=device)
     level = list(function(flat, half, zero, attacks.Linf(0.1), steps=10))
@@ -526,6 +529,25 @@ def apgd_steps(function, device):
     wrong = (x - 0.5).abs() + 2
     refuses(lambda: next(function(model, x, labels, threat, start=wrong)), ValueError, "apgd got a start")
     refuses(lambda: next(function(model, x, labels, threat, steps=-1)), ValueError, "apgd got steps=-1")
+
+
+def halvings(function, device):
+    """When the size is halved, by objectives that come from a list, whatever the point."""
+    rising = [float(k) for k in range(101)]
+    for values, wanted in (
+        (rising, []),
+        ([200.0, *rising[1:]], [22, 57, 80, 93]),  # the highest stays the first; every other time it was just halved
+        ([v - 1.5 * (k in (43, 45, 47, 49)) for k, v in enumerate(rising)], []),  # 12 rises in 16: three quarters
+        ([v - 1.5 * (k in (43, 45, 47, 49, 51)) for k, v in enumerate(rising)], [57]),
+    ):
+        told = iter(values)
+        objective = lambda logits, labels, told=told: 0 * logits.sum(1) + next(told)  # noqa: E731
+        x, label = torch.full((1, 2), 0.5, device=device), torch.zeros(1, dtype=torch.long, device=device)
+        steps = list(function(lambda x: x, x, label, attacks.Linf(0.1), objective=objective))
+        assert [step.index for step in steps if step.halved] == wanted
+        assert [step.size.item() for step in steps if step.halved] == pytest.approx(
+            [0.2 / 2 ** (n + 1) for n in range(len(wanted))]
+        )
 
 
 @own_messages()
@@ -712,6 +734,8 @@ def square_steps(function, device):
         assert len(steps) == max(lengths)
     assert len(seen) == 4
     defaults(function, steps=1000, targets=None)
+    slow = function(model, x, labels, threat, steps=10_000, generator=source(2, device))
+    assert [step.side for step, _ in zip(slow, range(14), strict=False)] == [0, *[8] * 11, 5, 5]
     one, zero = pixels(2, 1, 1, 1, device=device), torch.zeros(2, dtype=torch.long, device=device)
     for threat in BALLS:  # one pixel, and none of the steps
         assert list(function(net(3, 1, device=device), one, zero, threat, steps=3, generator=source(0, device)))
@@ -1286,4 +1310,48 @@ NAMED = [
 ]
 
 # Changes that leave every result as it is, with the reason (tests/test_mutations.py).
-HARMLESS: dict[str, str] = {}
+_HIGHEST = "of points equally high either will do"
+_SIGN = "a sign is its own inverse"
+_EQUAL = "equal lengths"
+_RESTS = "a pixel without a slope stays where it is"
+_FLAT = "without any slope the answer is nan"
+HARMLESS = {
+    "room = torch.where(slope > 0, 1 - x, x).flatten(1) [slope > 0 -> slope >= 0]": _RESTS,
+    "rate = (slope.nan_to_num(0.0).flatten(1) * way).abs() [0.0 -> 1.0]": _RESTS,
+    "stop, order = torch.where(rate > 0, room / way.abs(), 0.0).sort(dim=1) [0.0 -> 1.0]": _RESTS,
+    "t = torch.where(left > 0, (gap[:, None] - done) / left, 0.0).amax(1) [left > 0 -> left >= 0]": _FLAT,
+    "t = torch.where(left > 0, (gap[:, None] - done) / left, 0.0).amax(1) [0.0 -> 1.0]": _FLAT,
+    "t = torch.where(full.sum(1) >= gap, t, torch.nan)[:, None] [full.sum(1) >= gap -> full.sum(1) > gap]": "a border",
+    "higher = loss > peak_loss [loss > peak_loss -> loss >= peak_loss]": _HIGHEST,
+    "return (fooled & ~best_fooled) | ((fooled == best_fooled) & (loss > best_loss)) "
+    "[loss > best_loss -> loss >= best_loss]": _HIGHEST,
+    "threat = Patch(patch.shape[-1]) [-1 -> 1]": "a patch is as high as wide",
+    "threat = Patch(patch.shape[-1]) [1 -> 2]": "a patch is as high as wide",
+    "for n, first in zip(x.shape[2:], (rows, columns), strict=True) [True -> False]": _EQUAL,
+    "return tuple((u * (n + 1)).long() for u, n in zip(draw, last, strict=True)) [True -> False]": _EQUAL,
+    'x, goal = begin("patch", x, labels, Linf(1.0), targets, objective) [1.0 -> 2.0]': "any threat passes",
+    "last, first = places.where(line, -1).amax(1), places.where(line, line.shape[1]).amin(1) "
+    "[-1 -> 1]": "where nothing changed, first lies far behind",
+    "last, first = places.where(line, -1).amax(1), places.where(line, line.shape[1]).amin(1) "
+    "[1 -> 2]": "any number below 0 does",
+    "reached = goal.reached(seen.logits) & (seen.values >= kappa) "
+    "[seen.values >= kappa -> seen.values > kappa]": "a border",
+    "nearer = reached & (length < shortest) [length < shortest -> length <= shortest]": "equally near",
+    "pull = torch.where(seen.values < kappa, weight, 0.0) [seen.values < kappa -> seen.values <= kappa]": "a border",
+    "return goal.reached(logits) & (goal(logits) >= kappa) [goal(logits) >= kappa -> goal(logits) > kappa]": "a border",
+    "passed = sum(index * 10_000 // steps > border for border in HALVINGS) [10000 -> 10001]": "a hair sooner",
+    "sizes = 1 / torch.arange(1, max(height, columns) // 2 + 2, device=like.device).to(like).square() "
+    "[1 -> 2]": "the length is made 1 afterwards",
+    "for n, u in zip(image.shape[2:], numbers.unbind(1), strict=True): [True -> False]": _EQUAL,
+    "return torch.where(numbers < 0.5, 1.0, -1.0).to(like) [numbers < 0.5 -> numbers <= 0.5]": "a border",
+    "return values / torch.where(length > 0, length, 1.0) [1.0 -> 2.0]": "what has no length stays 0",
+    "return eps * signs.expand_as(image) [eps * signs.expand_as(image) -> eps / signs.expand_as(image)]": _SIGN,
+    "return torch.where(inside, eps * _signs(numbers[:, 2:], delta)[:, :, None, None], delta) "
+    "[eps * _signs(numbers[:, 2:], delta)[:, :, None, None] -> "
+    "eps / _signs(numbers[:, 2:], delta)[:, :, None, None]]": _SIGN,
+    "forms = torch.stack([hill(rows, columns, delta), hill(columns, rows, delta).T])[(numbers[:, 4] < 0.5).long()] "
+    "[numbers[:, 4] < 0.5 -> numbers[:, 4] <= 0.5]": "a border",
+    "new = _unit(delta.where(inside, 0.0), (2, 3)) + added * _signs(numbers[:, 5:], delta)[:, :, None, None] "
+    "[added * _signs(numbers[:, 5:], delta)[:, :, None, None] -> "
+    "added / _signs(numbers[:, 5:], delta)[:, :, None, None]]": _SIGN,
+}
