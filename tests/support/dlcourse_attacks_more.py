@@ -1134,7 +1134,9 @@ def in_words(name, found, says):
     if name != "larger eps":
         return all(f"{share:.0%}" in says for share in values)
     fall = max(0, *(before - after for before, after in pairwise(values)))
-    return f"goes from {values[0]:.0%} to {values[-1]:.0%}, and falls by {fall:.0%}" in says
+    names = [name.removeprefix("eps ") for name in found]
+    told = f"goes from {values[0]:.0%} to {values[-1]:.0%}, and falls by {fall:.0%}"
+    return f"from eps {names[0]} to {names[-1]} the share" in says and told in says
 
 
 ORACLES = {
@@ -1339,6 +1341,13 @@ HARMLESS = {
     "nearer = reached & (length < shortest) [length < shortest -> length <= shortest]": "equally near",
     "pull = torch.where(seen.values < kappa, weight, 0.0) [seen.values < kappa -> seen.values <= kappa]": "a border",
     "return goal.reached(logits) & (goal(logits) >= kappa) [goal(logits) >= kappa -> goal(logits) > kappa]": "a border",
+    "n = len(success[0]) [0 -> 1]": _EQUAL,
+    '{f"eps {eps:.3g}": share for eps, share in zip(values, shares, strict=True)}, [True -> False]': _EQUAL,
+    "_share(none | odd) > SOME, [_share(none | odd) > SOME -> _share(none | odd) >= SOME]": "a border",
+    "_share(still) > SOME, [_share(still) > SOME -> _share(still) >= SOME]": "a border",
+    "differ = (calls.amax(0) - calls.amin(0)).amax(1) > NOISE * (calls[0].amax() - calls[0].amin()) "
+    "[0 -> 1]": "every call has a spread",
+    "other = (calls.argmax(2) != calls[0].argmax(1)).any(0) [0 -> 1]": "all are alike, or one differs from any",
     "passed = sum(index * 10_000 // steps > border for border in HALVINGS) [10000 -> 10001]": "a hair sooner",
     "sizes = 1 / torch.arange(1, max(height, columns) // 2 + 2, device=like.device).to(like).square() "
     "[1 -> 2]": "the length is made 1 afterwards",
