@@ -32,6 +32,7 @@ DIMENSIONS: dict[str, str] = {
     "test": "examples held back, to measure with",
     "layers": "layers of a network, first to last",
     "parameters": "all numbers that training may change, in one row",
+    "side": "rows or columns of a square picture",
     "kernel_height": "rows of a kernel",
     "kernel_width": "columns of a kernel",
     "cells": "numbers of a kernel, row by row",

@@ -114,8 +114,13 @@ def test_everything_but_the_definitions_has_a_known_fault():
 
 
 def survivors(path: Path, room: str) -> Iterator[str]:
-    """The versions of a file that no oracle of the file's own functions and classes rejects."""
+    """The versions of a file that no oracle of the file's own functions and classes rejects.
+
+    The harmless ones are left out: every oracle would run to its end, and the answer is not asked for.
+    """
     for label, module in dlcourse_mutants.broken_versions(path):
+        if label in HARMLESS:
+            continue
         functions = {f"{room}.{name}": value for name, value in vars(module).items()}
         own = [name for name, f in functions.items() if name in ORACLES and f.__module__ == "broken"]
         own.sort(key=lambda name: name != f"{room}.{module.changed}")  # who is most likely to see it goes first
@@ -128,7 +133,7 @@ def test_every_small_change_of_the_source_is_rejected(file):
     room = file.partition("/")[0].removesuffix(".py")
     unchanged, *changed = survivors(Path(dlcourse.__file__).parent / file, room)
     assert unchanged == "unchanged"
-    assert [label for label in changed if label not in HARMLESS] == []
+    assert changed == []
 
 
 def test_every_file_of_the_rooms_is_broken():

@@ -24,6 +24,7 @@ from dlcourse.steps import last
 from dlcourse.types import Bool, Float, Int, Tensor
 
 RISES = 0.75  # rho: the share of steps that should raise the objective
+CHECKS = (22, 41, 57, 70, 80, 87, 93, 99)  # percent: each gap 3 less than the last, but 6 at least (section 3.2)
 GOES_ON = 0.25  # 1 - alpha: the share of the last move that is added to the next
 
 
@@ -44,16 +45,12 @@ class ApgdStep:
 
 
 def checkpoints(steps: int) -> list[int]:
-    """After how many steps the size is looked at: at first after 22 %, then ever sooner, but never under 6 %.
+    """After how many steps the size is looked at: those shares of them, rounded up.
 
     >>> checkpoints(100)
     [22, 41, 57, 70, 80, 87, 93, 99]
     """
-    found, percent, gap = [], 0, 22  # whole percents: 0.57 * 100 is above 57 in floats
-    while percent + gap <= 100:
-        percent, gap = percent + gap, max(gap - 3, 6)
-        found.append(-(-percent * steps // 100))  # rounded up
-    return list(dict.fromkeys(found))  # with few steps some fall together
+    return list(dict.fromkeys(-(-percent * steps // 100) for percent in CHECKS))  # with few steps some fall together
 
 
 def apgd_steps(
@@ -134,7 +131,7 @@ def apgd(
     if generator is None and restarts > 1:
         raise ValueError(f"apgd(restarts={restarts}) has no generator: all runs would start at x and end the same.")
     best = x.clone()
-    highest, ever = torch.full_like(x.flatten(1)[:, 0], -torch.inf), torch.zeros_like(labels, dtype=torch.bool)
+    highest, ever = x.new_full((len(x),), -torch.inf), torch.zeros_like(labels, dtype=torch.bool)
     for _ in range(restarts):
         # The starts of all examples are drawn, so that none depends on how the others fared.
         start = x if generator is None else threat.random(x, generator=generator)

@@ -36,7 +36,7 @@ def pulled_back(
     """
 
     def at(share: Tensor) -> Tensor:
-        return pick(share < 1, (x + wide(share, x) * (found - x)).clamp(0, 1), found)
+        return x.lerp(found, wide(share, x))  # exactly what was found where the share is 1
 
     x, found = x.detach(), found.detach()
     near = x.new_zeros(len(x))

@@ -67,7 +67,7 @@ def carlini_wagner_steps(
             "kappa of 0 or more."
         )
     start = torch.atanh(2 * x.clamp(INSIDE, 1 - INSIDE) - 1)
-    low, high = torch.zeros_like(x.flatten(1)[:, 0]), torch.full_like(x.flatten(1)[:, 0], torch.inf)
+    low, high = x.new_zeros(len(x)), x.new_full((len(x),), torch.inf)
     weight = torch.full_like(low, c)
     x_adv, shortest = x, high
     for search in range(searches):

@@ -74,8 +74,7 @@ def deepfool_steps(
         nearest = distance.argmin(1)
         chosen = torch.stack(deltas, dim=1)[torch.arange(len(x), device=x.device), nearest]
         goes = ~fooled & distance.amin(1).isfinite()
-        moved = (x_adv + chosen).clamp(0, 1)
-        x_adv = pick(goes, moved, x_adv)
+        x_adv = pick(goes, x_adv + chosen, x_adv)
         yield DeepFoolStep(index, x_adv, gap, distance, nearest, fooled)
         if not goes.any():
             return

@@ -106,7 +106,7 @@ def diagnose(
     slopes = _slopes(lab)
     blind = slopes.found["none"] == 1  # then an attack by slopes stays where it is
 
-    def by_slopes(attack: Callable[..., Tensor], threat: Threat, **options: int) -> Tensor:
+    def by_slopes(attack: Callable[..., Tensor], threat: Threat, **options: int | torch.Generator) -> Tensor:
         if blind:
             return torch.zeros_like(labels, dtype=torch.bool)
         return lab.fooled(attack(model, x, labels, threat, **options))

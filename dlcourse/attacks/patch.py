@@ -35,7 +35,7 @@ class Patch:
         """The upper left corner of a square for each image, uniform over those inside it: rows, columns."""
         draw = torch.rand(2, len(x), generator=generator, device=generator.device).to(x.device)
         last = [n - self.size for n in x.shape[2:]]
-        return tuple((u * (n + 1)).long().clamp(max=n) for u, n in zip(draw, last, strict=True))
+        return tuple((u * (n + 1)).long() for u, n in zip(draw, last, strict=True))
 
     def inside(
         self,
@@ -72,7 +72,7 @@ class Patch:
 
 def paste(
     x: Float[Tensor, "batch channel height width"],
-    patch: Float[Tensor, "channel height width"],
+    patch: Float[Tensor, "channel side side"],
     rows: Int[Tensor, " batch"],
     columns: Int[Tensor, " batch"],
 ) -> Float[Tensor, "batch channel height width"]:
@@ -97,9 +97,9 @@ class PatchStep:
     """One step of the patch; all from before it."""
 
     index: int
-    patch: Float[Tensor, "channel height width"]
+    patch: Float[Tensor, "channel side side"]
     x_adv: Float[Tensor, "batch channel height width"]  # with the patch at this step's places
-    gradient: Float[Tensor, "channel height width"]  # of the mean objective
+    gradient: Float[Tensor, "channel side side"]  # of the mean objective
     loss: Float[Tensor, " batch"]
     fooled: Bool[Tensor, " batch"]  # with targets: taken for them
 
@@ -141,7 +141,7 @@ def patch_steps(
         ]
         gradient = cut.mean(0).movedim(-1, 0)
         yield PatchStep(index, patch, x_adv, gradient, seen.values, goal.reached(seen.logits))
-        patch = (patch + step_size * gradient.sign().nan_to_num(0.0)).clamp(0, 1)
+        patch = (patch + step_size * gradient.sign()).clamp(0, 1)
 
 
 def patch(
@@ -156,7 +156,7 @@ def patch(
     targets: Int[Tensor, " batch"] | None = None,
     generator: torch.Generator,
 ) -> Float[Tensor, "batch channel height width"]:
-    """The images with one patch for all, made from them, each at a random place. It is `last(patch_steps(...)).patch`.
+    """The images with one patch for all, made from them, each at a random place. It is `last(patch_steps(...)).x_adv`.
 
     Unlike other attacks it depends on the whole batch. Errors as `patch_steps`.
 

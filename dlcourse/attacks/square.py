@@ -211,7 +211,7 @@ def _window(numbers: Tensor, image: Tensor, side: int) -> tuple[Tensor, tuple[Te
     inside, places = [], []
     for n, u in zip(image.shape[2:], numbers.unbind(1), strict=True):
         length = min(side, n)
-        first = (u * (n - length + 1)).long().clamp(max=n - length)  # u just below 1 may round up
+        first = (u * (n - length + 1)).long()
         place = torch.arange(n, device=image.device) - first[:, None]
         inside.append((place >= 0) & (place < length))
         places.append(place.clamp(0, length - 1))

@@ -13,7 +13,7 @@ from dlcourse_oracles import source
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse import attacks, data, models
+from dlcourse import attacks, data, defenses, models
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # foolbox 3.3.4 uses names that scipy has moved
@@ -30,9 +30,8 @@ LIBRARY = {
 }
 
 
-@cache
-def digits(seed, robust):
-    """A small network, trained on digits for 12 passes: on clean pictures, or on those of PGD-5 at eps 0.1."""
+def trained(seed, loss, robust=False):
+    """A small network after 12 passes over digits with loss(logits, rows): clean pictures, or PGD-5's at eps 0.1."""
     generator = source(seed, "cpu")
     model = models.lenet(image=(1, 8, 8), widths=(16, 32), kernel=3, norm=torch.nn.BatchNorm2d, generator=generator)
     x, y = data.load("digits")
@@ -46,10 +45,26 @@ def digits(seed, robust):
             if robust:
                 pictures = attacks.pgd(model, pictures, y[rows], attacks.Linf(0.1), steps=5, generator=generator)
             optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model.train()(pictures), y[rows]).backward()
+            loss(model.train()(pictures), rows).backward()
             optimizer.step()
             schedule.step()
     return model.eval()
+
+
+@cache
+def digits(seed, robust):
+    """Trained on the labels."""
+    _, y = data.load("digits")
+    return trained(seed, lambda logits, rows: torch.nn.functional.cross_entropy(logits, y[rows]), robust)
+
+
+def distilled(seed, temperature=100.0):
+    """A student of a teacher, both trained at this temperature, and then used at 1."""
+    x, y = data.load("digits")
+    teacher = trained(seed, lambda logits, rows: torch.nn.functional.cross_entropy(logits / temperature, y[rows]))
+    soft = defenses.soft_labels(teacher, x, temperature=temperature)
+    options = {"temperature": temperature}
+    return trained(seed + 10, lambda logits, rows: defenses.distillation_loss(logits, soft[rows], **options))
 
 
 @cache
@@ -184,7 +199,7 @@ def test_apgd_and_square_are_at_least_as_strong_as_pgd_40(seed, robust):
 @pytest.mark.parametrize("robust", [False, True], ids=["clean", "adversarially trained"])
 def test_honest_digits_networks_are_not_accused(seed, robust):
     model, (x, labels) = digits(seed, robust), pictures(100)
-    for threat in (attacks.Linf(0.1), attacks.Linf(0.2), attacks.L2(0.5)):
+    for threat in (attacks.Linf(0.05), attacks.Linf(0.1), attacks.Linf(0.2), attacks.L2(0.5)):
         report = attacks.diagnose(model, x, labels, threat, generator=source(seed, "cpu"))
         assert not report.masked, str(report)
 
@@ -213,4 +228,31 @@ def test_each_broken_digits_network_is_exposed(name):
     report = attacks.diagnose(
         Wrapped(make(), copy.deepcopy(model)), x, labels, attacks.Linf(0.1), generator=source(0, "cpu")
     )
+    assert report.masked, str(report)
+
+
+BROKEN = {
+    "Scale(100)": lambda net: torch.nn.Sequential(net, defenses.Scale(100.0)),
+    "Quantise(16)": lambda net: torch.nn.Sequential(defenses.Quantise(16), net),
+    "RandomDrop(0.1)": lambda net: torch.nn.Sequential(defenses.RandomDrop(0.1, generator=source(0, "cpu")), net),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("robust", [False, True], ids=["clean", "adversarially trained"])
+def test_each_broken_defence_is_exposed(seed, name, robust):
+    x, labels = pictures(100)
+    model = BROKEN[name](digits(seed, robust))
+    report = attacks.diagnose(model, x, labels, attacks.Linf(0.1), generator=source(seed, "cpu"))
+    assert report.masked, str(report)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_defensive_distillation_is_exposed(seed):
+    model, (x, labels) = distilled(seed), pictures(100)
+    report = attacks.diagnose(model, x, labels, attacks.Linf(0.1), generator=source(seed, "cpu"))
+    assert report.examples > 90
     assert report.masked, str(report)
