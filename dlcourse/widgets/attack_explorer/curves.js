@@ -10,7 +10,7 @@ export class Curves {
         this.view = view;
         this.charts = [["loss", false], ["margin", true]].map(([name, zero]) => ({
             name, zero, head: element("h4", { class: "ax-head" }),
-            canvas: new Canvas(view, { label: name, width: 330, height: 132, margins: [42, 8, 30, 6] }),
+            canvas: new Canvas(view, { label: name, width: 330, height: 138, margins: [42, 8, 36, 6] }),
         }));
         this.legend = element("p", { class: "ax-note" });
         this.el = view.hideable("curves", element("section", { class: "ax-curves", "aria-label": "Loss and margin over the steps" },
@@ -30,12 +30,12 @@ export class Curves {
             canvas.draw((ctx) => this.chart(ctx, canvas, values, zero, done, models.length));
             canvas.label(`${titles[name]}. After ${done} of ${move.steps} steps: ${told(names, values, done, short)}.`);
         }
-        this.legend.textContent = models.length > 1 ? `Solid: ${names[0]}. Dashed: ${names[1]}. Across: steps done.` : "Across: steps done.";
+        this.legend.textContent = models.length > 1 ? `Solid: ${names[0]}. Dashed: ${names[1]}.` : "";
     }
 
     chart(ctx, canvas, values, zero, done, many) {
         const { palette, box } = canvas, steps = values.shape[1];
-        canvas.axes({ xticks: Math.min(5, steps - 1), yticks: 3 });
+        canvas.axes({ xlabel: "Steps done", xticks: Math.min(5, steps - 1), yticks: 3 });
         const rule = (from, to, dash) => {
             Object.assign(ctx, { strokeStyle: palette.ink, lineWidth: 1.2 });
             ctx.setLineDash(dash);

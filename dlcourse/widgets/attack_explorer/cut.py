@@ -17,6 +17,8 @@ from dlcourse.widgets.attack_explorer.run import Run
 REACH = 1.5  # of the slice, in parts of eps
 SMALL = 100  # pixels: of small pictures the slice is finer
 SIZES = (41, 25)
+ANGLES = 180  # of the outlines of ball and box
+FAR = 10.0  # parts of eps, beyond which no outline is followed
 LEAST = 0.015  # of the slice: a class with less has no name on it
 
 
@@ -24,6 +26,8 @@ LEAST = 0.015  # of the slice: a class with less has no name on it
 class Cut:
     plane: landscape.LossPlane
     classes: tuple[str, ...]
+    ball: Float[Tensor, "angle 2"]  # the outline of the ball on the slice, in parts of eps
+    box: Float[Tensor, "angle 2"]  # that of [0, 1]; where a pixel at its end would move further, the picture itself
 
     def place(self, delta: Float[Tensor, "1 height width"]) -> tuple[float, float]:
         """The point of the slice nearest to a perturbation, in parts of eps."""
@@ -83,4 +87,17 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
         reach=REACH,
         generator=generator(found.plan.seed, like=x),
     )
-    return Cut(plane, classes)
+    return Cut(plane, classes, *outlines(plane, x, found.plan.threat))
+
+
+def outlines(
+    plane: landscape.LossPlane, x: Float[Tensor, "1 1 height width"], threat: attacks.Threat
+) -> tuple[Float[Tensor, "angle 2"], Float[Tensor, "angle 2"]]:
+    """How far ball and box reach along directions of the slice; both are convex and hold x, so it is their rim."""
+    angles = torch.linspace(0, 2 * torch.pi, ANGLES, device=x.device, dtype=x.dtype)
+    ways = torch.stack([angles.cos(), angles.sin()], dim=1)
+    deltas = torch.tensordot(ways, plane.directions.to(x), dims=1) * threat.eps
+    room = torch.where(deltas > 0, 1 - x, x) / deltas.abs()  # 0 / 0 where a pixel does not move at all
+    reaches = threat.eps / threat.norm(deltas), room.nan_to_num(torch.inf).flatten(1).amin(1)
+    ball, box = ((ways * reach.clamp(max=FAR)[:, None]).float().cpu() for reach in reaches)
+    return ball, box

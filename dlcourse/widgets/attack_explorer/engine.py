@@ -339,7 +339,7 @@ class AttackExplorerEngine(Engine):
             probabilities, before float32 (networks, classes)
             loss, margin float32 (networks, steps + 1); nan: not to be seen yet
             told         uint8 (networks, rows, columns): the class on the slice
-            zones        uint8, the same shape: 1 in the ball, 2 in the box
+            ball, box    float32 (networks, angles, 2): their outlines on the slice, parts of eps
             paths        float32 (networks, steps + 1, 2), parts of eps; nan: not to be seen yet
         """
         pairs, cuts, (what, step) = self._pairs(), self.cuts(), self.move
@@ -402,12 +402,8 @@ class AttackExplorerEngine(Engine):
             "loss": torch.stack([self._seen(found.loss) for found in runs]),
             "margin": torch.stack([self._seen(found.margin) for found in runs]),
             "told": np.stack([made.plane.label.cpu().numpy().astype(np.uint8) for made in cuts]),
-            "zones": np.stack(
-                [
-                    (made.plane.in_ball.int() + 2 * made.plane.in_box.int()).cpu().numpy().astype(np.uint8)
-                    for made in cuts
-                ]
-            ),
+            "ball": torch.stack([made.ball for made in cuts]),
+            "box": torch.stack([made.box for made in cuts]),
             "paths": torch.stack([self._seen(self._path(found, made)) for found, made in zip(runs, cuts, strict=True)]),
         }
         return Snapshot(header, arrays)

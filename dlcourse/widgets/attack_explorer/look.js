@@ -32,9 +32,10 @@ export function borders(told, [rows, columns]) {
     return found;
 }
 
-// 1 where a flag is set, as bytes that a contour at 50 divides.
-export function flagged(zones, flag) {
-    return Uint8Array.from(zones, (zone) => (zone & flag ? 100 : 0));
+// The points of an outline [x, y, x, y, ...] as pairs, and how far it reaches.
+export function outline(numbers) {
+    const points = Array.from({ length: numbers.length / 2 }, (_, index) => [numbers[2 * index], numbers[2 * index + 1]]);
+    return { points, reach: Math.max(...points.map(([x, y]) => Math.hypot(x, y))) };
 }
 
 // What a chart has to span: all finite numbers and, where asked, 0; a little more at both ends.

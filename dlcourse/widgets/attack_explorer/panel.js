@@ -103,12 +103,12 @@ class Bars {
 
     paint(now, before, { classes, label, target }, says, was) {
         if (this.rows.length !== classes.length) this.build(classes);
-        this.note.textContent = `Marks: before, when it said ${was}. ○ right answer${target === null ? "" : ", ▸ target"}.`;
+        this.note.textContent = `Marks: before, when it said ${was}, where that has changed. ○ right answer${target === null ? "" : ", ▸ target"}.`;
         this.rows.forEach((row, index) => {
             row.el.classList.toggle("ax-winner", index === says.class);
             row.name.textContent = `${index === label.class ? "○ " : index === target ? "▸ " : ""}${classes[index]}`;
             row.bar.style.width = `${100 * (now[index] || 0)}%`;
-            row.mark.hidden = !Number.isFinite(before[index]);
+            row.mark.hidden = !(Math.abs(before[index] - now[index]) >= 0.01);
             row.mark.style.left = `${100 * (before[index] || 0)}%`;
             row.number.textContent = Number.isFinite(now[index]) ? percent(now[index]) : "–";
         });

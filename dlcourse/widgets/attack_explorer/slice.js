@@ -4,7 +4,7 @@ import { Canvas } from "../js/canvas.js";
 import { element } from "../js/dom.js";
 import { ticks, text } from "../js/scale.js";
 import { scales } from "../feature_map_explorer/look.js";
-import { borders, flagged, inside, part, tints } from "./look.js";
+import { borders, inside, outline, part, tints } from "./look.js";
 
 const SIDE = 232;
 
@@ -18,12 +18,13 @@ export class Slice {
 
     paint({ header, arrays }) {
         const { slice, name } = header.models[this.index], reach = header.slice_reach;
-        const told = part(arrays.told, this.index), zones = part(arrays.zones, this.index), path = part(arrays.paths, this.index);
+        const told = part(arrays.told, this.index), path = part(arrays.paths, this.index);
         const shape = arrays.told.shape.slice(1);
+        const [ball, box] = [arrays.ball, arrays.box].map((array) => outline(part(array, this.index)));
         const { canvas } = this;
         canvas.extent = [-reach, reach, -reach, reach];
         canvas.draw((ctx) => {
-            this.field(ctx, told, zones, shape, header);
+            this.field(ctx, told, [ball, box], shape, header);
             this.axes(ctx, reach);
             for (const { name: label, at } of slice.regions.slice(0, 5)) this.word(ctx, label, inside(at, reach));
             this.path(ctx, path, slice.at, header.done);
@@ -32,12 +33,12 @@ export class Slice {
         const first = slice.along ? "steepest direction" : "a random direction, for there is no slope";
         const edge = slice.nearest === null ? "" : ` Along it the answer changes at ${text(slice.nearest, 2)} eps.`;
         const shares = slice.regions.map(({ name: label, share }) => `${label} ${Math.round(100 * share)} %`).join(", ");
-        this.note.textContent = `In eps. Across: ${first}; up: a random one. Dashed: the ball. Dotted: [0, 1], if it can be seen. Blue: the right answer.${off}`;
+        this.note.textContent = `In eps. Across: ${first}; up: a random one. Dashed: the ball. ${edgeOfBox(box.reach)} Blue: the right answer.${off}`;
         canvas.label(`Slice for ${name}: across the ${first}, up a random one, the picture in the middle. Answers there: ${shares}.${edge}`
             + ` The attack stands at ${text(slice.at[0], 2)} across and ${text(slice.at[1], 2)} up, in eps.${off}`);
     }
 
-    field(ctx, told, zones, [rows, columns], { label, target }) {
+    field(ctx, told, outlines, [rows, columns], { label, target }) {
         const { canvas } = this, { box, palette } = canvas;
         const half = [box.width / (columns - 1) / 2, box.height / (rows - 1) / 2];
         ctx.save();
@@ -55,8 +56,12 @@ export class Slice {
             ctx.lineTo(...place(x1, y1));
         }
         ctx.stroke();
-        canvas.contour(flagged(zones, 1), [rows, columns], 50, { colour: palette.ink, width: 1.6, dash: [6, 4] });
-        canvas.contour(flagged(zones, 2), [rows, columns], 50, { colour: palette.ink, width: 1.4, dash: [1.5, 3] });
+        outlines.forEach(({ points }, index) => {
+            ctx.setLineDash(index ? [1.5, 3] : [6, 4]);
+            ctx.beginPath();
+            for (const point of points) ctx.lineTo(...canvas.toPixel(...point));
+            ctx.stroke();
+        });
         ctx.restore();
     }
 
@@ -113,4 +118,9 @@ export class Slice {
         ctx.fill();
         ctx.stroke();
     }
+}
+
+// Where most pixels stand at 0 or 1, as a digit's paper does, hardly any direction stays in the box.
+function edgeOfBox(reach) {
+    return reach < 0.05 ? "[0, 1] is left at once, in each direction: some pixel is at its end already." : "Dotted: [0, 1].";
 }

@@ -23,10 +23,10 @@ class AttackExplorer(PadWidget):
     brings two small networks and digits of its own.
 
     Parameters, each also an attribute that a cell may set: threat ("Linf", "L2", "L1"), eps, attack ("FGSM", "PGD",
-    "momentum"), steps, step_share (its length, in parts of eps), random (the start), target (the name of a class, or ""), seed, pace
-    ("slow", "fast"), pen. What a hand does, a cell can: show(index), example(digit), draw([(x, y), ...]), mean(label),
-    step(), back(), scrub(move), ask(which), guess(option), forget(). To be read: x_adv and probabilities, by the
-    network's name, example_seen, move.
+    "momentum"), steps, step_share (a step's length, in parts of eps), random (the start), target (the name of a class,
+    or ""), seed, pace ("slow", "fast"), pen. What a hand does, a cell can: show(index), example(digit),
+    draw([(x, y), ...]), mean(label), step(), back(), scrub(move), ask(which), guess(option), forget(). To be read:
+    x_adv and probabilities, by the network's name, example_seen, move.
     hide: any parameter, "share", "code" and the parts "draw", "images", "panels", "perturbation", "moved", "bars",
     "slice", "curves", "transfer", "predict", "undo", "clear", "example".
 
