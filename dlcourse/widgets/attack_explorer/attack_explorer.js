@@ -6,6 +6,7 @@ import { widget } from "../js/widget.js";
 import { Pad } from "../draw_pad/pad.js";
 import { Curves } from "./curves.js";
 import { Panel } from "./panel.js";
+import { LEGEND } from "./slice.js";
 import { Images, Now, Predict, Settings } from "./settings.js";
 
 export default widget((view) => {
@@ -16,6 +17,7 @@ export default widget((view) => {
     const example = view.button("Example", () => pad.then("example"), { name: "example", title: "Draw the next built-in digit, from 0 to 9" });
     const panels = element("div", { class: "ax-panels" });
     const transfer = view.hideable("transfer", element("p", { class: "ax-transfer" }));
+    const legend = view.hideable("slice", element("p", { class: "ax-note" }, LEGEND));
     const made = [];
     view.body.append(
         element("div", { class: "ax-top" },
@@ -23,10 +25,10 @@ export default widget((view) => {
                 images.el,
                 view.hideable("draw", element("div", { class: "ax-draw" },
                     element("h3", { class: "ax-head" }, "Or draw one"), pad.el,
-                    element("div", { class: "dlc-row ax-buttons" }, undo, clear, example), view.control("pen"),
+                    element("div", { class: "dlc-row ax-buttons" }, undo, clear, example), images.meant.el, view.control("pen"),
                     element("p", { class: "ax-note", id: pad.how }, "With the keyboard: arrow keys move a square, Space fills or empties it.")))),
             settings.el, curves.el),
-        element("div", { class: "ax-bottom" }, now.el, predict.el, view.hideable("panels", panels), transfer),
+        element("div", { class: "ax-bottom" }, now.el, predict.el, view.hideable("panels", element("div", {}, panels, legend)), transfer),
     );
     return {
         paint(frame) {

@@ -29,22 +29,20 @@ class Cut:
     ball: Float[Tensor, "angle 2"]  # the outline of the ball on the slice, in parts of eps
     box: Float[Tensor, "angle 2"]  # that of [0, 1]; where a pixel at its end would move further, the picture itself
 
-    def place(self, delta: Float[Tensor, "1 height width"]) -> tuple[float, float]:
-        """The point of the slice nearest to a perturbation, in parts of eps."""
-        (u, v), _ = self._nearest(delta)
-        return u / self.plane.eps, v / self.plane.eps
+    def places(self, deltas: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch 2"]:
+        """The points of the slice nearest to perturbations, in parts of eps."""
+        return self._nearest(deltas)[0] / self.plane.eps
 
     def off(self, delta: Float[Tensor, "1 height width"]) -> float:
         """The share of a perturbation's length (Euclidean) that leads out of the slice, from 0 to 1."""
-        _, left = self._nearest(delta)
-        length = float(delta.norm())
+        left, length = float(self._nearest(delta)[1][0]), float(delta.norm())
         return min(left / length, 1.0) if length else 0.0
 
-    def _nearest(self, delta: Tensor) -> tuple[tuple[float, float], float]:
+    def _nearest(self, deltas: Tensor) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, " batch"]]:
         ways = self.plane.directions.float().cpu().flatten(1)
-        flat = delta.float().flatten()
-        found = torch.linalg.solve(ways @ ways.T, ways @ flat)
-        return (float(found[0]), float(found[1])), float((flat - found @ ways).norm())
+        flat = deltas.float().flatten(1)
+        found = torch.linalg.solve(ways @ ways.T, ways @ flat.T).T
+        return found, (flat - found @ ways).norm(dim=1)
 
     @property
     def regions(self) -> list[dict[str, Any]]:

@@ -526,8 +526,7 @@ class AttackExplorerEngine(Engine):
         return hidden
 
     def _path(self, found: Run, made: Cut) -> Float[Tensor, "steps 2"]:
-        places = [found.start, *(step.x_adv[0] for step in found.steps)]
-        return torch.tensor([made.place(place - found.example) for place in places], device="cpu")
+        return made.places(torch.cat([found.start, *(step.x_adv[0] for step in found.steps)]) - found.example)
 
     def _says(self, logits: Float[Tensor, " classes"]) -> dict[str, Any]:
         if not logits.isfinite().all():
@@ -550,7 +549,7 @@ class AttackExplorerEngine(Engine):
             "when": "" if self._open else self._when(net, found),
             "slice": {
                 "regions": made.regions,
-                "at": list(made.place(delta)),
+                "at": [finite(each) for each in made.places(delta)[0].tolist()],
                 "off": made.off(delta),
                 "along": made.plane.along_gradient,
                 "nearest": finite(made.nearest),

@@ -57,7 +57,7 @@ export class Images {
         ];
         for (const button of [before, next]) button.setAttribute("aria-label", button.title);
         this.el = view.hideable("images", element("div", { class: "ax-images" },
-            element("div", { class: "dlc-row" }, element("label", { for: id }, "Picture"), before, this.input, next), this.label, this.meant.el));
+            element("div", { class: "dlc-row" }, element("label", { for: id }, "Picture"), before, this.input, next), this.label));
     }
 
     go(wanted) {

@@ -8,6 +8,9 @@ import { borders, inside, outline, part, tints } from "./look.js";
 
 const SIDE = 232;
 
+export const LEGEND = "Slices, in parts of eps. Across: the steepest direction; up: a random one. Cross: the picture; path: the attack, each point where the "
+    + "slice comes nearest. Dashed: the ball; dotted: [0, 1]. Blue: the right answer; orange: another.";
+
 export class Slice {
     constructor(view, index) {
         Object.assign(this, { view, index });
@@ -29,11 +32,12 @@ export class Slice {
             for (const { name: label, at } of slice.regions.slice(0, 5)) this.word(ctx, label, inside(at, reach));
             this.path(ctx, path, slice.at, header.done);
         });
-        const off = slice.off > 0.005 ? ` Of the perturbation's length ${Math.round(100 * slice.off)} % lead out of the slice, which shows the nearest point.` : "";
-        const first = slice.along ? "steepest direction" : "a random direction, for there is no slope";
+        const off = slice.off > 0.005 ? ` Of the perturbation's length ${Math.round(100 * slice.off)} % lead out of the slice.` : "";
+        const first = slice.along ? "steepest direction" : "first of two random directions";
         const edge = slice.nearest === null ? "" : ` Along it the answer changes at ${text(slice.nearest, 2)} eps.`;
         const shares = slice.regions.map(({ name: label, share }) => `${label} ${Math.round(100 * share)} %`).join(", ");
-        this.note.textContent = `In eps. Across: ${first}; up: a random one. Dashed: the ball. ${edgeOfBox(box.reach)} Blue: the right answer.${off}`;
+        const slope = slice.along ? "" : " There is no slope here: both directions are random.";
+        this.note.textContent = `${edgeOfBox(box.reach)}${slope}${off}`.trim();
         canvas.label(`Slice for ${name}: across the ${first}, up a random one, the picture in the middle. Answers there: ${shares}.${edge}`
             + ` The attack stands at ${text(slice.at[0], 2)} across and ${text(slice.at[1], 2)} up, in eps.${off}`);
     }
@@ -111,7 +115,7 @@ export class Slice {
         ctx.moveTo(x, y - 6);
         ctx.lineTo(x, y + 6);
         ctx.stroke();
-        if (!now.every(Number.isFinite)) return;
+        if (!now.every((each) => each !== null)) return;
         ctx.beginPath();
         ctx.arc(...canvas.toPixel(...inside(now, canvas.extent[1] * 1.1)), 6, 0, 2 * Math.PI);
         Object.assign(ctx, { fillStyle: colour, strokeStyle: palette.panel, lineWidth: 2 });
@@ -122,5 +126,5 @@ export class Slice {
 
 // Where most pixels stand at 0 or 1, as a digit's paper does, hardly any direction stays in the box.
 function edgeOfBox(reach) {
-    return reach < 0.05 ? "[0, 1] is left at once, in each direction: some pixel is at its end already." : "Dotted: [0, 1].";
+    return reach < 0.05 ? "[0, 1] is left at once: some pixel is at its end already." : "";
 }
