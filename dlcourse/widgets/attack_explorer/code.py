@@ -48,7 +48,7 @@ def program(
     ]
     if own:
         parts.append(OWN)
-    example = f"x[{index}:{index + 1}]  # (1, 1, height, width)" if index is not None else "drawn[None, None] / 16"
+    example = f"x[{index}:{index + 1}]  # (1, 1, height, width)" if index is not None else "(drawn[None, None] / 16)"
     if index is None:
         rows = ",\n".join(f"    {row}" for row in (picture[0] * 16).round().int().tolist())
         parts.append(f"\ndrawn = torch.tensor([\n{rows},\n])  # ink in sixteenths\n")

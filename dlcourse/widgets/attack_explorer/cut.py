@@ -5,6 +5,7 @@ near as the slice comes to it. The path leaves the slice: how far is told, too.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -44,7 +45,7 @@ class Cut:
         found = torch.linalg.solve(ways @ ways.T, ways @ flat.T).T
         return found, (flat - found @ ways).norm(dim=1)
 
-    @property
+    @cached_property
     def regions(self) -> list[dict[str, Any]]:
         """The classes on the slice, the largest first: name, share, and a place for the name, in parts of eps."""
         plane, found = self.plane, []
@@ -59,7 +60,7 @@ class Cut:
             found.append({"class": label, "name": self.classes[label], "share": share, "at": place})
         return sorted(found, key=lambda region: -region["share"])
 
-    @property
+    @cached_property
     def nearest(self) -> float | None:
         """How far along the steepest direction the answer changes first, in parts of eps; None: not on the slice."""
         middle = len(self.plane.u) // 2
@@ -75,6 +76,13 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
     def towards(logits: Tensor, labels: Tensor) -> Tensor:
         return -attacks.cross_entropy(logits, torch.full_like(labels, target))
 
+    goal = attacks.Goal(
+        *(None if aim is None else torch.full((1,), aim, device=device) for aim in (found.label, target))
+    )
+    draw = generator(found.plan.seed, like=x)
+    ways = {"generator": draw}
+    if not attacks.look(net.model, x, goal).gradient.isfinite().all():  # nothing to go by
+        ways = {"directions": torch.randn((2, *x.shape[1:]), generator=draw, device=x.device).to(x)}
     plane = landscape.plane(
         net.model,
         x,
@@ -83,7 +91,7 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
         objective=None if target is None else towards,
         size=SIZES[x[0].numel() > SMALL],
         reach=REACH,
-        generator=generator(found.plan.seed, like=x),
+        **ways,
     )
     return Cut(plane, classes, *outlines(plane, x, found.plan.threat))
 

@@ -74,6 +74,7 @@ class AttackExplorerEngine(Engine):
         self._picture: Tensor | None = None
         self._found: tuple[Any, tuple[Run, ...]] = (None, ())
         self._cuts: tuple[Any, tuple[Cut, ...]] = (None, ())
+        self._crossed: dict[int, Tensor] = {}  # what the other network says to the end of a run
         self._saw = 0  # counts the pictures that there were
         self.at = self.moves
 
@@ -212,13 +213,16 @@ class AttackExplorerEngine(Engine):
             self.renewed, self.question, self._found = True, None, (None, ())
         key = (self.plan, self._saw, self.meant)
         if self._found[0] != key:
-            plan, label = self.plan, self.label
+            plan, label, self._crossed = self.plan, self.label, {}
             self._found = key, tuple(run(net, self.picture[None], label, plan) for net in self.given.nets)
         return self._found[1]
 
     def cuts(self) -> tuple[Cut, ...]:
         """The slice for each network; kept while only the way of the attack changes, on which it does not depend."""
-        runs, plan = self.runs(), self.plan
+        return self._cut(self.runs())
+
+    def _cut(self, runs: tuple[Run, ...]) -> tuple[Cut, ...]:
+        plan = self.plan
         key = (
             plan.threat,
             plan.target,
@@ -342,18 +346,19 @@ class AttackExplorerEngine(Engine):
             ball, box    float32 (networks, angles, 2): their outlines on the slice, parts of eps
             paths        float32 (networks, steps + 1, 2), parts of eps; nan: not to be seen yet
         """
-        pairs, cuts, (what, step) = self._pairs(), self.cuts(), self.move
-        runs = [found for _, found in pairs]
+        pairs, (what, step) = self._pairs(), self.move
+        runs = tuple(found for _, found in pairs)
+        cuts = self._cut(runs)
         places = [found.at(what, step) for found in runs]
         moved = [found.moved(what, step) for found in runs]
-        delta = words.reach(torch.stack([step.x_adv[0] - found.example for found in runs for step in found.steps]))
+        delta = max(found.reach for found in runs) or 1.0
         reaches = [words.reach(each) for each in moved]
         strokes = [stroke.points for stroke in self.pad.drawing.strokes]
         counts = {"asked_count": self.asked_count, "right_count": self.right_count}
         header = {
             "run": {"step": self.at, "first": 0, "last": self.moves, "running": self.running, "unit": "move"},
-            "say": self._say(),
-            "notice": self.notice,
+            "say": self._say(pairs),
+            "notice": self._notice(pairs),
             "index": self.index,
             "label": {
                 "class": runs[0].label,
@@ -444,15 +449,18 @@ class AttackExplorerEngine(Engine):
     @property
     def notice(self) -> str:
         """What is to be known before anything else, or ""."""
+        return self._notice(self._pairs())
+
+    def _notice(self, pairs: list[tuple[Net, Run]]) -> str:
         parts = []
         if self.renewed:
             parts.append("A network has changed since it was first shown here: it was attacked anew.")
-        for net, found in self._pairs():
-            if not torch.cat([found.iterates, found.proposals]).isfinite().all():
+        for net, found in pairs:
+            if not found.finite:
                 parts.append(
                     f"{capital(net.name)} gives answers that are not numbers (nan): nothing can be said of them."
                 )
-        if self.plan.target == self.runs()[0].label:
+        if self.plan.target == pairs[0][1].label:
             parts.append("The target is the right answer itself: this attack makes the network surer of it.")
         return " ".join(parts)
 
@@ -543,7 +551,7 @@ class AttackExplorerEngine(Engine):
             "says": self._says(logits),
             "before": self._says(found.clean),
             "reached": reached,
-            "verdict": self._verdict(logits, reached),
+            "verdict": self._verdict(logits, found.label, reached),
             "used": words.used(self.plan, place, found.example),
             "move": words.explained(found, what, step),
             "when": "" if self._open else self._when(net, found),
@@ -556,10 +564,10 @@ class AttackExplorerEngine(Engine):
             },
         }
 
-    def _verdict(self, logits: Tensor, reached: bool) -> str:
+    def _verdict(self, logits: Tensor, label: int, reached: bool) -> str:
         if not logits.isfinite().all():
             return "not a number"
-        right = int(logits.argmax()) == self.runs()[0].label
+        right = int(logits.argmax()) == label
         if self.plan.target is not None and reached:
             return "the target"
         return "right" if right else "wrong"
@@ -579,13 +587,16 @@ class AttackExplorerEngine(Engine):
             return []
         said = []
         for (net, found), (other, _) in (pairs, pairs[::-1]):
-            logits = other(found.x_adv[None].to(self.given.images))[0].float().cpu()
+            if id(found) not in self._crossed:
+                logits = other(found.x_adv[None].to(self.given.images))[0].float().cpu()
+                self._crossed[id(found)] = logits
+            logits = self._crossed[id(found)]
             said.append(f"To the end of the attack on {net.name}, {other.name} says {_said(self._says(logits))}.")
         return said
 
-    def _say(self) -> str:
+    def _say(self, pairs: list[tuple[Net, Run]]) -> str:
         what, step = self.move
-        said = [f"{net.name} says {_said(self._says(found.logits(what, step)))}" for net, found in self._pairs()]
+        said = [f"{net.name} says {_said(self._says(found.logits(what, step)))}" for net, found in pairs]
         return f"{words.title(what, step, self.plan.steps)}; {', '.join(said)}."
 
 

@@ -21,8 +21,7 @@ SHOWN = 100  # pictures; the networks have not seen them
 @functools.cache
 def networks() -> dict[str, torch.nn.Module]:
     """The two networks, by name, in eval mode."""
-    with torch.random.fork_rng(devices=()):  # nothing global is drawn from
-        return {"clean": _trained(robust=False), "robust": _trained(robust=True)}
+    return {"clean": _trained(robust=False), "robust": _trained(robust=True)}
 
 
 @functools.cache

@@ -6,6 +6,7 @@ start the jump to it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -85,6 +86,16 @@ class Run:
             return self.proposals[step - 1]
         return self.iterates[step - 1 if what == "gradient" else step]
 
+    @cached_property
+    def finite(self) -> bool:
+        """Are all answers on the way numbers?"""
+        return bool(torch.cat([self.clean[None], self.iterates, self.proposals]).isfinite().all())
+
+    @cached_property
+    def reach(self) -> float:
+        """The largest change of a pixel after any step."""
+        return float(torch.stack([(step.x_adv[0] - self.example).abs().max() for step in self.steps]).max())
+
     @property
     def x_adv(self) -> Float[Tensor, "1 height width"]:
         """Where the attack ends."""
@@ -94,18 +105,18 @@ class Run:
         """For each row: is the attack where it wants to be?"""
         return self._goal(len(logits)).reached(logits).tolist()
 
-    @property
+    @cached_property
     def fooled_after(self) -> int | None:
         """The number of steps after which the attack is first where it wants to be; 0: at its start; None: never."""
         found = self.reached(self.iterates)
         return found.index(True) if any(found) else None
 
-    @property
+    @cached_property
     def loss(self) -> Float[Tensor, " steps"]:
         """The cross-entropy of the right answer, which the attack raises, or of the target, which it lowers."""
         return attacks.cross_entropy(self.iterates, self._aim)
 
-    @property
+    @cached_property
     def margin(self) -> Float[Tensor, " steps"]:
         """Above 0 where the attack has what it wants: the best wrong logit minus the right one, or the target's minus
         the best other."""
