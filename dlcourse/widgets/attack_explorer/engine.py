@@ -45,7 +45,7 @@ class AttackExplorerEngine(Engine):
     >>> explorer.move  # after the example and the random start
     ('step', 1)
     >>> explorer.moves
-    11
+    10
     """
 
     name = "attack-explorer"

@@ -17,7 +17,7 @@ def picture(engine: AttackExplorerEngine) -> Picture:
     """The present state, described below."""
     snapshot = engine.snapshot()
     header, many = snapshot.header, len(snapshot.header["models"])
-    fig, axes = plot.figure(many, 4, width=10.2, height=2.75 * many + 0.1, width_ratios=(1, 1.25, 1, 1.25))
+    fig, axes = plot.figure(many, 4, width=9.4, height=2.5 * many + 0.1, width_ratios=(1, 1.25, 1, 1.25))
     for row, model in enumerate(header["models"]):
         shown, added, says, plane = axes[row] if many > 1 else axes
         _bare(shown, f"{capital(model['name'])} sees")
