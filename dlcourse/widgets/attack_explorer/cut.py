@@ -27,8 +27,8 @@ LEAST = 0.015  # of the slice: a class with less has no name on it
 class Cut:
     plane: landscape.LossPlane
     classes: tuple[str, ...]
-    ball: Float[Tensor, "angle 2"]  # the outline of the ball on the slice, in parts of eps
-    box: Float[Tensor, "angle 2"]  # that of [0, 1]; where a pixel at its end would move further, the picture itself
+    ball: Float[Tensor, "points 2"]  # the outline of the ball on the slice, in parts of eps
+    box: Float[Tensor, "points 2"]  # that of [0, 1]; where a pixel at its end would move further, the picture itself
 
     def places(self, deltas: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch 2"]:
         """The points of the slice nearest to perturbations, in parts of eps."""
@@ -98,7 +98,7 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
 
 def outlines(
     plane: landscape.LossPlane, x: Float[Tensor, "1 1 height width"], threat: attacks.Threat
-) -> tuple[Float[Tensor, "angle 2"], Float[Tensor, "angle 2"]]:
+) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2"]]:
     """How far ball and box reach along directions of the slice; both are convex and hold x, so it is their rim."""
     angles = torch.linspace(0, 2 * torch.pi, ANGLES, device=x.device, dtype=x.dtype)
     ways = torch.stack([angles.cos(), angles.sin()], dim=1)

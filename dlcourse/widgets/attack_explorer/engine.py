@@ -525,7 +525,7 @@ class AttackExplorerEngine(Engine):
         what, step = self.move
         return step if what in ("projection", "example", "start") else step - 1
 
-    def _seen(self, values: Tensor) -> Float[Tensor, "steps ..."]:
+    def _seen(self, values: Tensor) -> Float[Tensor, "time ..."]:
         """A row for each number of steps; while a question is open, nothing of what is to come."""
         if not self._open:
             return values
@@ -533,7 +533,7 @@ class AttackExplorerEngine(Engine):
         hidden[self._done() + 1 :] = torch.nan
         return hidden
 
-    def _path(self, found: Run, made: Cut) -> Float[Tensor, "steps 2"]:
+    def _path(self, found: Run, made: Cut) -> Float[Tensor, "time 2"]:
         return made.places(torch.cat([found.start, *(step.x_adv[0] for step in found.steps)]) - found.example)
 
     def _says(self, logits: Float[Tensor, " classes"]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """All on the CPU, one example: pictures are (1, height, width)."""
+    """All on the CPU, one example: pictures are (1, height, width); time counts the steps that are done."""
 
     plan: Plan
     label: int
@@ -60,8 +60,8 @@ class Run:
     start: Float[Tensor, "1 height width"]
     steps: tuple[PgdStep, ...]
     clean: Float[Tensor, " classes"]  # logits at the example
-    iterates: Float[Tensor, "steps classes"]  # logits at the start and after each step
-    proposals: Float[Tensor, "steps classes"]  # logits where the steps go, before the projection
+    iterates: Float[Tensor, "time classes"]  # logits at the start and after each step
+    proposals: Float[Tensor, "time classes"]  # logits where the steps go, before the projection
 
     def at(self, what: str, step: int) -> Float[Tensor, "1 height width"]:
         """Where the attack stands after a move."""
@@ -112,19 +112,19 @@ class Run:
         return found.index(True) if any(found) else None
 
     @cached_property
-    def loss(self) -> Float[Tensor, " steps"]:
+    def loss(self) -> Float[Tensor, " time"]:
         """The cross-entropy of the right answer, which the attack raises, or of the target, which it lowers."""
         return attacks.cross_entropy(self.iterates, self._aim)
 
     @cached_property
-    def margin(self) -> Float[Tensor, " steps"]:
+    def margin(self) -> Float[Tensor, " time"]:
         """Above 0 where the attack has what it wants: the best wrong logit minus the right one, or the target's minus
         the best other."""
         found = attacks.margin(self.iterates, self._aim)
         return found if self.plan.target is None else -found
 
     @property
-    def _aim(self) -> Int[Tensor, " steps"]:
+    def _aim(self) -> Int[Tensor, " time"]:
         return _of(self.label if self.plan.target is None else self.plan.target, self.iterates)
 
     def _goal(self, many: int) -> attacks.Goal:

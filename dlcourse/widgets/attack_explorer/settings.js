@@ -70,7 +70,7 @@ export class Images {
         this.input.max = images - 1;
         if (!this.shows.busy) this.index = index;
         if (document.activeElement !== this.input || !this.shows.busy) this.input.value = index ?? "";
-        this.label.textContent = index === null ? `Now a drawing; ${images} pictures, counted from 0.` : `Of ${images}, counted from 0. Class ${label.name}.`;
+        this.label.textContent = index === null ? `Now a drawing; ${images} pictures, counted from 0.` : `Class ${label.name}. ${images} pictures, counted from 0.`;
         this.meant.el.hidden = index !== null;
         this.meant.paint([["", "what the network says"], ...classes.map((name) => [name, name])], label.said ? label.name : "");
     }
