@@ -34,6 +34,8 @@ _HOMES = {
     "RNNUnrollerEngine": "dlcourse.widgets.rnn_unroller.engine",
     "GANLab2D": "dlcourse.widgets.gan_lab_2d.widget",
     "GANLab2DEngine": "dlcourse.widgets.gan_lab_2d.engine",
+    "AttackExplorer": "dlcourse.widgets.attack_explorer.widget",
+    "AttackExplorerEngine": "dlcourse.widgets.attack_explorer.engine",
 }
 
 __all__ = sorted(_HOMES)

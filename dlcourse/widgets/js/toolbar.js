@@ -13,18 +13,18 @@ export class Toolbar {
     }
 
     // The first frame tells whether this engine runs at all.
-    build(runs) {
-        const { view } = this;
+    build(run) {
+        const { view } = this, unit = run?.unit ?? "step"; // what a step is called here
         this.built = true;
-        if (runs) {
+        if (run) {
             this.play = view.button("▶ Play", () => view.session.play(!view.session.playing), { name: "play", title: "Play or pause" });
             this.play.classList.add("dlc-play");
             view.bar.append(this.play);
-            if (this.can.has("back")) view.bar.append(view.button("Back", () => view.act("back"), { name: "back", title: "One step back" }));
-            this.once = view.button("Step", () => view.act("step"), { name: "step", title: "One step" });
+            if (this.can.has("back")) view.bar.append(view.button("Back", () => view.act("back"), { name: "back", title: `One ${unit} back` }));
+            this.once = view.button(unit === "step" ? "Step" : `Next ${unit}`, () => view.act("step"), { name: "step", title: `One ${unit}` });
             view.bar.append(
                 this.once,
-                view.button("Reset", () => view.act("reset"), { name: "reset", title: "Back to step 0, with the settings as they are" }),
+                view.button("Reset", () => view.act("reset"), { name: "reset", title: `Back to ${unit} 0, with the settings as they are` }),
             );
             if (this.can.has("scrub")) this.scrubBar();
             this.speedMenu();
@@ -58,16 +58,16 @@ export class Toolbar {
     }
 
     paint(header) {
-        if (!this.built) this.build(Boolean(header.run));
+        if (!this.built) this.build(header.run);
         if (!header.run || !this.play) return;
-        const { step, first, last, running } = header.run;
+        const { step, first, last, running, unit = "step" } = header.run;
         this.play.disabled = !running && !this.view.session.playing;
         this.once.disabled = !running;
         if (this.scrub) {
             Object.assign(this.scrub, { min: first, max: last });
             if (!this.moves.busy) this.scrub.value = step;
-            this.scrub.setAttribute("aria-valuetext", `step ${step} of ${last}`);
-            this.counter.textContent = `step ${step}`;
+            this.scrub.setAttribute("aria-valuetext", `${unit} ${step} of ${last}`);
+            this.counter.textContent = `${unit} ${step}`;
         }
         const speed = this.view.get("speed");
         const known = SPEEDS.filter(([value]) => value <= speed).at(-1)[0];

@@ -1,0 +1,1 @@
+"""Attack your own network, a move at a time: gradient, step, projection."""

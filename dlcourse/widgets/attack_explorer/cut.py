@@ -1,0 +1,109 @@
+"""A slice through the space of pictures: the steepest direction across, a random one up, the example in the middle.
+
+Which class the network tells where, how far the ball and the box reach, and the attack's path, each of its points as
+near as the slice comes to it. The path leaves the slice: how far is told, too.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from dlcourse import attacks, generator, landscape
+from dlcourse.types import Float, Tensor
+from dlcourse.widgets.attack_explorer.given import Net
+from dlcourse.widgets.attack_explorer.run import Run
+
+REACH = 1.5  # of the slice, in parts of eps
+SMALL = 100  # pixels: of small pictures the slice is finer
+SIZES = (41, 25)
+ANGLES = 180  # of the outlines of ball and box
+FAR = 10.0  # parts of eps, beyond which no outline is followed
+LEAST = 0.015  # of the slice: a class with less has no name on it
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    plane: landscape.LossPlane
+    classes: tuple[str, ...]
+    ball: Float[Tensor, "points 2"]  # the outline of the ball on the slice, in parts of eps
+    box: Float[Tensor, "points 2"]  # that of [0, 1]; where a pixel at its end would move further, the picture itself
+
+    def places(self, deltas: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch 2"]:
+        """The points of the slice nearest to perturbations, in parts of eps."""
+        return self._nearest(deltas)[0] / self.plane.eps
+
+    def off(self, delta: Float[Tensor, "1 height width"]) -> float:
+        """The share of a perturbation's length (Euclidean) that leads out of the slice, from 0 to 1."""
+        left, length = float(self._nearest(delta)[1][0]), float(delta.norm())
+        return min(left / length, 1.0) if length else 0.0
+
+    def _nearest(self, deltas: Tensor) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, " batch"]]:
+        ways = self.plane.directions.float().cpu().flatten(1)
+        flat = deltas.float().flatten(1)
+        found = torch.linalg.solve(ways @ ways.T, ways @ flat.T).T
+        return found, (flat - found @ ways).norm(dim=1)
+
+    @cached_property
+    def regions(self) -> list[dict[str, Any]]:
+        """The classes on the slice, the largest first: name, share, and a place for the name, in parts of eps."""
+        plane, found = self.plane, []
+        for label in plane.label.unique().tolist():
+            rows, columns = (plane.label == label).nonzero(as_tuple=True)
+            share = len(rows) / plane.label.numel()
+            if share < LEAST:
+                continue
+            away = (rows - rows.float().mean()).square() + (columns - columns.float().mean()).square()
+            at = int(away.argmin())
+            place = [float(plane.u[columns[at]]) / plane.eps, float(plane.v[rows[at]]) / plane.eps]
+            found.append({"class": label, "name": self.classes[label], "share": share, "at": place})
+        return sorted(found, key=lambda region: -region["share"])
+
+    @cached_property
+    def nearest(self) -> float | None:
+        """How far along the steepest direction the answer changes first, in parts of eps; None: not on the slice."""
+        middle = len(self.plane.u) // 2
+        row = self.plane.label[middle, middle:]
+        other = (row != row[0]).nonzero()
+        return float(self.plane.u[middle + int(other[0])]) / self.plane.eps if len(other) else None
+
+
+def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tuple[str, ...]) -> Cut:
+    """The slice for this attack; its first direction is that of the attack's own loss."""
+    target, device = found.plan.target, x.device
+
+    def towards(logits: Tensor, labels: Tensor) -> Tensor:
+        return -attacks.cross_entropy(logits, torch.full_like(labels, target))
+
+    goal = attacks.Goal(
+        *(None if aim is None else torch.full((1,), aim, device=device) for aim in (found.label, target))
+    )
+    draw = generator(found.plan.seed, like=x)
+    ways = {"generator": draw}
+    if not attacks.look(net.model, x, goal).gradient.isfinite().all():  # nothing to go by
+        ways = {"directions": torch.randn((2, *x.shape[1:]), generator=draw, device=x.device).to(x)}
+    plane = landscape.plane(
+        net.model,
+        x,
+        torch.full((1,), found.label, device=device),
+        found.plan.threat,
+        objective=None if target is None else towards,
+        size=SIZES[x[0].numel() > SMALL],
+        reach=REACH,
+        **ways,
+    )
+    return Cut(plane, classes, *outlines(plane, x, found.plan.threat))
+
+
+def outlines(
+    plane: landscape.LossPlane, x: Float[Tensor, "1 1 height width"], threat: attacks.Threat
+) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2"]]:
+    """How far ball and box reach along directions of the slice; both are convex and hold x, so it is their rim."""
+    angles = torch.linspace(0, 2 * torch.pi, ANGLES, device=x.device, dtype=x.dtype)
+    ways = torch.stack([angles.cos(), angles.sin()], dim=1)
+    deltas = torch.tensordot(ways, plane.directions.to(x), dims=1) * threat.eps
+    room = torch.where(deltas > 0, 1 - x, x) / deltas.abs()  # 0 / 0 where a pixel does not move at all
+    reaches = threat.eps / threat.norm(deltas), room.nan_to_num(torch.inf).flatten(1).amin(1)
+    ball, box = ((ways * reach.clamp(max=FAR)[:, None]).float().cpu() for reach in reaches)
+    return ball, box
