@@ -240,7 +240,7 @@ def check(subject: Subject, seed: int | None) -> str:
 
 
 def cases() -> list[tuple[Any, ...]]:
-    """By hand: class n looks at pixel n, the third pixel at nothing. Then batches; a mistake shows on one of them."""
+    """Batches, on which every mistake shows, with numbers of its own. By hand: class n looks at pixel n alone."""
     by_hand = (
         torch.tensor([[0.5, 0.5, 0.5], [0.05, 0.95, 1.0]]),
         torch.tensor([0, 0]),
@@ -252,7 +252,7 @@ def cases() -> list[tuple[Any, ...]]:
         torch.tensor([[1.0, 0.0], [0.0, 1.0]]),
         torch.zeros(2),
     )
-    return [by_hand, *(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (1, 2, 3, 4))]
+    return [*(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (66, 1, 2)), by_hand]
 
 
 def draw(generator: torch.Generator, round_: int, large: bool = False) -> tuple[Any, ...]:

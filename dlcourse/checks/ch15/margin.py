@@ -306,14 +306,14 @@ def _scale(x: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> float:
 
 
 def cases() -> list[tuple[Tensor, ...]]:
-    """By hand: two pixels, three classes. Then batches; a mistake shows on one, and there its numbers are its own."""
+    """Batches, the first of which shows every mistake, with numbers of its own; then one by hand."""
     by_hand = (
         torch.tensor([[1.0, 1.0], [0.0, 0.0]]),
         torch.tensor([0, 1]),
         torch.tensor([[3.0, 4.0], [0.0, 0.0], [-3.0, 4.0]]),
         torch.tensor([5.0, 0.0, -4.0]),
     )
-    return [by_hand, *(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (2, 7, 8))]
+    return [*(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (0, 1)), by_hand]
 
 
 def draw(generator: torch.Generator, round_: int, large: bool = False) -> tuple[Tensor, ...]:

@@ -157,7 +157,7 @@ def _pgd(
 
 ALLOWED = (
     "allowed, but not the *nearest* allowed point: what the clamp takes from one pixel could be spent on others. "
-    "Shrink and clamp belong together: clamp(scale * change, -x, 1 - x), with the largest scale that fits into the ball."
+    "Shrink and clamp belong together: clamp(scale * change, -x, 1 - x), with the largest scale that fits."
 )
 AROUND = "The ball is around x, the picture as it was, and stays there for all steps."
 UNIT = "The slope is to be brought to length 1 in L2, for each example by itself."
@@ -194,11 +194,11 @@ MISTAKES: Mistakes = (
         ({"projection": "rim"}, {"projection": "rim of the ball"}),
     ),
     (
-        "The projection measured one length for the whole batch: each example has a ball of its own, so sum over dim=1.",
+        "The projection measured one length for the whole batch: each example has a ball of its own: sum over dim=1.",
         ({"projection": "whole batch"},),
     ),
     (
-        "Each pixel was clamped to x - eps, x + eps: that is the ball of Linf. In L2 the length of the change is bound.",
+        "Each pixel was clamped to x - eps, x + eps: that is the ball of Linf. In L2 the *length* is bounded.",
         ({"projection": "linf"}, {"projection": "linf", "way": "sign"}),
     ),
     ("The change was measured by the sum of its sizes: that is L1.", ({"projection": "l1"},)),
@@ -301,7 +301,7 @@ def check(subject: Subject, seed: int | None) -> str:
 
 
 def cases() -> list[tuple[Any, ...]]:
-    """By hand: a network that is all but straight, one step along (0.6, 0.8). Then attacks; a mistake shows on one."""
+    """The first shows every mistake, with numbers of its own. Then by hand: one step along (0.6, 0.8)."""
     by_hand = (
         torch.tensor([[0.5, 0.5], [0.5, 0.7]]),
         torch.tensor([0, 0]),
@@ -314,7 +314,7 @@ def cases() -> list[tuple[Any, ...]]:
         torch.tensor([[0.0], [0.5]]),
         torch.zeros(2),
     )
-    return [by_hand, *(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (1, 2, 3))]
+    return [draw(torch.Generator().manual_seed(1), 0, large=True), by_hand]
 
 
 def draw(generator: torch.Generator, round_: int, large: bool = False) -> tuple[Any, ...]:
