@@ -278,6 +278,12 @@ def _of_count(count: str) -> Callable[..., bool]:
 
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
+    Suspect(
+        "The first two are swapped: clean, then robust.",
+        lambda got, wanted, *args: (
+            _is(got) and wanted[0] != wanted[1] and [number(one) for one in got[:2]] == [wanted[1], wanted[0]]
+        ),
+    ),
     *(Suspect(reason, _of_attack(faults)) for reason, several in ATTACKS for faults in several),
     *(Suspect(reason, _of_count(count)) for reason, several in COUNTING for count in several),
     Suspect(
@@ -286,10 +292,6 @@ SUSPECTS = (
             _points(got, wanted[2])
             and all(abs(number(one) - right) < 1e-5 for one, right in zip(got[:2], wanted[:2], strict=True))
         ),
-    ),
-    Suspect(
-        "The first two are swapped: clean, then robust.",
-        lambda got, wanted, *args: _is(got) and [number(one) for one in got[:2]] == [wanted[1], wanted[0]],
     ),
     Suspect(
         f"Three come back: return clean, robust, attacked. And {POINTS}",

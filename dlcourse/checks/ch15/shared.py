@@ -81,8 +81,11 @@ def best_wrong(scores: Tensor, labels: Tensor) -> Tensor:
     return scores.scatter(1, right, -torch.inf).amax(1) - scores.gather(1, right)[:, 0]
 
 
-def suspects(function: Callable[..., Any], mistakes: Mistakes) -> list[Suspect]:
-    """function(*args, **faults) for each mistake. The order matters: the first that fits is named."""
+def suspects(function: Callable[..., Any], mistakes: Mistakes, passed: Sequence[tuple[Any, ...]] = ()) -> list[Suspect]:
+    """function(*args, **faults) for each mistake. The order matters: the first that fits is named.
+
+    passed: inputs on which the answer was right, so that a mistake that would have shown there is none of its own.
+    """
 
     def program(faults: Faults) -> Callable[..., bool]:
         def fits(got: Any, wanted: Any, *args: Any) -> bool:
@@ -90,7 +93,11 @@ def suspects(function: Callable[..., Any], mistakes: Mistakes) -> list[Suspect]:
                 value = function(*args, **faults)
             except RuntimeError:  # shapes that fit only sometimes
                 return False
-            return not matches(value, wanted) and matches(got, value)
+            return (
+                not matches(value, wanted)
+                and matches(got, value)
+                and all(matches(function(*before, **faults), function(*before)) for before in passed)
+            )
 
         return fits
 
