@@ -23,6 +23,7 @@ _CHECKS = (
     *("conv_shape", "conv2d", "max_pool2d", "kept", "follow", "debug_cnn"),
     *("lstm_cell", "clip_norm", "tuned", "masked_rnn", "leak_free", "forecast", "debug_text"),
     *("optimal_discriminator", "generator_losses", "gradient_penalty", "mode_coverage", "debug_game"),
+    *("smallest_change", "fgsm", "pgd", "debug_evaluation", "certificate"),
 )
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]

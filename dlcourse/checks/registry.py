@@ -5,12 +5,14 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from dlcourse.checks import ch00, ch01, ch02, ch03, ch05, ch08, ch12
+from dlcourse.checks import ch00, ch01, ch02, ch03, ch05, ch08, ch12, ch15
 from dlcourse.checks.exercise import Exercise, run
 from dlcourse.checks.outcome import UnknownExercise
 
 EXERCISES: dict[str, Exercise] = {
-    exercise.id: exercise for chapter in (ch00, ch01, ch02, ch03, ch05, ch08, ch12) for exercise in chapter.EXERCISES
+    exercise.id: exercise
+    for chapter in (ch00, ch01, ch02, ch03, ch05, ch08, ch12, ch15)
+    for exercise in chapter.EXERCISES
 }
 
 
