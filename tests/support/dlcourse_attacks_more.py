@@ -1030,8 +1030,6 @@ ITEMS = ["one step", "black box", "unbounded", "larger eps", "random points", "s
 def diagnose(function, device):
     """Every number as counted by hand; each planted fault is seen, an honest network is not accused."""
     defaults(function, steps=40, queries=300, draws=50)
-    refused_by_diagnose(function, device)
-    steady(function, device)
     for name, (make, signs) in {"nothing": (lambda: plainly, set()), **PLANTED}.items():
         for threat in HONEST if name == "nothing" else HONEST[:1]:
             report = diagnosed(function, device, make, threat)
@@ -1044,6 +1042,8 @@ def diagnose(function, device):
             assert [line[2] for line in told.splitlines()[1:]] == ["! "[not item.verdict] for item in report.items]
             if name == "nothing" and not isinstance(threat, attacks.L1):  # a few steps go too short a way in L1
                 assert not report.masked
+    refused_by_diagnose(function, device)
+    steady(function, device)
 
 
 HONEST = (attacks.Linf(0.1), attacks.L2(0.3), attacks.L1(0.5), attacks.Linf(0.8))
