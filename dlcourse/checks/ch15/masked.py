@@ -439,7 +439,7 @@ EXERCISE = Exercise(
     "then within 0 and 1. Return (clean, robust, attacked): the share of examples that are right without attack, a "
     "float; the share of all examples that are right without attack and under every attack, a float; and the last "
     "points of all attacks, (attacks, batch, features).",
-    ranges="1 to 6 examples, 1 to 4 features, 2 to 4 classes, 1 to 4 hidden units, 1 to 3 attacks of 1 to 4 steps, 3 "
+    ranges="1 to 13 examples, 1 to 4 features, 2 to 4 classes, 1 to 4 hidden units, 1 to 3 attacks of 1 to 4 steps, 3 "
     "to 9 levels, a scale of 10,000; eps from 0.1 to 0.3, step from 0.05 to 0.15; no pixel half-way between two "
     "levels, no two classes level, and no slope so small that rounding turns its sign; float32 and float64",
     hints=(

@@ -312,7 +312,7 @@ def check(subject: Subject, seed: int | None) -> str:
     for args in (*cases(), *(draw(generator, round_) for round_ in range(16))):
         ask.value(args, _certificate(*args), generic=WRONG, names=NAMES)
         passed.append(args)
-    return f"right on {ask.asked} pairs of counts. What it certifies fails once in 1 / alpha times at most."
+    return f"right on {ask.asked} pairs of counts. Such a certificate is false once in 1 / alpha times at most."
 
 
 def cases() -> list[tuple[Any, ...]]:
