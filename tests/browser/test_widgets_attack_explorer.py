@@ -150,7 +150,7 @@ def test_the_moves_of_a_step_are_looked_at_one_after_another(book, explorer):
 
 
 def test_play_walks_to_the_end_and_pause_holds(book, explorer):
-    book.eval_in_kernel("w.steps = 2; w.reset()")
+    book.eval_in_kernel("w.steps = 40; w.reset()")
     play = explorer.get_by_role("button", name="Play")
     play.click()
     book.until("w.engine.at >= 2")
@@ -158,10 +158,11 @@ def test_play_walks_to_the_end_and_pause_holds(book, explorer):
     book.until("not w.playing")
     at = ask(book, "w.engine.at")
     book.page.wait_for_timeout(700)
-    assert ask(book, "w.engine.at") == at < 6
+    assert ask(book, "w.engine.at") == at < 120
+    book.eval_in_kernel("w.scrub(118)")
     play.click()
-    book.until("w.engine.at == 6 and not w.playing")
-    expect(explorer.locator(".dlc-counter")).to_have_text("move 6")
+    book.until("w.engine.at == 120 and not w.playing")
+    expect(explorer.locator(".dlc-counter")).to_have_text("move 120")
     expect(play).to_be_disabled()
 
 

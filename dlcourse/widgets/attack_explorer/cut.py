@@ -17,7 +17,7 @@ from dlcourse.widgets.attack_explorer.run import Run
 
 REACH = 1.5  # of the slice, in parts of eps
 SMALL = 100  # pixels: of small pictures the slice is finer
-SIZES = (41, 25)
+SIZES = (41, 17)
 ANGLES = 180  # of the outlines of ball and box
 FAR = 10.0  # parts of eps, beyond which no outline is followed
 LEAST = 0.015  # of the slice: a class with less has no name on it

@@ -48,7 +48,17 @@ export class Images {
         const id = uniqueId("image");
         this.input = element("input", { type: "number", id, min: 0, step: 1 });
         this.shows = new Latest((args) => view.act("show", args));
-        this.input.addEventListener("change", () => this.go(Number(this.input.value)), { signal: view.signal });
+        this.typing = false; // a frame that arrives meanwhile does not overwrite what is typed
+        this.input.addEventListener("input", () => {
+            this.typing = true;
+        }, { signal: view.signal });
+        this.input.addEventListener("change", () => {
+            this.typing = false;
+            this.go(Number(this.input.value));
+        }, { signal: view.signal });
+        this.input.addEventListener("blur", () => {
+            this.typing = false;
+        }, { signal: view.signal });
         this.label = element("p", { class: "ax-note" });
         this.meant = new Pick(view, "Meant as", (value) => view.act("mean", { label: value || null }).catch(() => {}), "The right answer of the drawing");
         const [before, next] = [
@@ -69,7 +79,7 @@ export class Images {
     paint({ header: { index, label, images, classes } }) {
         this.input.max = images - 1;
         if (!this.shows.busy) this.index = index;
-        if (document.activeElement !== this.input || !this.shows.busy) this.input.value = index ?? "";
+        if (!this.typing && !this.shows.busy) this.input.value = index ?? "";
         this.label.textContent = index === null ? `Now a drawing; ${images} pictures, counted from 0.` : `Class ${label.name}. ${images} pictures, counted from 0.`;
         this.meant.el.hidden = index !== null;
         this.meant.paint([["", "what the network says"], ...classes.map((name) => [name, name])], label.said ? label.name : "");
