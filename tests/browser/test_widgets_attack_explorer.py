@@ -194,6 +194,7 @@ def test_another_picture_and_a_drawing(book, explorer):
     explorer.get_by_role("button", name="The next picture").click()
     book.until("w.engine.index == 1")
     number = explorer.get_by_role("spinbutton", name="Picture")
+    expect(number).to_have_value("1")
     number.fill("17")
     number.press("Enter")
     book.until("w.engine.index == 17")

@@ -79,7 +79,7 @@ export class Images {
     paint({ header: { index, label, images, classes } }) {
         this.input.max = images - 1;
         if (!this.shows.busy) this.index = index;
-        if (!this.typing && !this.shows.busy) this.input.value = index ?? "";
+        if (!this.typing && (document.activeElement !== this.input || !this.shows.busy)) this.input.value = index ?? "";
         this.label.textContent = index === null ? `Now a drawing; ${images} pictures, counted from 0.` : `Class ${label.name}. ${images} pictures, counted from 0.`;
         this.meant.el.hidden = index !== null;
         this.meant.paint([["", "what the network says"], ...classes.map((name) => [name, name])], label.said ? label.name : "");
