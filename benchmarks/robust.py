@@ -29,9 +29,9 @@ import torch.nn.functional as F  # noqa: N812, torch's own name for it
 from dlcourse import attacks, data, defenses, models, optim, training
 from dlcourse.device import default_device, use_threads
 
-STEPS = {"mnist": 2600, "digits": 700}
+STEPS = {"mnist": 3000, "digits": 700}
 EPS = {"mnist": 0.2, "digits": 0.1}
-BATCH, WIDTHS, LR = 128, (16, 32), 5e-3
+BATCH, LR = 64, 1e-2
 ATTACKED, RESTARTS, QUERIES = 1000, 3, 500
 SECONDS, CLEAN, ROBUST, POINTS = 60, 0.985, 0.88, 0.05  # targets on MNIST, for each seed
 Pictures = tuple[torch.Tensor, torch.Tensor]
@@ -74,12 +74,10 @@ def train(pictures: Pictures, threat: attacks.Threat, steps: int, seed: int) -> 
 
 
 def network(x: torch.Tensor, generator: torch.Generator) -> torch.nn.Module:
-    """LeNet without a norm: adversarial batches and clean ones have other averages."""
+    """LeNet; its batch norms help more than a second pass over the data would. Attacks ask it in eval mode."""
     image = tuple(x.shape[1:])
-    kernel = 3 if image[1] < 12 else 5
-    model = models.lenet(
-        image=image, widths=WIDTHS, kernel=kernel, norm=lambda _: torch.nn.Identity(), generator=generator
-    )
+    widths, kernel = ((16, 32), 3) if image[1] < 12 else ((16, 32, 64), 5)
+    model = models.lenet(image=image, widths=widths, kernel=kernel, norm=torch.nn.BatchNorm2d, generator=generator)
     return model.to(memory_format=torch.channels_last)
 
 
