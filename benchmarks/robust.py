@@ -4,8 +4,8 @@
     python benchmarks/robust.py --data digits     eight by eight pixels, no mirror needed
 
 Adversarial training with one step of FGSM from a random start (Wong, Rice and Kolter, 2020, arXiv:2001.03994): each
-batch is attacked when its turn comes, on the network as it is then (defenses.adversarial_batches), and half of what
-autograd does is done in bfloat16. eps is 0.2 in Linf on MNIST and 0.1 on the digits, in pixels from 0 to 1.
+batch is attacked when its turn comes, on the network as it is then (defenses.adversarial_batches); the network computes in
+bfloat16 while it learns. eps is 0.2 in Linf on MNIST and 0.1 on the digits, in pixels from 0 to 1.
 
 Measured on the test part: clean accuracy on all of it; on the first thousand pictures the accuracy under PGD of 40
 steps from a random start, and under the worst of PGD with three restarts, APGD with either objective and Square, which
@@ -74,7 +74,7 @@ def train(pictures: Pictures, threat: attacks.Threat, steps: int, seed: int) -> 
 
 
 def network(x: torch.Tensor, generator: torch.Generator) -> torch.nn.Module:
-    """LeNet; its batch norms help more than a second pass over the data would. Attacks ask it in eval mode."""
+    """LeNet with batch norms, without which it learns several times as slowly here. Attacks ask it in eval mode."""
     image = tuple(x.shape[1:])
     widths, kernel = ((16, 32), 3) if image[1] < 12 else ((16, 32, 64), 5)
     model = models.lenet(image=image, widths=widths, kernel=kernel, norm=torch.nn.BatchNorm2d, generator=generator)
