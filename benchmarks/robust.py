@@ -4,8 +4,8 @@
     python benchmarks/robust.py --data digits     eight by eight pixels, no mirror needed
 
 Adversarial training with one step of FGSM from a random start (Wong, Rice and Kolter, 2020, arXiv:2001.03994): each
-batch is attacked when its turn comes, on the network as it is then (defenses.adversarial_batches); the network computes in
-bfloat16 while it learns. eps is 0.2 in Linf on MNIST and 0.1 on the digits, in pixels from 0 to 1.
+batch is attacked when its turn comes, on the network as it is then (defenses.adversarial_batches). The network computes
+in bfloat16 while it learns. eps is 0.2 in Linf on MNIST and 0.1 on the digits, in pixels from 0 to 1.
 
 Measured on the test part: clean accuracy on all of it; on the first thousand pictures the accuracy under PGD of 40
 steps from a random start, and under the worst of PGD with three restarts, APGD with either objective and Square, which
