@@ -78,6 +78,15 @@ def unchecked():
 
 
 @pytest.fixture(autouse=True)
+def _gradients_stay_on():
+    """Fail the test that leaves torch without gradients, and not the hundreds after it in the same process."""
+    yield
+    left = torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
+    assert left, "this test left gradients switched off"
+
+
+@pytest.fixture(autouse=True)
 def _follow_the_inputs_device():
     """Fail any torch factory call in floors 0 to 4 that does not say on which device."""
     with FactoryGuard():

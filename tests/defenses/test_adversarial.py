@@ -1,8 +1,11 @@
 """Adversarial training: it goes on after an interruption as if there had been none, and it does what it is for."""
 
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -135,3 +138,14 @@ def test_digits(kind, seed, unchecked):
     else:
         assert found["clean"] >= 0.98
         assert found["PGD-20 .1"] >= 0.84
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs():
+    """A few updates on the digits; its clock and its targets are judged by hand."""
+    benchmark = Path(__file__).parents[2] / "benchmarks" / "robust.py"
+    command = [sys.executable, "-W", "error", str(benchmark), "--data", "digits", "--quick", "--threads", "1"]
+    done = subprocess.run([*command, "--seeds", "2"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(" right after ") == 2 * 4
+    assert done.stdout.count("under PGD-40") == 2

@@ -1364,10 +1364,13 @@ HELD = []
 
 @contextmanager
 def forgets_on_failure(model):
-    held = attacks.asking(model)
+    held, enabled = attacks.asking(model), torch.is_grad_enabled()
     HELD.append(held)  # or it would be put back when it is thrown away
     held.__enter__()
-    yield
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(enabled)  # that belongs to all tests; what is forgotten is the model
     held.__exit__(None, None, None)
 
 

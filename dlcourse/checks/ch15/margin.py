@@ -364,7 +364,7 @@ EXERCISE = Exercise(
     ),
     reference=smallest_change,
     walkthrough="Towards one other class the lead falls along a line, by at most the dual norm of the difference of "
-    "rows for each unit of change, and there is a change that reaches this. So lead over norm is exact, not a bound. "
+    "rows for each unit of change, and there is a change that reaches this: lead over norm is exact, no bound. "
     "The nearest class may be another in each norm.",
     where=WHERE,
     check=check,

@@ -376,8 +376,8 @@ EXERCISE = Exercise(
     ),
     reference=pgd,
     walkthrough="The nearest point of ball and box to x + change is x + clamp(scale * change, -x, 1 - x): pixels at "
-    "the edge stay there, all others shrink alike. The length grows with the scale, so halving finds it. Ball first "
-    "and clamp later would give away what the clamp takes.",
+    "the edge stay there, all others shrink alike, and the length grows with the scale, so halving finds it. Ball "
+    "first and clamp later would give away what the clamp takes.",
     where=WHERE,
     check=check,
 )

@@ -76,13 +76,6 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
     def towards(logits: Tensor, labels: Tensor) -> Tensor:
         return -attacks.cross_entropy(logits, torch.full_like(labels, target))
 
-    goal = attacks.Goal(
-        *(None if aim is None else torch.full((1,), aim, device=device) for aim in (found.label, target))
-    )
-    draw = generator(found.plan.seed, like=x)
-    ways = {"generator": draw}
-    if not attacks.look(net.model, x, goal).gradient.isfinite().all():  # nothing to go by
-        ways = {"directions": torch.randn((2, *x.shape[1:]), generator=draw, device=x.device).to(x)}
     plane = landscape.plane(
         net.model,
         x,
@@ -91,7 +84,7 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
         objective=None if target is None else towards,
         size=SIZES[x[0].numel() > SMALL],
         reach=REACH,
-        **ways,
+        generator=generator(found.plan.seed, like=x),
     )
     return Cut(plane, classes, *outlines(plane, x, found.plan.threat))
 
