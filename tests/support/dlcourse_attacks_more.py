@@ -970,7 +970,7 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
     with torch.no_grad():
         right = still(x).argmax(1) == labels
     x, labels = x[right], labels[right]
-    n, few = len(x), max(2, 0.02 * len(x))
+    n, few = len(x), max(2, 0.05 * len(x))
 
     def wrong(x_adv):
         with torch.no_grad():
@@ -1117,7 +1117,7 @@ def steady(function, device):
         report = function(model, x, plain(x).argmax(1), attacks.Linf(0.1), **given)
         return report["call to call"]
 
-    for n, few in ((60, 2), (300, 6)):
+    for n, few in ((20, 2), (300, 15)):
         x = pixels(n, 6, seed=4, device=device)
         for size, first, share, sign in (
             (0.5e-4, n, 0.0, False),
@@ -1349,6 +1349,7 @@ HARMLESS = {
     '{f"eps {eps:.3g}": share for eps, share in zip(values, shares, strict=True)}, [True -> False]': _EQUAL,
     "_share(none | odd) > SOME, [_share(none | odd) > SOME -> _share(none | odd) >= SOME]": "a border",
     "_share(still) > SOME, [_share(still) > SOME -> _share(still) >= SOME]": "a border",
+    "lost > _few(n), [lost > _few(n) -> lost >= _few(n)]": "a border",
     "differ = (calls.amax(0) - calls.amin(0)).amax(1) > NOISE * (calls[0].amax() - calls[0].amin()) "
     "[0 -> 1]": "every call has a spread",
     "other = (calls.argmax(2) != calls[0].argmax(1)).any(0) [0 -> 1]": "all are alike, or one differs from any",
