@@ -78,9 +78,9 @@ export class Now {
         return this.view.act("scrub", { step: moveIndex(kind, Math.max(move.step, 1), move.start) });
     }
 
-    paint({ header: { move, attack } }) {
+    paint({ header: { move, attack, models } }) {
         this.title.textContent = move.title;
-        this.attack.textContent = `${attack}.`;
+        this.attack.textContent = `${attack}.${models.length > 1 ? " Each network is attacked by itself, along its own slopes." : ""}`;
         this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(MOVES[index] === move.kind)));
     }
 }
