@@ -48,8 +48,8 @@ class LossPlane:
     label: Int[Tensor, "height width"]  # the class that the model tells
     in_ball: Bool[Tensor, "height width"]
     in_box: Bool[Tensor, "height width"]  # are all pixels in [0, 1]?
-    ball: Float[Tensor, "angles 2"]  # (u, v) of its edge: not from the grid but exact, once around to where it began
-    box: Float[Tensor, "angles 2"]  # (u, v) of the edge of [0, 1]; x itself where a pixel at its end would move further
+    ball: Float[Tensor, "points 2"]  # (u, v) of its edge: not from the grid but exact, once around to where it began
+    box: Float[Tensor, "points 2"]  # (u, v) of the edge of [0, 1]; x itself where a pixel at its end would move further
     directions: Float[Tensor, "2 ..."]  # of length 1 in the threat's norm
     right: int  # the example's own label
     eps: float  # the ball's radius
@@ -163,7 +163,7 @@ def _of_length_one(directions: Float[Tensor, "2 ..."], threat: Ball) -> Float[Te
 
 def _outlines(
     x: Float[Tensor, "1 ..."], directions: Float[Tensor, "2 ..."], threat: Ball, far: float
-) -> tuple[Float[Tensor, "angles 2"], Float[Tensor, "angles 2"]]:
+) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2"]]:
     """How far ball and box reach in each direction of the plane; both are convex and hold x, so it is their edge."""
     angles = torch.linspace(0, 2 * math.pi, ANGLES + 1, dtype=x.dtype, device=x.device)
     ways = torch.stack([angles.cos(), angles.sin()], dim=1)

@@ -27,12 +27,12 @@ class Cut:
     classes: tuple[str, ...]
 
     @cached_property
-    def ball(self) -> Float[Tensor, "angles 2"]:
+    def ball(self) -> Float[Tensor, "points 2"]:
         """The outline of the ball on the slice, in parts of eps."""
         return (self.plane.ball / self.plane.eps).float().cpu()
 
     @cached_property
-    def box(self) -> Float[Tensor, "angles 2"]:
+    def box(self) -> Float[Tensor, "points 2"]:
         """That of [0, 1]; where a pixel at its end would move further, it is the picture itself."""
         return (self.plane.box / self.plane.eps).float().cpu()
 
