@@ -21,6 +21,8 @@ from dlcourse.nn.softmax import log_softmax
 from dlcourse.training.metrics import evaluating
 from dlcourse.types import Bool, Float, Int, Tensor
 
+ANGLES = 360  # of the outlines of ball and box
+FAR = 10  # times the plane's reach, beyond which no outline is followed
 POINTS = 1024  # of the plane, that the model is asked at a time
 ROUNDING = 16  # steps of the float's precision, by which a point on the ball's edge may lie outside
 
@@ -46,6 +48,8 @@ class LossPlane:
     label: Int[Tensor, "height width"]  # the class that the model tells
     in_ball: Bool[Tensor, "height width"]
     in_box: Bool[Tensor, "height width"]  # are all pixels in [0, 1]?
+    ball: Float[Tensor, "points 2"]  # (u, v) of its edge: not from the grid but exact, once around to where it began
+    box: Float[Tensor, "points 2"]  # (u, v) of the edge of [0, 1]; x itself where a pixel at its end would move further
     directions: Float[Tensor, "2 ..."]  # of length 1 in the threat's norm
     right: int  # the example's own label
     eps: float  # the ball's radius
@@ -119,6 +123,7 @@ def plane(
         label,
         in_ball.reshape(size, size),
         in_box.reshape(size, size),
+        *_outlines(x, directions, threat, FAR * reach * threat.eps),
         directions,
         int(labels),
         float(threat.eps),
@@ -154,6 +159,19 @@ def _of_length_one(directions: Float[Tensor, "2 ..."], threat: Ball) -> Float[Te
             f"plane got directions of the lengths {lengths.tolist()}; wanted two that are finite and not 0."
         )
     return directions / lengths.reshape(-1, *[1] * (directions.ndim - 1))
+
+
+def _outlines(
+    x: Float[Tensor, "1 ..."], directions: Float[Tensor, "2 ..."], threat: Ball, far: float
+) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2"]]:
+    """How far ball and box reach in each direction of the plane; both are convex and hold x, so it is their edge."""
+    angles = torch.linspace(0, 2 * math.pi, ANGLES + 1, dtype=x.dtype, device=x.device)
+    ways = torch.stack([angles.cos(), angles.sin()], dim=1)
+    deltas = torch.tensordot(ways, directions, dims=1)
+    room = torch.where(deltas > 0, 1 - x, x) / deltas.abs()  # 0 / 0 where a pixel does not move at all
+    reaches = threat.eps / threat.norm(deltas), room.nan_to_num(math.inf).flatten(1).amin(1)
+    ball, box = (ways * reach.clamp(0, far)[:, None] for reach in reaches)
+    return ball, box
 
 
 def _look(

@@ -34,9 +34,15 @@ class Evidence:
 
     name: str
     question: str  # a yes is a sign that slopes are masked
-    found: dict[str, float]  # what was measured: shares of the examples that the model gets right, in [0, 1]
+    means: str  # what each number of `found` is a share of, "{}" for its name: "fooled by {}"
+    found: dict[str, float]  # what was measured, by name: shares of the examples, in [0, 1]
     verdict: bool  # the answer: is it a sign?
     says: str  # what was found, in words
+
+    @property
+    def rows(self) -> dict[str, float]:
+        """`found` in words that need nothing beside them: {"fooled by one step": 0.4, ...}."""
+        return {self.means.format(name): share for name, share in self.found.items()}
 
 
 @dataclass(frozen=True)
@@ -104,7 +110,7 @@ def diagnose(
     x, labels = x[right], labels[right]
     lab = _Lab(model, x, labels, threat)
     slopes = _slopes(lab)
-    blind = slopes.found["none"] == 1  # then an attack by slopes stays where it is
+    blind = slopes.found["exactly 0"] == 1  # then an attack by slopes stays where it is
 
     def by_slopes(attack: Callable[..., Tensor], threat: Threat, **options: int | torch.Generator) -> Tensor:
         if blind:
@@ -144,6 +150,7 @@ def _one_step(one: Tensor, many: Tensor) -> Evidence:
     return Evidence(
         "one step",
         "Does one step fool more than many steps do?",
+        "fooled by {}",
         {"one step": _share(one), "many steps": _share(many)},
         _more(one, many),
         f"one step fools {_share(one):.0%}, many steps fool {_share(many):.0%}.",
@@ -154,7 +161,8 @@ def _black_box(asked: Tensor, many: Tensor) -> Evidence:
     return Evidence(
         "black box",
         "Does an attack that sees no slope fool more than one that follows slopes?",
-        {"black box": _share(asked), "slopes": _share(many)},
+        "fooled by {}",
+        {"a black box": _share(asked), "slopes": _share(many)},
         _more(asked, many),
         f"Square fools {_share(asked):.0%}, slopes {_share(many):.0%}.",
     )
@@ -164,6 +172,7 @@ def _unbounded(widest: Tensor) -> Evidence:
     return Evidence(
         "unbounded",
         "Is the model still right when the attacker may change everything?",
+        "{} without a bound",
         {"still right": _share(~widest)},
         _more(~widest),
         f"with the whole box to move in, slopes leave {_share(~widest):.0%} right; any image can be made another.",
@@ -177,6 +186,7 @@ def _larger(values: list[float], success: list[Tensor]) -> Evidence:
     return Evidence(
         "larger eps",
         "Does a larger eps fool fewer?",
+        "fooled by slopes at {}",
         {f"eps {eps:.3g}": share for eps, share in zip(values, shares, strict=True)},
         lost > _few(n),
         f"from eps {values[0]:.3g} to {values[-1]:.3g} the share that is fooled goes from {shares[0]:.0%} to "
@@ -192,7 +202,8 @@ def _random(lab: _Lab, many: Tensor, draws: int, generator: torch.Generator) -> 
     return Evidence(
         "random points",
         "Do random points of the ball fool where slopes do not?",
-        {"random points": _share(found), "slopes": _share(many), "only random points": _share(only)},
+        "fooled by {}",
+        {"random points": _share(found), "slopes": _share(many), "random points alone": _share(only)},
         _more(only),
         f"{draws} random points fool {_share(found):.0%}, slopes {_share(many):.0%}; {_share(only):.0%} only random.",
     )
@@ -208,7 +219,8 @@ def _slopes(lab: _Lab) -> Evidence:
     return Evidence(
         "slopes",
         "Are slopes 0 or not finite?",
-        {"none": _share(none), "not finite": _share(odd)},
+        "slope {}",
+        {"exactly 0": _share(none), "not finite": _share(odd)},
         _share(none | odd) > SOME,
         f"the cross-entropy has a slope of exactly 0 at {_share(none):.0%}, and one that is not finite at "
         f"{_share(odd):.0%}.",
@@ -222,6 +234,7 @@ def _call_to_call(lab: _Lab) -> Evidence:
     return Evidence(
         "call to call",
         "Does the model answer otherwise when it is asked again?",
+        "{} when asked again",
         {"other logits": _share(differ), "other answer": _share(other)},
         _more(differ),
         f"asked {CALLS} times the same, it gives other logits for {_share(differ):.0%}, another class for "
@@ -234,7 +247,8 @@ def _stillness(lab: _Lab, generator: torch.Generator) -> Evidence:
     still = (lab.logits(near) == lab.logits(lab.x)).all(1)
     return Evidence(
         "stillness",
-        "Do the logits stand still when x moves a little?",
+        "Do all logits stay exactly as they are when x moves a little at random?",
+        "all logits {} by a random move of eps / 100",
         {"unmoved": _share(still)},
         _share(still) > SOME,
         f"a random move by a hundredth of eps leaves all logits exactly as they were at {_share(still):.0%}.",

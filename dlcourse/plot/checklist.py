@@ -1,7 +1,7 @@
 """A checklist as a picture: what `dlcourse.attacks.diagnose` measured, item by item, and which items are signs.
 
-Plain data is enough: `report.items`, each with `name`, `question`, `found` (shares in [0, 1] by name), `verdict` and
-`says`, and `report.examples`.
+Plain data is enough: `report.examples`, and `report.items`, each with `name`, `question`, `verdict` and `rows` (shares
+in [0, 1], by what they are shares of).
 """
 
 from typing import Any
@@ -11,52 +11,72 @@ from matplotlib.ticker import PercentFormatter
 
 from dlcourse.plot.style import COLOURS, INK, figure
 
-BAR = 0.24  # inches for a bar
-GAP = 1  # rows between two items
+ROW = 0.23  # inches for a bar
+NEXT = 1.3  # rows from the last bar of an item to the next question
 SIGN = {"color": COLOURS["vermilion"], "hatch": "///"}
 NONE = {"color": COLOURS["sky"]}
 
 
 def checklist(report: Any) -> Figure:
-    """A bar for each share that was measured, item under item; those of a sign of masked slopes are hatched and named.
+    """Question under question, each with its answer, and under it a bar for each share, in words what it is a share of.
 
-    `plot.diagnosis(report)` is the same picture, `plot.diagnosis_alt(report)` says it in words.
+    A sign of masked slopes has a triangle, its bars are hatched. `plot.diagnosis(report)` is the same picture,
+    `plot.diagnosis_alt(report)` says it in words.
     """
-    rows = sum(len(item.found) + GAP for item in report.items)
-    fig, ax = figure(width=8.0, height=1.0 + BAR * rows)
-    ticks, labels, row = [], [], 0
+    rows = sum(NEXT + len(item.rows) for item in report.items)
+    fig, ax = figure(width=8.0, height=1.0 + ROW * rows)
+    ticks, labels, row = [], [], 0.0
+    ground = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1}  # hides the grid behind a text
     for item in report.items:
-        style, word = (SIGN, f"{item.name}: a sign") if item.verdict else (NONE, item.name)
-        for index, (name, share) in enumerate(item.found.items()):
-            ax.barh(row, share, 0.8, edgecolor=INK, linewidth=0.7, **style)
-            # Beside the bar where there is room, else inside it on a ground of its own.
-            side = {"ha": "left", "xytext": (5, 0)} if share < 0.7 else {"ha": "right", "xytext": (-5, 0)}
-            ground = {"facecolor": ax.get_facecolor(), "edgecolor": "none", "pad": 1}
-            text = f"{name} {share:.0%}"
-            spot = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": INK, "bbox": ground}
-            ax.annotate(text, (share, row), **spot, **side)
-            if index == 0:
-                ticks.append(row)
-                labels.append(word)
+        # From the figure's left edge to its right one, above the words of the bars.
+        line = {"xycoords": ("figure fraction", "data"), "va": "center", "fontsize": 9, "color": INK, "bbox": ground}
+        glyph, colour = ("▲", COLOURS["vermilion"]) if item.verdict else ("○", COLOURS["grey"])
+        ax.annotate(glyph, (0.012, row), **line | {"color": colour, "fontsize": 11})
+        ax.annotate(f"{item.name}: {item.question}", (0.036, row), **line)
+        ax.annotate(_answer(item), (0.988, row), ha="right", weight="bold" if item.verdict else "normal", **line)
+        for name, share in item.rows.items():
             row += 1
-        row += GAP
-    ax.set(xlim=(0, 1), ylim=(row - GAP - 0.4, -0.6), yticks=ticks, xlabel=f"share of {report.examples} examples")
-    ax.set_yticklabels(labels)
-    for label, item in zip(ax.get_yticklabels(), report.items, strict=True):
-        label.set_fontweight("bold" if item.verdict else "normal")
-    ax.xaxis.set_major_formatter(PercentFormatter(1))
+            ax.barh(row, share, 0.8, edgecolor=INK, linewidth=0.7, **(SIGN if item.verdict else NONE))
+            # Beside the bar where there is room, else inside it on a ground of its own.
+            side = {"ha": "left", "xytext": (5, 0)} if share < 0.85 else {"ha": "right", "xytext": (-5, 0)}
+            spot = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": INK, "bbox": ground}
+            ax.annotate(_percent(share), (share, row), **spot, **side)
+            ticks.append(row)
+            labels.append(name)
+        row += NEXT
+    for text in ax.texts:
+        text.set_in_layout(False)  # or the bars would make room for what stands above them
+    ax.set(xlim=(0, 1), ylim=(row - NEXT + 0.6, -0.6), yticks=ticks)
+    ax.set_xlabel(f"share of {report.examples} examples, all of them right without an attack")
+    ax.set_yticklabels(labels, fontsize=8.5)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
     ax.grid(axis="y", visible=False)
+    ax.spines["left"].set_visible(False)
     ax.tick_params(axis="y", length=0)
     fig.suptitle(_head(report), fontsize=11)
     return fig
 
 
 def checklist_alt(report: Any) -> str:
-    """The picture in words: the verdict, and for each item what was found."""
-    told = [f"{item.name}{' (a sign)' if item.verdict else ''}: {item.says}" for item in report.items]
-    return f"Bars for {len(report.items)} items, by {report.examples} examples. {_head(report)}. {' '.join(told)}"
+    """The picture in words: the verdict, and for each item its question, the answer and the shares."""
+    told = []
+    for item in report.items:
+        shares = "; ".join(f"{name}: {_percent(share)}" for name, share in item.rows.items())
+        told.append(f"{item.name}: {item.question} {_answer(item).capitalize()}. {shares}.")
+    return (
+        f"Bars for {len(report.items)} questions, in shares of {report.examples} examples, all of them right without "
+        f"an attack. {_head(report)}. {' '.join(told)}"
+    )
+
+
+def _answer(item: Any) -> str:
+    return "yes, a sign" if item.verdict else "no"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _head(report: Any) -> str:
     signs = sum(item.verdict for item in report.items)
-    return f"slopes seem masked: {signs} of {len(report.items)} signs" if signs else "no sign of masked slopes"
+    return f"Slopes seem masked: {signs} of {len(report.items)} signs" if signs else "No sign of masked slopes"

@@ -38,16 +38,19 @@ def landscape(
     colours = {"cmap": RISING, "vmin": low, "vmax": top if top > low else low + 1}
     image = ax.imshow(shown, extent=extent, origin="lower", aspect="auto", **colours)
     ax.grid(False)
-    lines = []
-    for name, inside, colour, style in (
-        ("answer changes", answers == plane.right, INK, "-"),
-        ("edge of the ball", _array(plane.in_ball), COLOURS["blue"], "--"),
-        ("edge of the box [0, 1]", _array(plane.in_box), COLOURS["grey"], ":"),
+    lines, right = [], answers == plane.right
+    if right.any() and not right.all():
+        ax.contour(u, v, right.astype(float), levels=[0.5], colors=[INK], linestyles=["-"], linewidths=1.8)
+        lines.append(Line2D([], [], color=INK, linewidth=1.8, label="answer changes"))
+    for name, edge, colour, style in (
+        ("edge of the ball", _array(plane.ball), COLOURS["blue"], "--"),
+        ("edge of the box [0, 1]", _array(plane.box), COLOURS["grey"], ":"),
     ):
-        if inside.any() and not inside.all():
-            ax.contour(u, v, inside.astype(float), levels=[0.5], colors=[colour], linestyles=[style], linewidths=1.8)
-            lines.append(Line2D([], [], color=colour, linestyle=style, linewidth=1.8, label=name))
+        seen = (abs(edge) <= extent[1::2]).all(1) & (abs(edge) > 0.01 * plane.eps).any(1)
+        if seen.any():
+            lines += ax.plot(*edge.T, color=colour, linestyle=style, linewidth=1.8, label=name)
     ax.plot([0], [0], marker="+", markersize=11, markeredgewidth=2, color=INK)
+    ax.set(xlim=extent[:2], ylim=extent[2:])
     ax.set_xlabel("along the steepest direction" if plane.along_gradient else "along the first direction")
     ax.set_ylabel("along the second direction")
     if lines:
@@ -79,6 +82,6 @@ def _edges(places: np.ndarray) -> tuple[float, float]:
 
 
 def _check(plane: Any) -> None:
-    wanted = "u", "v", "loss", "label", "in_ball", "in_box", "right", "eps", "along_gradient"
+    wanted = "u", "v", "loss", "label", "in_ball", "in_box", "ball", "box", "right", "eps", "along_gradient"
     if not all(hasattr(plane, name) for name in wanted):
         raise ValueError(f"plot.landscape got {type(plane).__name__}; it wants what landscape.plane(...) makes.")

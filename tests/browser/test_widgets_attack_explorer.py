@@ -143,6 +143,9 @@ def test_the_moves_of_a_step_are_looked_at_one_after_another(book, explorer):
     expect(title).to_have_text("Step 10 of 10: projection")
     expect(first.locator(".ax-verdict")).to_have_text("✗ wrong")
     expect(panel(explorer, "robust").locator(".ax-verdict")).to_have_text("✓ right")
+    expect(explorer.locator(".ax-now .ax-note")).to_contain_text("Each network is attacked by itself")
+    for words in explorer.locator(".ax-figure figcaption").all():
+        assert words.evaluate("el => el.scrollWidth <= el.clientWidth"), words.text_content()
     book.page.keyboard.press("ArrowLeft")
     expect(title).to_have_text("Step 10 of 10: step")
     expect(first.locator(".ax-used")).to_contain_text("outside the ball")

@@ -23,7 +23,12 @@ def test_it_draws_the_loss_and_three_borders():
     assert ax.images[0].origin == "lower"
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts == ["answer changes", "edge of the ball", "edge of the box [0, 1]"]
+    drawn = {line.get_label(): line.get_xydata() for line in ax.lines}
+    for name, edge in (("edge of the ball", found.ball), ("edge of the box [0, 1]", found.box)):
+        np.testing.assert_allclose(drawn[name], edge.numpy())
+    np.testing.assert_allclose(np.hypot(*drawn["edge of the ball"].T), 0.5, rtol=1e-6)
     left, right, bottom, top = ax.images[0].get_extent()
+    assert (*ax.get_xlim(), *ax.get_ylim()) == pytest.approx((left, right, bottom, top)), "no edge widens the picture"
     assert (left, right) == pytest.approx((-0.7875, 0.7875))
     assert (bottom, top) == (left, right)
     assert len(fig.axes) == 2
@@ -34,6 +39,14 @@ def test_borders_that_are_not_there_are_not_drawn():
     fig = plot.landscape(made(eps=0.1, score=0.0, reach=0.5), label=None)
     assert fig.axes[0].get_legend() is None
     assert len(fig.axes) == 1
+
+
+def test_a_box_that_is_left_at_once_has_no_edge():
+    x, label = torch.zeros(1, 3), torch.tensor([0])
+    ways = torch.tensor([[1.0, -1.0, 0.0], [0.0, 1.0, -1.0]])
+    fig = plot.landscape(plane(lambda x: x, x, label, L2(0.5), directions=ways))
+    texts = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    assert texts == ["answer changes", "edge of the ball"]
 
 
 def test_on_given_axes_with_a_limit():

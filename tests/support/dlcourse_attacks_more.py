@@ -987,7 +987,7 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
     else:
         none = torch.tensor([bool((s == 0).all()) for s in slope])
         odd = torch.tensor([not bool(s.isfinite().all()) for s in slope])
-    answers["slopes"] = ({"none": share(none), "not finite": share(odd)}, share(none | odd) > 0.1)
+    answers["slopes"] = ({"exactly 0": share(none), "not finite": share(odd)}, share(none | odd) > 0.1)
 
     def followed(attack, ball, **options):
         return (
@@ -1004,7 +1004,7 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
     answers["one step"] = ({"one step": share(one), "many steps": share(many)}, one.sum() - many.sum() > few)
     if p != 1:
         asked = wrong(attacks.square(model, x, labels, threat, steps=queries, generator=generator)).cpu()
-        answers["black box"] = ({"black box": share(asked), "slopes": share(many)}, asked.sum() - many.sum() > few)
+        answers["black box"] = ({"a black box": share(asked), "slopes": share(many)}, asked.sum() - many.sum() > few)
     answers["unbounded"] = ({"still right": 1 - share(success[-1])}, n - success[-1].sum() > few)
     falls = [before.sum().item() - after.sum().item() for before, after in pairwise(success)]
     found = {f"eps {eps:.3g}": share(which) for eps, which in zip(values, success, strict=True)}
@@ -1013,7 +1013,7 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
     for _ in range(draws):
         lucky |= wrong(threat.random(x, generator=generator)).cpu()
     only = lucky & ~many
-    found = {"random points": share(lucky), "slopes": share(many), "only random points": share(only)}
+    found = {"random points": share(lucky), "slopes": share(many), "random points alone": share(only)}
     answers["random points"] = (found, only.sum() > few)
     with torch.no_grad():
         calls = [still(x) for _ in range(5)]
@@ -1027,7 +1027,18 @@ def diagnose_by_hand(model, x, labels, threat, *, steps, queries, draws, generat
     return n, answers
 
 
-ITEMS = ["one step", "black box", "unbounded", "larger eps", "random points", "slopes", "call to call", "stillness"]
+# What the shares of each item are shares of, in the words that stand in the picture.
+MEANINGS = {
+    "one step": "fooled by {}",
+    "black box": "fooled by {}",
+    "unbounded": "{} without a bound",
+    "larger eps": "fooled by slopes at {}",
+    "random points": "fooled by {}",
+    "slopes": "slope {}",
+    "call to call": "{} when asked again",
+    "stillness": "all logits {} by a random move of eps / 100",
+}
+ITEMS = list(MEANINGS)
 
 
 @own_messages()
@@ -1074,6 +1085,8 @@ def diagnosed(function, device, make, threat):
         assert item.verdict == bool(verdict), item
         assert item.question.endswith("?")
         assert in_words(item.name, found, item.says), item
+        assert list(item.rows) == [MEANINGS[item.name].format(name) for name in found]
+        assert list(item.rows.values()) == list(item.found.values())
         assert report[item.name] is item
     return report
 
@@ -1096,7 +1109,7 @@ def refused_by_diagnose(function, device):
     nan = Wrapped(lambda inner, x: inner(x) + 0 * still(x).sqrt(), model)
     report = function(nan, x, labels, threat, **few, **given)
     assert len(report.items) == 8
-    assert report["slopes"].found == {"none": 0.0, "not finite": 1.0}
+    assert report["slopes"].found == {"exactly 0": 0.0, "not finite": 1.0}
     assert report["slopes"].verdict
     refuses(lambda: report["two steps"], KeyError, "two steps", "one step, black box")
 

@@ -592,6 +592,7 @@ def plane(function, device):
         assert_close(found.directions, torch.tensor([[[1.0, 0, 0]], [[0, 0, -1.0]]], device=device))
         assert (found.right, found.eps, found.along_gradient) == (1, 0.3, False)
         model.eval()
+        outlined(found, x, kind)
         for (i, v), (j, u) in product(enumerate(places), repeat=2):
             delta = [u, 0.0, -v]
             point = x + torch.tensor([[delta]], device=device)
@@ -606,10 +607,19 @@ def plane(function, device):
             assert part.device == x.device
     own = function(model, x, labels, attacks.L2(0.3), directions=ways, objective=attacks.margin, size=3)
     assert_close(own.loss[1, 1], attacks.margin(model(x), labels)[0].detach())
+    inner, tight = torch.tensor([[0.5, 0.6]], device=device), torch.eye(2, device=device)
+    box = function(lambda x: x, inner, labels, attacks.L2(0.3), directions=tight).box
+    assert box.amin(0).tolist() == pytest.approx([-0.5, -0.6], abs=1e-3)  # a corner may lie between two angles
+    assert box.amax(0).tolist() == pytest.approx([0.5, 0.4], abs=1e-3)
+    small = function(lambda x: x, inner, labels, attacks.L2(0.01), directions=tight, reach=2.0)
+    assert small.box.norm(dim=1).tolist() == pytest.approx([0.2] * 361), "followed as far as ten times the reach"
     edge = torch.tensor([[0.0, 1.0]], device=device)  # on the box, and on the ball: both count
     at = function(lambda x: x, edge, labels, attacks.L2(0.1), directions=torch.eye(2, device=device), size=3, reach=1.0)
     assert at.in_box.tolist() == [[False, True, True], [False, True, True], [False, False, False]]
     assert at.in_ball.tolist() == [[False, True, False], [True, True, True], [False, True, False]]
+    assert at.box[:, 0].min() > -1e-6  # in this corner the box lies on one side of both directions,
+    assert at.box[:, 1].max() < 1e-6
+    assert 80 < (at.box.abs().amax(1) > 0.01).sum() < 100  # in a quarter of all
     for kind in NORMS:
         threat = kind(0.3)
         found = left_alone(model, lambda t=threat: function(model, x, labels, t, generator=source(0, device)))
@@ -655,6 +665,19 @@ def plane(function, device):
         (lambda: plain(directions=ways * INF), ("finite",)),
     ):
         refuses(call, ValueError, *words)
+
+
+def outlined(found, x, kind):
+    """The edges of ball and box, point by point, in a plane of the first and the third of three numbers."""
+    assert len(found.ball) == len(found.box) == 361  # a degree each, and where it began
+    for edge in (found.ball, found.box):
+        torch.testing.assert_close(edge[0], edge[-1], rtol=0, atol=1e-5)  # once around
+        assert edge.device == x.device
+    for (u, v), (a, b) in zip(found.ball.tolist(), found.box.tolist(), strict=True):
+        assert NORMS[kind]([u, 0.0, -v]) == pytest.approx(0.3, rel=1e-5)
+        first, third = x[0, 0, 0].item() + a, x[0, 0, 2].item() - b
+        assert min(first, third, 1 - first, 1 - third) == pytest.approx(0, abs=1e-5)
+        assert math.atan2(v, u) == pytest.approx(math.atan2(b, a), abs=1e-4), "the same direction"
 
 
 ORACLES = {
@@ -1175,6 +1198,8 @@ NAMED = [
     ("landscape.plane", "from the top down", plane_like(lambda found: {"loss": found.loss.flip(0)})),
     ("landscape.plane", "a ball in L2, whatever the threat", plane_like(lambda found: {"in_ball": in_l2(found)})),
     ("landscape.plane", "everything in the box", plane_like(lambda found: {"in_box": torch.ones_like(found.in_box)})),
+    ("landscape.plane", "the edge of twice the ball", plane_like(lambda found: {"ball": 2 * found.ball})),
+    ("landscape.plane", "the box's edge turned over", plane_like(lambda found: {"box": -found.box})),
     ("landscape.plane", "always 1.5 eps", plane_like(lambda found: {}, reach=1.5)),
     ("landscape.plane", "the cross-entropy, always", plane_like(lambda found: {}, objective=None)),
     ("landscape.plane", "the wrong label", plane_like(lambda found: {"right": 0})),
@@ -1222,6 +1247,7 @@ HARMLESS = {
     "low, high = (low, middle) if chance(middle) > alpha else (middle, high) "
     "[chance(middle) > alpha -> chance(middle) >= alpha]": "a border",
     "return x * (numbers >= self.p) [numbers >= self.p -> numbers > self.p]": "a border, once in 16 million draws",
+    "room = torch.where(deltas > 0, 1 - x, x) / deltas.abs() [deltas > 0 -> deltas >= 0]": "over 0 all is without end",
     "noise = torch.randn((2, *x.shape[1:]), generator=generator, device=generator.device).to(x) [2 -> 3]": "not used",
     "in_ball = threat.norm(delta) <= threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps) "
     "[threat.norm(delta) <= threat.eps * (1 + ROUNDING * torch.finfo(x.dtype).eps) -> "

@@ -333,7 +333,7 @@ def test_the_outlines_are_where_ball_and_box_end(threat):
     ways = made.plane.directions
     deltas = torch.tensordot(made.ball * eps, ways, dims=1)
     torch.testing.assert_close(
-        engine.plan.threat.norm(deltas), torch.full((180,), eps, device="cpu"), rtol=1e-4, atol=0
+        engine.plan.threat.norm(deltas), torch.full((361,), eps, device="cpu"), rtol=1e-4, atol=0
     )
     inside = made.box.norm(dim=1) < 9.9  # of those that are followed so far
     assert inside.any()

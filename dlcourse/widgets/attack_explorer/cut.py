@@ -18,8 +18,6 @@ from dlcourse.widgets.attack_explorer.run import Run
 REACH = 1.5  # of the slice, in parts of eps
 SMALL = 100  # pixels: of small pictures the slice is finer
 SIZES = (41, 17)
-ANGLES = 180  # of the outlines of ball and box
-FAR = 10.0  # parts of eps, beyond which no outline is followed
 LEAST = 0.015  # of the slice: a class with less has no name on it
 
 
@@ -27,8 +25,16 @@ LEAST = 0.015  # of the slice: a class with less has no name on it
 class Cut:
     plane: landscape.LossPlane
     classes: tuple[str, ...]
-    ball: Float[Tensor, "points 2"]  # the outline of the ball on the slice, in parts of eps
-    box: Float[Tensor, "points 2"]  # that of [0, 1]; where a pixel at its end would move further, the picture itself
+
+    @cached_property
+    def ball(self) -> Float[Tensor, "points 2"]:
+        """The outline of the ball on the slice, in parts of eps."""
+        return (self.plane.ball / self.plane.eps).float().cpu()
+
+    @cached_property
+    def box(self) -> Float[Tensor, "points 2"]:
+        """That of [0, 1]; where a pixel at its end would move further, it is the picture itself."""
+        return (self.plane.box / self.plane.eps).float().cpu()
 
     def places(self, deltas: Float[Tensor, "batch height width"]) -> Float[Tensor, "batch 2"]:
         """The points of the slice nearest to perturbations, in parts of eps."""
@@ -86,17 +92,4 @@ def cut(net: Net, x: Float[Tensor, "1 1 height width"], found: Run, classes: tup
         reach=REACH,
         generator=generator(found.plan.seed, like=x),
     )
-    return Cut(plane, classes, *outlines(plane, x, found.plan.threat))
-
-
-def outlines(
-    plane: landscape.LossPlane, x: Float[Tensor, "1 1 height width"], threat: attacks.Threat
-) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2"]]:
-    """How far ball and box reach along directions of the slice; both are convex and hold x, so it is their rim."""
-    angles = torch.linspace(0, 2 * torch.pi, ANGLES, device=x.device, dtype=x.dtype)
-    ways = torch.stack([angles.cos(), angles.sin()], dim=1)
-    deltas = torch.tensordot(ways, plane.directions.to(x), dims=1) * threat.eps
-    room = torch.where(deltas > 0, 1 - x, x) / deltas.abs()  # 0 / 0 where a pixel does not move at all
-    reaches = threat.eps / threat.norm(deltas), room.nan_to_num(torch.inf).flatten(1).amin(1)
-    ball, box = ((ways * reach.clamp(max=FAR)[:, None]).float().cpu() for reach in reaches)
-    return ball, box
+    return Cut(plane, classes)

@@ -62,6 +62,12 @@ export function told(names, values, done, say) {
     }).join(", ");
 }
 
+// Which class the slice tells at a place (in parts of eps); null beside the slice. Row 0 is at the bottom.
+export function classAt(told, [rows, columns], [x, y], reach) {
+    const [row, column] = [[y, rows], [x, columns]].map(([place, many]) => Math.round(((place + reach) / (2 * reach)) * (many - 1)));
+    return row >= 0 && row < rows && column >= 0 && column < columns ? told[row * columns + column] : null;
+}
+
 // The place of a label that has to stay inside the slice.
 export function inside(place, reach) {
     return place.map((each) => Math.min(Math.max(each, -0.88 * reach), 0.88 * reach));

@@ -19,7 +19,7 @@ export class Panel {
         this.verdict = element("span", { class: "ax-verdict" });
         this.picture = new Shown(view, "The picture now", "ink");
         this.delta = new Shown(view, "Perturbation", "signed");
-        this.moved = new Shown(view, "This move", "signed");
+        this.moved = new Shown(view, "Move", "signed");
         this.used = element("p", { class: "ax-used" });
         this.move = element("p", { class: "ax-move" });
         this.when = element("p", { class: "ax-when" });

@@ -1,7 +1,7 @@
 // The settings, the pictures one may attack, the three moves of a step, and the question before the answer.
 
 import { element, uniqueId } from "../js/dom.js";
-import { Latest } from "../js/latest.js";
+import { ByIndex } from "../feature_map_explorer/by_index.js";
 import { MOVES, moveIndex } from "./look.js";
 
 const NAMES = ["threat", "eps", "attack", "steps", "step_share", "random", "seed", "pace"];
@@ -45,41 +45,15 @@ class Pick {
 export class Images {
     constructor(view) {
         this.view = view;
-        const id = uniqueId("image");
-        this.input = element("input", { type: "number", id, min: 0, step: 1 });
-        this.shows = new Latest((args) => view.act("show", args));
-        this.typing = false; // a frame that arrives meanwhile does not overwrite what is typed
-        this.input.addEventListener("input", () => {
-            this.typing = true;
-        }, { signal: view.signal });
-        this.input.addEventListener("change", () => {
-            this.typing = false;
-            this.go(Number(this.input.value));
-        }, { signal: view.signal });
-        this.input.addEventListener("blur", () => {
-            this.typing = false;
-        }, { signal: view.signal });
+        this.which = new ByIndex(view, "Picture");
         this.label = element("p", { class: "ax-note" });
         this.meant = new Pick(view, "Meant as", (value) => view.act("mean", { label: value || null }).catch(() => {}), "The right answer of the drawing");
-        const [before, next] = [
-            view.button("◀", () => this.go((this.index ?? 0) - 1), { title: "The picture before" }),
-            view.button("▶", () => this.go((this.index ?? -1) + 1), { title: "The next picture" }),
-        ];
-        for (const button of [before, next]) button.setAttribute("aria-label", button.title);
-        this.el = view.hideable("images", element("div", { class: "ax-images" },
-            element("div", { class: "dlc-row" }, element("label", { for: id }, "Picture"), before, this.input, next), this.label));
+        this.el = view.hideable("images", element("div", { class: "ax-images" }, element("div", { class: "dlc-row" }, ...this.which.parts), this.label));
     }
 
-    go(wanted) {
-        const { images } = this.view.frame.header;
-        this.index = ((Math.round(wanted) || 0) % images + images) % images;
-        return this.shows.want({ index: this.index });
-    }
-
-    paint({ header: { index, label, images, classes } }) {
-        this.input.max = images - 1;
-        if (!this.shows.busy) this.index = index;
-        if (!this.typing && (document.activeElement !== this.input || !this.shows.busy)) this.input.value = index ?? "";
+    paint(frame) {
+        const { index, label, images, classes } = frame.header;
+        this.which.paint(frame);
         this.label.textContent = index === null ? `Now a drawing; ${images} pictures, counted from 0.` : `Class ${label.name}. ${images} pictures, counted from 0.`;
         this.meant.el.hidden = index !== null;
         this.meant.paint([["", "what the network says"], ...classes.map((name) => [name, name])], label.said ? label.name : "");
@@ -104,9 +78,9 @@ export class Now {
         return this.view.act("scrub", { step: moveIndex(kind, Math.max(move.step, 1), move.start) });
     }
 
-    paint({ header: { move, attack } }) {
+    paint({ header: { move, attack, models } }) {
         this.title.textContent = move.title;
-        this.attack.textContent = `${attack}.`;
+        this.attack.textContent = `${attack}.${models.length > 1 ? " Each network is attacked by itself, along its own slopes." : ""}`;
         this.buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(MOVES[index] === move.kind)));
     }
 }

@@ -4,7 +4,7 @@ import { Canvas } from "../js/canvas.js";
 import { element } from "../js/dom.js";
 import { ticks, text } from "../js/scale.js";
 import { scales } from "../feature_map_explorer/look.js";
-import { borders, inside, outline, part, tints } from "./look.js";
+import { borders, classAt, inside, outline, part, tints } from "./look.js";
 
 const SIDE = 232;
 
@@ -20,7 +20,7 @@ export class Slice {
     }
 
     paint({ header, arrays }) {
-        const { slice, name } = header.models[this.index], reach = header.slice_reach;
+        const { slice, name, says } = header.models[this.index], reach = header.slice_reach;
         const told = part(arrays.told, this.index), path = part(arrays.paths, this.index);
         const shape = arrays.told.shape.slice(1);
         const [ball, box] = [arrays.ball, arrays.box].map((array) => outline(part(array, this.index)));
@@ -33,13 +33,16 @@ export class Slice {
             this.path(ctx, path, slice.at, header.done);
         });
         const off = slice.off > 0.005 ? ` Of the perturbation's length ${Math.round(100 * slice.off)} % lead out of the slice.` : "";
+        const here = slice.at.every((each) => each !== null) ? classAt(told, shape, slice.at, reach) : null;
+        const beside = off && here !== null && says.class !== null && here !== says.class
+            ? ` So the dot's answer is ${header.classes[here]}, and the attacked picture's is ${says.name}.` : "";
         const first = slice.along ? "steepest direction" : "first of two random directions";
         const edge = slice.nearest === null ? "" : ` Along it the answer changes at ${text(slice.nearest, 2)} eps.`;
         const shares = slice.regions.map(({ name: label, share }) => `${label} ${Math.round(100 * share)} %`).join(", ");
         const slope = slice.along ? "" : " There is no slope here: both directions are random.";
-        this.note.textContent = `${edgeOfBox(box.reach)}${slope}${off}`.trim();
+        this.note.textContent = `${edgeOfBox(box.reach)}${slope}${off}${beside}`.trim();
         canvas.label(`Slice for ${name}: across the ${first}, up a random one, the picture in the middle. Answers there: ${shares}.${edge}`
-            + ` The attack stands at ${text(slice.at[0], 2)} across and ${text(slice.at[1], 2)} up, in eps.${off}`);
+            + ` The attack stands at ${text(slice.at[0], 2)} across and ${text(slice.at[1], 2)} up, in eps.${off}${beside}`);
     }
 
     field(ctx, told, outlines, [rows, columns], { label, target }) {

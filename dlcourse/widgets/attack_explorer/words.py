@@ -99,13 +99,13 @@ def attack(plan: Plan, classes: tuple[str, ...]) -> str:
 
 
 def moved_title(what: str) -> str:
-    """The name of the third picture."""
+    """The name of the third picture; on two networks side by side there is room for little more."""
     return {
-        "example": "This move: none",
-        "start": "This move: the jump",
-        "gradient": "This move: gradient",
-        "step": "This move: the step",
-        "projection": "This move: taken back",
+        "example": "Move: none",
+        "start": "Move: the jump",
+        "gradient": "Move: gradient",
+        "step": "Move: the step",
+        "projection": "Move: taken back",
     }[what]
 
 

@@ -2,11 +2,11 @@
 // and the question; beside them one unit in large, and what its channel is good for.
 
 import { Canvas } from "../js/canvas.js";
-import { element, uniqueId } from "../js/dom.js";
-import { Latest } from "../js/latest.js";
+import { element } from "../js/dom.js";
 import { widget } from "../js/widget.js";
 import { Pad } from "../draw_pad/pad.js";
 import { percent } from "../draw_pad/strokes.js";
+import { ByIndex } from "./by_index.js";
 import { Patches, Unit } from "./detail.js";
 import { colours, frame as framed, onPicture, pixels, scales, windowOf } from "./look.js";
 import { Maps } from "./maps.js";
@@ -109,28 +109,14 @@ class Program {
 class Images {
     constructor(view) {
         this.view = view;
-        const id = uniqueId("image");
-        this.input = element("input", { type: "number", id, min: 0, step: 1 });
-        this.shows = new Latest((args) => view.act("show", args));
-        this.input.addEventListener("change", () => this.go(Number(this.input.value)), { signal: view.signal });
+        this.which = new ByIndex(view, "Image");
         this.label = element("span", { class: "fx-label" });
-        this.el = view.hideable("images", element("div", { class: "dlc-row fx-images" },
-            element("label", { for: id }, "Image"),
-            view.button("◀", () => this.go((this.index ?? 0) - 1), { title: "The image before" }), this.input,
-            view.button("▶", () => this.go((this.index ?? -1) + 1), { title: "The next image" }), this.label));
-        for (const button of this.el.querySelectorAll("button")) button.setAttribute("aria-label", button.title);
+        this.el = view.hideable("images", element("div", { class: "dlc-row fx-images" }, ...this.which.parts, this.label));
     }
 
-    go(wanted) {
-        const { images } = this.view.frame.header;
-        this.index = ((Math.round(wanted) || 0) % images + images) % images;
-        return this.shows.want({ index: this.index });
-    }
-
-    paint({ header: { index, label, images } }) {
-        this.input.max = images - 1;
-        if (!this.shows.busy) this.index = index;
-        if (document.activeElement !== this.input || !this.shows.busy) this.input.value = index ?? "";
+    paint(frame) {
+        const { index, label, images } = frame.header;
+        this.which.paint(frame);
         this.label.textContent = index === null ? `of ${images}; now a drawing` : `of ${images}; of class ${label}`;
     }
 }

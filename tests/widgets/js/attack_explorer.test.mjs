@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { MOVES, borders, inside, moveIndex, outline, part, span, tints, told } from "../../../dlcourse/widgets/attack_explorer/look.js";
+import { MOVES, borders, classAt, inside, moveIndex, outline, part, span, tints, told } from "../../../dlcourse/widgets/attack_explorer/look.js";
 import { words } from "../../../dlcourse/widgets/attack_explorer/settings.js";
 
 test("the number of a move, with a random start and without", () => {
@@ -21,6 +21,14 @@ test("borders run between cells of different classes", () => {
     const found = borders([1, 1, 1, 2], [2, 2]);
     assert.deepEqual(found, [[0.5, 0.5, 1.5, 0.5], [0.5, 0.5, 0.5, 1.5]]);
     assert.deepEqual(borders([4, 4, 4, 4, 4, 4], [2, 3]), []);
+});
+
+test("the class at a place of the slice", () => {
+    const told = [1, 2, 3, 4, 5, 6]; // three columns, the first row at the bottom
+    const at = (...place) => classAt(told, [2, 3], place, 1.5);
+    assert.deepEqual([at(-1.5, -1.5), at(0, -1.5), at(1.5, 1.5), at(-1.4, 0.2)], [1, 2, 6, 4]);
+    assert.deepEqual([at(0.7, -0.1), at(0.8, -0.1)], [2, 3], "the nearest column");
+    assert.deepEqual([at(2.6, 0), at(0, -3.2), at(-2.6, 0)], [null, null, null], "beside the slice");
 });
 
 test("an outline and its reach", () => {
