@@ -153,6 +153,35 @@ def itself_among_the_others(x, labels, weight, bias):
     return tuple((leads / (n + 1e-12)).amin(1).clamp(min=0) for n in norms)
 
 
+@wrong("15.margin", "nan is 0 / 0: the label's own class is among the others")
+def own_class_not_left_out(x, labels, weight, bias):
+    scores = x @ weight.T + bias
+    leads = scores[torch.arange(len(x)), labels][:, None] - scores
+    rows = weight[labels][:, None] - weight
+    norms = rows.abs().amax(2), rows.norm(dim=2), rows.abs().sum(2)
+    return tuple((leads / n).min(dim=1).values.clamp(min=0) for n in norms)
+
+
+def two_classes_formula(end):
+    """The logit of the label over a norm of its row, as if the row were a difference already."""
+
+    def answer(x, labels, weight, bias):
+        rows, scores = weight[labels], x @ weight.T + bias
+        z = scores[torch.arange(len(x)), labels]
+        distances = z / rows.abs().amax(1), z / rows.norm(dim=1), z / rows.abs().sum(1)
+        return tuple(end(distance, scores.argmax(1) == labels) for distance in distances)
+
+    return answer
+
+
+for name, end in (
+    ("two_classes_formula", lambda d, stands: d.clamp(min=0)),
+    ("two_classes_formula_with_the_size", lambda d, stands: d.abs()),
+    ("two_classes_formula_and_0_where_wrong", lambda d, stands: d.abs() * stands),
+):
+    named(wrong("15.margin", "the formula of two classes"), name, two_classes_formula(end))
+
+
 @wrong("15.margin", "Only the class with the second largest logit")
 def runner_up(x, labels, weight, bias):
     scores = x @ weight.T + bias
