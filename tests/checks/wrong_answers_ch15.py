@@ -305,6 +305,14 @@ def by_torch_func(x, labels, eps, mean, std, *weights):
     return torch.clamp(x + eps * slope.sign(), min=0.0, max=1.0)
 
 
+@right("15.fgsm")
+def leaves_marks_on_the_record(x, labels, eps, mean, std, *weights):
+    """Numbers are all that a check sees: x marked for the caller too, and x_adv with its record, pass."""
+    x.requires_grad_()
+    (slope,) = torch.autograd.grad(entropy(logits((x - mean) / std, *weights), labels), x)
+    return (x + eps * slope.sign()).clamp(0, 1)
+
+
 for name, phrase, parts in (
     ("no_clamp", "There is no clamp", {"end": lambda x, e, d, m, s: x + e * d}),
     ("clamp_at_0_alone", "Pixels above 1 were left", {"end": lambda x, e, d, m, s: (x + e * d).clamp(min=0)}),
@@ -326,8 +334,8 @@ for name, phrase, parts in (
         {"end": lambda x, e, d, m, s: ((x - m) / s + e * d).clamp(0, 1) * s + m},
     ),
     (
-        "normalised_and_clamped",
-        "The clamp to [0, 1] came in the network's units",
+        "all_in_the_networks_units",
+        "the step, the clamp and what comes back",
         {"end": lambda x, e, d, m, s: ((x - m) / s + e * d).clamp(0, 1)},
     ),
     ("eps_over_std", "eps was divided by std", {"end": lambda x, e, d, m, s: (x + e / s * d).clamp(0, 1)}),
@@ -437,6 +445,20 @@ def steps_of(
 
 
 named(right("15.pgd"), "halved_from_one", steps_of())
+
+
+def a_scale_for_each(change, x, eps, halvings=30):
+    """As the chapter writes it for a batch: scale 1 if it fits as it is, else by halving, a row each."""
+    low, high = torch.zeros_like(change[:, :1]), torch.ones_like(change[:, :1])
+    as_it_is = lengths(change.clamp(-x, 1 - x)) <= eps
+    for _ in range(halvings):
+        scale = (low + high) / 2
+        fits = lengths((scale * change).clamp(-x, 1 - x)) <= eps
+        low, high = torch.where(fits, scale, low), torch.where(fits, high, scale)
+    return (torch.where(as_it_is, 1, low) * change).clamp(-x, 1 - x)
+
+
+named(right("15.pgd"), "a_scale_for_each", steps_of(project=a_scale_for_each))
 named(right("15.pgd"), "with_the_mean_of_the_loss", steps_of(loss=functional.cross_entropy))
 
 
@@ -464,6 +486,16 @@ def an_example_at_a_time(x, labels, start, eps, step, steps, *weights):
 
 
 @right("15.pgd")
+def never_detached(x, labels, start, eps, step, steps, *weights):
+    """The record grows from step to step, and the slope at the last point is the same."""
+    x_adv = start.clone().requires_grad_()
+    for _ in range(steps):
+        (slope,) = torch.autograd.grad(entropy(logits(x_adv, *weights), labels), x_adv, retain_graph=True)
+        x_adv = x + halved(x_adv + step * unit(slope) - x, x, eps)
+    return x_adv
+
+
+@right("15.pgd")
 def exact_without_halving(x, labels, start, eps, step, steps, *weights):
     """As the package's threat does: pixels at the edge leave something over for the others."""
     from dlcourse.attacks import L2
@@ -487,6 +519,29 @@ def whole(change):
     return change.norm()
 
 
+def one_scale(change, eps, cut, length=whole):
+    """The halving of one example, as it stands, on a batch."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        scale = (low + high) / 2
+        low, high = (scale, high) if length(cut(scale * change)) <= eps else (low, scale)
+    return cut(low * change)
+
+
+def one_by_one(change, x, eps, low=0.0, high=1.0):
+    """The halving of one example for each, with the ends of the box that are given."""
+    return torch.cat(
+        [
+            one_scale(
+                row,
+                eps,
+                lambda rows, at=at: rows.clamp(None if low is None else -at, None if high is None else 1 - at),
+            )
+            for row, at in zip(change[:, None], x[:, None], strict=True)
+        ]
+    )
+
+
 for name, phrase, parts in (
     ("ball_then_box", "First into the ball, then a clamp", {"project": ball_then_box}),
     (
@@ -494,7 +549,37 @@ for name, phrase, parts in (
         "First a clamp into the box",
         {"project": lambda c, x, e: ball(c.clamp(-x, 1 - x), x, e)},
     ),
-    ("no_box", "The box is missing", {"project": ball}),
+    ("no_box", "Both ends of it are", {"project": ball}),
+    ("upper_end_alone", "Only one of its ends", {"project": lambda c, x, e: one_by_one(c, x, e, low=None)}),
+    ("lower_end_alone", "Only one of its ends", {"project": lambda c, x, e: one_by_one(c, x, e, high=None)}),
+    (
+        "upper_end_alone_and_one_scale",
+        "A change may go from -x up to 1 - x",
+        {"project": lambda c, x, e: one_scale(c, e, lambda rows: torch.minimum(rows, 1 - x))},
+    ),
+    (
+        "one_scale_for_the_batch",
+        "one scale for the whole batch",
+        {"project": lambda c, x, e: one_scale(c, e, lambda rows: rows.clamp(-x, 1 - x))},
+    ),
+    (
+        "one_scale_for_all_that_fits_the_longest",
+        "one scale for the whole batch",
+        {"project": lambda c, x, e: one_scale(c, e, lambda rows: rows.clamp(-x, 1 - x), lambda c: lengths(c).max())},
+    ),
+    ("always_to_the_length_eps", "pushed out to its rim", {"project": lambda c, x, e: halved(1e4 * c, x, e)}),
+    (
+        "ball_of_linf_and_sign",
+        "the ball of Linf",
+        {"project": lambda c, x, e: c.clamp(-e, e).clamp(-x, 1 - x), "way": torch.sign},
+    ),
+    ("eight_halvings", "the halving ends too early", {"project": lambda c, x, e: a_scale_for_each(c, x, e, 8)}),
+    ("fifteen_halvings", "the halving ends too early", {"project": lambda c, x, e: a_scale_for_each(c, x, e, 15)}),
+    (
+        "a_ball_twice_as_large",
+        "a change from x is longer than eps",
+        {"project": lambda c, x, e: halved(c, x, 2 * e)},
+    ),
     ("no_ball", "The ball is missing", {"project": lambda c, x, e: c.clamp(-x, 1 - x)}),
     ("no_projection", "The ball is missing", {"project": lambda c, x, e: c}),
     (
@@ -547,7 +632,12 @@ for name, phrase, parts in (
     ("loss_of_the_answer", "the network's own answer", {"loss": lambda z, n: entropy(z, z.argmax(1))}),
     ("labels_logit", "the label's logit alone", {"loss": lambda z, n: -z.gather(1, n[:, None]).sum()}),
     ("softmax_twice", "A softmax was taken twice", {"loss": lambda z, n: entropy(z.softmax(1), n)}),
-    ("shrunk_too_far", "Take one example and one step", {"project": lambda c, x, e: 0.9 * halved(c, x, e)}),
+    ("shrunk_too_far", "One example, one step, in numbers", {"project": lambda c, x, e: 0.9 * halved(c, x, e)}),
+    (
+        "mixed_up_examples",
+        "Each example alone is right, and together they are not",
+        {"project": lambda c, x, e: halved(c, x, e) * (1 + lengths(c) / lengths(c).max()) / 2},
+    ),
 ):
     named(wrong("15.pgd", phrase), name, steps_of(**parts))
 
@@ -640,6 +730,37 @@ def return_inside_the_loop(x, labels, start, eps, step, steps, *weights):
         (slope,) = torch.autograd.grad(entropy(logits(point, *weights), labels), point)
         x_adv = x + halved(x_adv + step * unit(slope) - x, x, eps)
         return x_adv
+
+
+def best_of(first, better):
+    def answer(x, labels, start, eps, step, steps, *weights):
+        points = [start, *every_point(x, labels, start, eps, step, steps, *weights)][first:]
+        losses = torch.stack(
+            [functional.cross_entropy(logits(point, *weights), labels, reduction="none") for point in points]
+        )
+        return better(losses, torch.stack(points))
+
+    return answer
+
+
+for name, first, better in (
+    ("best_with_the_start", 0, lambda losses, points: points[losses.argmax(0), torch.arange(len(losses[0]))]),
+    ("best_after_a_step", 1, lambda losses, points: points[losses.argmax(0), torch.arange(len(losses[0]))]),
+    ("best_of_the_batch", 1, lambda losses, points: points[losses.sum(1).argmax()]),
+):
+    named(wrong("15.pgd", "The point with the highest loss came back"), name, best_of(first, better))
+
+
+@wrong("15.pgd", "several in a row are not")
+def next_step_from_the_proposal(x, labels, start, eps, step, steps, *weights):
+    """The slope is asked for where the step led, before the way back."""
+    x_adv = at = start
+    for _ in range(steps):
+        point = at.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(entropy(logits(point, *weights), labels), point)
+        at = x_adv + step * unit(slope)
+        x_adv = x + halved(at - x, x, eps)
+    return x_adv
 
 
 @wrong("15.pgd", "The change alone came back")
