@@ -12,6 +12,8 @@ from dlcourse_answers import right, wrong
 from scipy.stats import beta, norm
 from torch.nn import functional
 
+from dlcourse.attacks import margin as package_margin
+
 
 def named(register, name, answer):
     answer.__name__ = name
@@ -818,23 +820,27 @@ def evaluated(
     rounds=lambda n: n,
     box=True,
     ball=True,
+    counted_on=lambda before, labels: labels,
+    keep=lambda x_adv, levels: x_adv,
     back=lambda clean, robust, attacked: (clean, robust, attacked),
 ):
     """A right answer, but for the parts that are given."""
 
     def answer(x, labels, starts, eps, step, steps, levels, scale, weights):
         attacked = []
+        against = counted_on(defended(x, levels, scale, weights).argmax(1), labels)
         for start in starts:
             x_adv = begin(x, start)
             for _ in range(rounds(steps)):
                 point = x_adv.detach().requires_grad_()
-                (slope,) = torch.autograd.grad(loss(scale * logits(see(point, levels), *weights), labels), point)
+                (slope,) = torch.autograd.grad(loss(scale * logits(see(point, levels), *weights), against), point)
                 centre = around(x, start, x_adv)
                 x_adv = x_adv + step * way(slope)
                 if ball:
                     x_adv = torch.max(torch.min(x_adv, centre + eps), centre - eps)
                 if box:
                     x_adv = x_adv.clamp(0, 1)
+                x_adv = keep(x_adv, levels)
             attacked.append(x_adv.detach())
         before = defended(x, levels, scale, weights).argmax(1)
         after = [defended(point, levels, scale, weights).argmax(1) for point in attacked]
@@ -845,6 +851,7 @@ def evaluated(
 
 
 named(right("15.masked"), "repaired", evaluated())
+named(right("15.masked"), "margin_of_the_package", evaluated(loss=lambda z, n: package_margin(z, n).sum()))
 
 
 @right("15.masked")
@@ -873,6 +880,43 @@ def slope_at_the_rounded_picture(x, labels, starts, eps, step, steps, levels, sc
     return clean, sum(map(int, stands)) / len(x), torch.stack(attacked)
 
 
+@wrong("15.masked", "The ball is around the start")
+def around_the_first_start(x, labels, starts, *rest):
+    return evaluated(around=lambda x, start, last: starts[0])(x, labels, starts, *rest)
+
+
+@wrong("15.masked", "x_adv itself was rounded")
+def step_from_the_rounded_point(x, labels, starts, eps, step, steps, levels, scale, weights):
+    return of_points(x, labels, starts, eps, step, steps, levels, scale, weights, before=quantise)
+
+
+@wrong("15.masked", "x_adv itself was rounded")
+def last_points_rounded(x, labels, starts, eps, step, steps, levels, scale, weights):
+    return of_points(x, labels, starts, eps, step, steps, levels, scale, weights, end=quantise)
+
+
+@wrong("15.masked", "x_adv itself was rounded")
+def rounded_and_then_clamped(x, labels, starts, eps, step, steps, levels, scale, weights):
+    return of_points(x, labels, starts, eps, step, steps, levels, scale, weights, pushed=quantise)
+
+
+def of_points(x, labels, starts, eps, step, steps, levels, scale, weights, **rounded):
+    def at(place, x_adv):
+        return rounded[place](x_adv, levels) if place in rounded else x_adv
+
+    attacked = []
+    for x_adv in starts:
+        for _ in range(steps):
+            x_adv = at("before", x_adv).detach().requires_grad_()
+            margins = margin_of(scale * logits(through(x_adv, levels), *weights), labels)
+            (slope,) = torch.autograd.grad(margins, x_adv)
+            x_adv = at("pushed", x_adv.detach() + step * slope.sign()).clamp(x - eps, x + eps).clamp(0, 1)
+        attacked.append(at("end", x_adv))
+    right = [defended(point, levels, scale, weights).argmax(1) == labels for point in (x, *attacked)]
+    clean, robust = right[0].double().mean().item(), torch.stack(right).all(0).double().mean().item()
+    return clean, robust, torch.stack(attacked)
+
+
 def same_mean(before, after, labels):
     return min((answer == before).double().mean().item() for answer in after)
 
@@ -885,6 +929,20 @@ def unchanged(before, after, labels):
     return torch.stack([answer == before for answer in after]).all(0).double().mean().item()
 
 
+def swapped_through(x, levels):
+    return quantise(x, levels) + (x - quantise(x, levels)).detach()
+
+
+def second_minus_first(z, labels):
+    best = z.topk(2, dim=1).values
+    return (best[:, 1] - best[:, 0]).sum()
+
+
+def label_at_0(z, labels):
+    own = functional.one_hot(labels, z.shape[1])
+    return ((z * (1 - own)).amax(1) - (z * own).sum(1)).sum()
+
+
 def without_scale(z, labels):
     return entropy(z / 1e4, labels)
 
@@ -892,6 +950,24 @@ def without_scale(z, labels):
 for name, phrase, parts in (
     ("as_it_was", "that of rounding is 0", {"see": quantise, "loss": entropy, "count": same_mean}),
     ("rounding_left_flat", "that of rounding is 0", {"see": quantise}),
+    (
+        "rounded_twice",
+        "something after your rounding rounds again: `defended` does",
+        {"see": lambda x, levels: quantise(through(x, levels), levels)},
+    ),
+    ("value_and_slope_swapped", "Or the two are swapped", {"see": swapped_through}),
+    (
+        "rounded_twice_and_probabilities",
+        "something after your rounding rounds again",
+        {
+            "see": lambda x, levels: quantise(through(x, levels), levels),
+            "loss": lambda z, n: margin_of(z.softmax(1), n),
+        },
+    ),
+    ("second_minus_first", "the second minus the first", {"loss": second_minus_first}),
+    ("label_at_0", "The label's logit was set to 0", {"loss": label_at_0}),
+    ("margin_against_the_answer", "against the answer without attack", {"counted_on": lambda before, labels: before}),
+    ("rounded_after_each_step", "x_adv itself was rounded", {"keep": quantise}),
     ("rounding_left_flat_and_counted_wrong", "not the only fault", {"see": quantise, "count": same_mean}),
     ("flat_cross_entropy", "that is exactly 0 there", {"loss": entropy}),
     ("flat_and_worst_mean", "not the only fault", {"loss": entropy, "count": right_mean}),
@@ -934,8 +1010,12 @@ for name, phrase, parts in (
     ("half_of_it", "what is counted is not", {"count": lambda b, a, n: robust_mean(b, a, n) / 2}),
     ("rounding_left_out", "Its *values* belong to the defence", {"see": lambda x, levels: x}),
     ("cross_entropy_without_the_scale", "The logits were made small again", {"loss": without_scale}),
-    ("margin_of_probabilities", "probabilities of logits", {"loss": lambda z, n: margin_of(z.softmax(1), n)}),
-    ("loss_of_the_answer", "loss of the network's own answer", {"loss": lambda z, n: entropy(z, z.argmax(1))}),
+    ("margin_of_probabilities", "the margin of *probabilities*", {"loss": lambda z, n: margin_of(z.softmax(1), n)}),
+    (
+        "loss_of_the_answer",
+        "raises the loss of the network's own answer",
+        {"loss": lambda z, n: entropy(z, z.argmax(1))},
+    ),
     ("labels_logit_alone", "The label's logit alone", {"loss": lambda z, n: -z.gather(1, n[:, None]).sum()}),
     (
         "label_not_left_out",
@@ -944,10 +1024,12 @@ for name, phrase, parts in (
     ),
     ("descends", "The attack goes down", {"way": lambda g: -g.sign()}),
     ("no_sign", "without its sign", {"way": lambda g: g}),
-    ("around_the_last_point", "the ball is missing, or it is around", {"around": lambda x, start, last: last}),
-    ("around_the_start", "the ball is missing, or it is around", {"around": lambda x, start, last: start}),
-    ("no_ball", "the ball is missing, or it is around", {"ball": False}),
+    ("around_the_last_point", "The ball is around the last point", {"around": lambda x, start, last: last}),
+    ("around_the_start", "The ball is around the start", {"around": lambda x, start, last: start}),
+    ("no_ball", "The ball is missing: pixels", {"ball": False}),
+    ("half_a_ball_and_more", "or it is not around x", {"around": lambda x, start, last: (x + last) / 2}),
     ("no_box", "The box is missing", {"box": False}),
+    ("no_box_and_half_a_step", "The box is missing", {"box": False, "way": lambda g: g.sign() / 2}),
     ("starts_ignored", "All attacks began at x", {"begin": lambda x, start: x}),
     ("one_step_more", "One step too many, or one too few", {"rounds": lambda n: n + 1}),
     ("one_step_less", "One step too many, or one too few", {"rounds": lambda n: n - 1}),

@@ -342,10 +342,6 @@ SUSPECTS = (
         ),
     ),
 )
-WRONG = (
-    "Take one example and one step: the slope of the cross-entropy at x_adv, divided by its length; x_adv + step times "
-    "that; the change from x; the largest scale of it that fits, with the clamp; x plus that."
-)
 STEPS = (
     "Each step alone is right, and several in a row are not. Does each begin where the last one ended, with a slope "
     "asked for there?"
@@ -376,7 +372,6 @@ def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
     got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
     if _near(got, wanted):
         return
-    generic = WRONG
     if _alike(got, wanted) and not any(suspect.fits(got, wanted, *args) for suspect in SUSPECTS):
         wrong = int((~((got - wanted).abs() <= slack)).any(1).nonzero()[0])
         x, labels, start, eps, step, steps, *weights = args
@@ -388,8 +383,7 @@ def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
             ask.compare(came, right, short, called=small, generic=reason, suspects=(), slack=slack)
         alone = (*one, eps, step, steps, *weights)
         ask.value(alone, _pgd(*alone), generic=STEPS, slack=slack)
-        generic = BATCH
-    ask.compare(got, wanted, args, called=called, generic=generic, slack=slack)
+    ask.compare(got, wanted, args, called=called, generic=BATCH, slack=slack)
 
 
 def _steps(one: tuple[Tensor, ...], eps: float, step: float, steps: int, weights: list[Tensor]) -> Iterator[Any]:
