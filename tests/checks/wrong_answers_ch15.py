@@ -1155,19 +1155,31 @@ for name, phrase, parts in (
     ("largest_count", "The class was chosen by the `estimation`", {"most": lambda counts, label: counts.max().item()}),
     (
         "both_added",
-        "Both samples were added",
+        "Both samples were added, and judge",
         {"count": lambda s, e: s + e, "draws": lambda s, e: (s + e).sum().item()},
     ),
     (
         "both_added_and_chosen",
-        "Both samples were added",
+        "Both samples were added, and judge",
         {
             "choose": lambda s, e: (s + e).argmax().item(),
             "count": lambda s, e: s + e,
             "draws": lambda s, e: (s + e).sum().item(),
         },
     ),
-    ("draws_of_both", "The number of draws has those of `selection`", {"draws": lambda s, e: (s + e).sum().item()}),
+    (
+        "draws_of_selection",
+        "n was counted over `selection`",
+        {"draws": lambda s, e: s.sum().item()},
+    ),
+    ("a_thousand_draws", "n was 1,000", {"draws": lambda s, e: 1_000}),
+    ("both_added_to_choose", "Both samples were added to choose", {"choose": lambda s, e: (s + e).argmax().item()}),
+    (
+        "nan_for_none",
+        "beta.ppf(alpha, k, n - k + 1) is nan for k = 0",
+        {"bound": lambda k, n, a: beta.ppf(a, k, n - k + 1), "stands": lambda p, k, n: not p <= 0.5},
+    ),
+    ("draws_of_both", "n was counted over `selection`", {"draws": lambda s, e: (s + e).sum().item()}),
     ("draws_of_two_classes", "the two most frequent classes", {"draws": lambda s, e: e.topk(2).values.sum().item()}),
     ("no_sd", "sd is missing", {"radius": lambda p, sd: norm.ppf(p)}),
     ("over_sd", "sd *times* the quantile", {"radius": lambda p, sd: norm.ppf(p) / sd}),
@@ -1187,7 +1199,7 @@ for name, phrase, parts in (
     ("abstains_with_none", "Where it abstains, two numbers come back", {"nothing": None}),
     ("abstains_with_two_nones", "Where it abstains, two numbers come back", {"nothing": (None, 0.0)}),
     ("abstains_with_minus_one", "Two numbers come back", {"nothing": -1}),
-    ("radius_as_a_whole_number", "float(...) or .item()", {"nothing": (-1, 0)}),
+    ("radius_as_a_whole_number", "label is an int and radius a float", {"nothing": (-1, 0)}),
 ):
     named(wrong("15.radius", phrase), name, certified(**parts))
 

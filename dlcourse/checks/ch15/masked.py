@@ -554,7 +554,7 @@ EXERCISE = Exercise(
     ),
     reference=evaluate,
     walkthrough="The rounding keeps its value and gets the slope of x, so that the attacker sees where the network "
-    "behind it leans; the margin has a slope however large the logits are. An example is robust only if it is right in "
+    "after it leans; the margin has a slope however large the logits are. An example is robust only if it is right in "
     "every row of one table, that without attack among them.",
     where=WHERE,
     check=check,
