@@ -12,6 +12,8 @@ from dlcourse_answers import right, wrong
 from scipy.stats import beta, norm
 from torch.nn import functional
 
+from dlcourse.attacks import margin as package_margin
+
 
 def named(register, name, answer):
     answer.__name__ = name
@@ -153,6 +155,35 @@ def itself_among_the_others(x, labels, weight, bias):
     return tuple((leads / (n + 1e-12)).amin(1).clamp(min=0) for n in norms)
 
 
+@wrong("15.margin", "nan is 0 / 0: the label's own class is among the others")
+def own_class_not_left_out(x, labels, weight, bias):
+    scores = x @ weight.T + bias
+    leads = scores[torch.arange(len(x)), labels][:, None] - scores
+    rows = weight[labels][:, None] - weight
+    norms = rows.abs().amax(2), rows.norm(dim=2), rows.abs().sum(2)
+    return tuple((leads / n).min(dim=1).values.clamp(min=0) for n in norms)
+
+
+def two_classes_formula(end):
+    """The logit of the label over a norm of its row, as if the row were a difference already."""
+
+    def answer(x, labels, weight, bias):
+        rows, scores = weight[labels], x @ weight.T + bias
+        z = scores[torch.arange(len(x)), labels]
+        distances = z / rows.abs().amax(1), z / rows.norm(dim=1), z / rows.abs().sum(1)
+        return tuple(end(distance, scores.argmax(1) == labels) for distance in distances)
+
+    return answer
+
+
+for name, end in (
+    ("two_classes_formula", lambda d, stands: d.clamp(min=0)),
+    ("two_classes_formula_with_the_size", lambda d, stands: d.abs()),
+    ("two_classes_formula_and_0_where_wrong", lambda d, stands: d.abs() * stands),
+):
+    named(wrong("15.margin", "the formula of two classes"), name, two_classes_formula(end))
+
+
 @wrong("15.margin", "Only the class with the second largest logit")
 def runner_up(x, labels, weight, bias):
     scores = x @ weight.T + bias
@@ -276,6 +307,14 @@ def by_torch_func(x, labels, eps, mean, std, *weights):
     return torch.clamp(x + eps * slope.sign(), min=0.0, max=1.0)
 
 
+@right("15.fgsm")
+def leaves_marks_on_the_record(x, labels, eps, mean, std, *weights):
+    """Numbers are all that a check sees: x marked for the caller too, and x_adv with its record, pass."""
+    x.requires_grad_()
+    (slope,) = torch.autograd.grad(entropy(logits((x - mean) / std, *weights), labels), x)
+    return (x + eps * slope.sign()).clamp(0, 1)
+
+
 for name, phrase, parts in (
     ("no_clamp", "There is no clamp", {"end": lambda x, e, d, m, s: x + e * d}),
     ("clamp_at_0_alone", "Pixels above 1 were left", {"end": lambda x, e, d, m, s: (x + e * d).clamp(min=0)}),
@@ -297,8 +336,8 @@ for name, phrase, parts in (
         {"end": lambda x, e, d, m, s: ((x - m) / s + e * d).clamp(0, 1) * s + m},
     ),
     (
-        "normalised_and_clamped",
-        "The clamp to [0, 1] came in the network's units",
+        "all_in_the_networks_units",
+        "the step, the clamp and what comes back",
         {"end": lambda x, e, d, m, s: ((x - m) / s + e * d).clamp(0, 1)},
     ),
     ("eps_over_std", "eps was divided by std", {"end": lambda x, e, d, m, s: (x + e / s * d).clamp(0, 1)}),
@@ -408,6 +447,20 @@ def steps_of(
 
 
 named(right("15.pgd"), "halved_from_one", steps_of())
+
+
+def a_scale_for_each(change, x, eps, halvings=30):
+    """As the chapter writes it for a batch: scale 1 if it fits as it is, else by halving, a row each."""
+    low, high = torch.zeros_like(change[:, :1]), torch.ones_like(change[:, :1])
+    as_it_is = lengths(change.clamp(-x, 1 - x)) <= eps
+    for _ in range(halvings):
+        scale = (low + high) / 2
+        fits = lengths((scale * change).clamp(-x, 1 - x)) <= eps
+        low, high = torch.where(fits, scale, low), torch.where(fits, high, scale)
+    return (torch.where(as_it_is, 1, low) * change).clamp(-x, 1 - x)
+
+
+named(right("15.pgd"), "a_scale_for_each", steps_of(project=a_scale_for_each))
 named(right("15.pgd"), "with_the_mean_of_the_loss", steps_of(loss=functional.cross_entropy))
 
 
@@ -435,6 +488,16 @@ def an_example_at_a_time(x, labels, start, eps, step, steps, *weights):
 
 
 @right("15.pgd")
+def never_detached(x, labels, start, eps, step, steps, *weights):
+    """The record grows from step to step, and the slope at the last point is the same."""
+    x_adv = start.clone().requires_grad_()
+    for _ in range(steps):
+        (slope,) = torch.autograd.grad(entropy(logits(x_adv, *weights), labels), x_adv, retain_graph=True)
+        x_adv = x + halved(x_adv + step * unit(slope) - x, x, eps)
+    return x_adv
+
+
+@right("15.pgd")
 def exact_without_halving(x, labels, start, eps, step, steps, *weights):
     """As the package's threat does: pixels at the edge leave something over for the others."""
     from dlcourse.attacks import L2
@@ -458,6 +521,29 @@ def whole(change):
     return change.norm()
 
 
+def one_scale(change, eps, cut, length=whole):
+    """The halving of one example, as it stands, on a batch."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        scale = (low + high) / 2
+        low, high = (scale, high) if length(cut(scale * change)) <= eps else (low, scale)
+    return cut(low * change)
+
+
+def one_by_one(change, x, eps, low=0.0, high=1.0):
+    """The halving of one example for each, with the ends of the box that are given."""
+    return torch.cat(
+        [
+            one_scale(
+                row,
+                eps,
+                lambda rows, at=at: rows.clamp(None if low is None else -at, None if high is None else 1 - at),
+            )
+            for row, at in zip(change[:, None], x[:, None], strict=True)
+        ]
+    )
+
+
 for name, phrase, parts in (
     ("ball_then_box", "First into the ball, then a clamp", {"project": ball_then_box}),
     (
@@ -465,7 +551,37 @@ for name, phrase, parts in (
         "First a clamp into the box",
         {"project": lambda c, x, e: ball(c.clamp(-x, 1 - x), x, e)},
     ),
-    ("no_box", "The box is missing", {"project": ball}),
+    ("no_box", "Both ends of it are", {"project": ball}),
+    ("upper_end_alone", "Only one of its ends", {"project": lambda c, x, e: one_by_one(c, x, e, low=None)}),
+    ("lower_end_alone", "Only one of its ends", {"project": lambda c, x, e: one_by_one(c, x, e, high=None)}),
+    (
+        "upper_end_alone_and_one_scale",
+        "A change may go from -x up to 1 - x",
+        {"project": lambda c, x, e: one_scale(c, e, lambda rows: torch.minimum(rows, 1 - x))},
+    ),
+    (
+        "one_scale_for_the_batch",
+        "one scale for the whole batch",
+        {"project": lambda c, x, e: one_scale(c, e, lambda rows: rows.clamp(-x, 1 - x))},
+    ),
+    (
+        "one_scale_for_all_that_fits_the_longest",
+        "one scale for the whole batch",
+        {"project": lambda c, x, e: one_scale(c, e, lambda rows: rows.clamp(-x, 1 - x), lambda c: lengths(c).max())},
+    ),
+    ("always_to_the_length_eps", "pushed out to its rim", {"project": lambda c, x, e: halved(1e4 * c, x, e)}),
+    (
+        "ball_of_linf_and_sign",
+        "the ball of Linf",
+        {"project": lambda c, x, e: c.clamp(-e, e).clamp(-x, 1 - x), "way": torch.sign},
+    ),
+    ("eight_halvings", "the halving ends too early", {"project": lambda c, x, e: a_scale_for_each(c, x, e, 8)}),
+    ("fifteen_halvings", "the halving ends too early", {"project": lambda c, x, e: a_scale_for_each(c, x, e, 15)}),
+    (
+        "a_ball_twice_as_large",
+        "a change from x is longer than eps",
+        {"project": lambda c, x, e: halved(c, x, 2 * e)},
+    ),
     ("no_ball", "The ball is missing", {"project": lambda c, x, e: c.clamp(-x, 1 - x)}),
     ("no_projection", "The ball is missing", {"project": lambda c, x, e: c}),
     (
@@ -518,7 +634,12 @@ for name, phrase, parts in (
     ("loss_of_the_answer", "the network's own answer", {"loss": lambda z, n: entropy(z, z.argmax(1))}),
     ("labels_logit", "the label's logit alone", {"loss": lambda z, n: -z.gather(1, n[:, None]).sum()}),
     ("softmax_twice", "A softmax was taken twice", {"loss": lambda z, n: entropy(z.softmax(1), n)}),
-    ("shrunk_too_far", "Take one example and one step", {"project": lambda c, x, e: 0.9 * halved(c, x, e)}),
+    ("shrunk_too_far", "One example, one step, in numbers", {"project": lambda c, x, e: 0.9 * halved(c, x, e)}),
+    (
+        "mixed_up_examples",
+        "Each example alone is right, and together they are not",
+        {"project": lambda c, x, e: halved(c, x, e) * (1 + lengths(c) / lengths(c).max()) / 2},
+    ),
 ):
     named(wrong("15.pgd", phrase), name, steps_of(**parts))
 
@@ -613,6 +734,37 @@ def return_inside_the_loop(x, labels, start, eps, step, steps, *weights):
         return x_adv
 
 
+def best_of(first, better):
+    def answer(x, labels, start, eps, step, steps, *weights):
+        points = [start, *every_point(x, labels, start, eps, step, steps, *weights)][first:]
+        losses = torch.stack(
+            [functional.cross_entropy(logits(point, *weights), labels, reduction="none") for point in points]
+        )
+        return better(losses, torch.stack(points))
+
+    return answer
+
+
+for name, first, better in (
+    ("best_with_the_start", 0, lambda losses, points: points[losses.argmax(0), torch.arange(len(losses[0]))]),
+    ("best_after_a_step", 1, lambda losses, points: points[losses.argmax(0), torch.arange(len(losses[0]))]),
+    ("best_of_the_batch", 1, lambda losses, points: points[losses.sum(1).argmax()]),
+):
+    named(wrong("15.pgd", "The point with the highest loss came back"), name, best_of(first, better))
+
+
+@wrong("15.pgd", "several in a row are not")
+def next_step_from_the_proposal(x, labels, start, eps, step, steps, *weights):
+    """The slope is asked for where the step led, before the way back."""
+    x_adv = at = start
+    for _ in range(steps):
+        point = at.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(entropy(logits(point, *weights), labels), point)
+        at = x_adv + step * unit(slope)
+        x_adv = x + halved(at - x, x, eps)
+    return x_adv
+
+
 @wrong("15.pgd", "The change alone came back")
 def the_change_alone(x, labels, start, eps, step, steps, *weights):
     return steps_of()(x, labels, start, eps, step, steps, *weights) - x
@@ -668,23 +820,27 @@ def evaluated(
     rounds=lambda n: n,
     box=True,
     ball=True,
+    counted_on=lambda before, labels: labels,
+    keep=lambda x_adv, levels: x_adv,
     back=lambda clean, robust, attacked: (clean, robust, attacked),
 ):
     """A right answer, but for the parts that are given."""
 
     def answer(x, labels, starts, eps, step, steps, levels, scale, weights):
         attacked = []
+        against = counted_on(defended(x, levels, scale, weights).argmax(1), labels)
         for start in starts:
             x_adv = begin(x, start)
             for _ in range(rounds(steps)):
                 point = x_adv.detach().requires_grad_()
-                (slope,) = torch.autograd.grad(loss(scale * logits(see(point, levels), *weights), labels), point)
+                (slope,) = torch.autograd.grad(loss(scale * logits(see(point, levels), *weights), against), point)
                 centre = around(x, start, x_adv)
                 x_adv = x_adv + step * way(slope)
                 if ball:
                     x_adv = torch.max(torch.min(x_adv, centre + eps), centre - eps)
                 if box:
                     x_adv = x_adv.clamp(0, 1)
+                x_adv = keep(x_adv, levels)
             attacked.append(x_adv.detach())
         before = defended(x, levels, scale, weights).argmax(1)
         after = [defended(point, levels, scale, weights).argmax(1) for point in attacked]
@@ -695,6 +851,7 @@ def evaluated(
 
 
 named(right("15.masked"), "repaired", evaluated())
+named(right("15.masked"), "margin_of_the_package", evaluated(loss=lambda z, n: package_margin(z, n).sum()))
 
 
 @right("15.masked")
@@ -723,6 +880,43 @@ def slope_at_the_rounded_picture(x, labels, starts, eps, step, steps, levels, sc
     return clean, sum(map(int, stands)) / len(x), torch.stack(attacked)
 
 
+@wrong("15.masked", "The ball is around the start")
+def around_the_first_start(x, labels, starts, *rest):
+    return evaluated(around=lambda x, start, last: starts[0])(x, labels, starts, *rest)
+
+
+@wrong("15.masked", "x_adv itself was rounded")
+def step_from_the_rounded_point(x, labels, starts, eps, step, steps, levels, scale, weights):
+    return of_points(x, labels, starts, eps, step, steps, levels, scale, weights, before=quantise)
+
+
+@wrong("15.masked", "x_adv itself was rounded")
+def last_points_rounded(x, labels, starts, eps, step, steps, levels, scale, weights):
+    return of_points(x, labels, starts, eps, step, steps, levels, scale, weights, end=quantise)
+
+
+@wrong("15.masked", "x_adv itself was rounded")
+def rounded_and_then_clamped(x, labels, starts, eps, step, steps, levels, scale, weights):
+    return of_points(x, labels, starts, eps, step, steps, levels, scale, weights, pushed=quantise)
+
+
+def of_points(x, labels, starts, eps, step, steps, levels, scale, weights, **rounded):
+    def at(place, x_adv):
+        return rounded[place](x_adv, levels) if place in rounded else x_adv
+
+    attacked = []
+    for x_adv in starts:
+        for _ in range(steps):
+            x_adv = at("before", x_adv).detach().requires_grad_()
+            margins = margin_of(scale * logits(through(x_adv, levels), *weights), labels)
+            (slope,) = torch.autograd.grad(margins, x_adv)
+            x_adv = at("pushed", x_adv.detach() + step * slope.sign()).clamp(x - eps, x + eps).clamp(0, 1)
+        attacked.append(at("end", x_adv))
+    right = [defended(point, levels, scale, weights).argmax(1) == labels for point in (x, *attacked)]
+    clean, robust = right[0].double().mean().item(), torch.stack(right).all(0).double().mean().item()
+    return clean, robust, torch.stack(attacked)
+
+
 def same_mean(before, after, labels):
     return min((answer == before).double().mean().item() for answer in after)
 
@@ -735,6 +929,20 @@ def unchanged(before, after, labels):
     return torch.stack([answer == before for answer in after]).all(0).double().mean().item()
 
 
+def swapped_through(x, levels):
+    return quantise(x, levels) + (x - quantise(x, levels)).detach()
+
+
+def second_minus_first(z, labels):
+    best = z.topk(2, dim=1).values
+    return (best[:, 1] - best[:, 0]).sum()
+
+
+def label_at_0(z, labels):
+    own = functional.one_hot(labels, z.shape[1])
+    return ((z * (1 - own)).amax(1) - (z * own).sum(1)).sum()
+
+
 def without_scale(z, labels):
     return entropy(z / 1e4, labels)
 
@@ -742,6 +950,24 @@ def without_scale(z, labels):
 for name, phrase, parts in (
     ("as_it_was", "that of rounding is 0", {"see": quantise, "loss": entropy, "count": same_mean}),
     ("rounding_left_flat", "that of rounding is 0", {"see": quantise}),
+    (
+        "rounded_twice",
+        "something after your rounding rounds again: `defended` does",
+        {"see": lambda x, levels: quantise(through(x, levels), levels)},
+    ),
+    ("value_and_slope_swapped", "Or the two are swapped", {"see": swapped_through}),
+    (
+        "rounded_twice_and_probabilities",
+        "something after your rounding rounds again",
+        {
+            "see": lambda x, levels: quantise(through(x, levels), levels),
+            "loss": lambda z, n: margin_of(z.softmax(1), n),
+        },
+    ),
+    ("second_minus_first", "the second minus the first", {"loss": second_minus_first}),
+    ("label_at_0", "The label's logit was set to 0", {"loss": label_at_0}),
+    ("margin_against_the_answer", "against the answer without attack", {"counted_on": lambda before, labels: before}),
+    ("rounded_after_each_step", "x_adv itself was rounded", {"keep": quantise}),
     ("rounding_left_flat_and_counted_wrong", "not the only fault", {"see": quantise, "count": same_mean}),
     ("flat_cross_entropy", "that is exactly 0 there", {"loss": entropy}),
     ("flat_and_worst_mean", "not the only fault", {"loss": entropy, "count": right_mean}),
@@ -784,8 +1010,12 @@ for name, phrase, parts in (
     ("half_of_it", "what is counted is not", {"count": lambda b, a, n: robust_mean(b, a, n) / 2}),
     ("rounding_left_out", "Its *values* belong to the defence", {"see": lambda x, levels: x}),
     ("cross_entropy_without_the_scale", "The logits were made small again", {"loss": without_scale}),
-    ("margin_of_probabilities", "probabilities of logits", {"loss": lambda z, n: margin_of(z.softmax(1), n)}),
-    ("loss_of_the_answer", "loss of the network's own answer", {"loss": lambda z, n: entropy(z, z.argmax(1))}),
+    ("margin_of_probabilities", "the margin of *probabilities*", {"loss": lambda z, n: margin_of(z.softmax(1), n)}),
+    (
+        "loss_of_the_answer",
+        "raises the loss of the network's own answer",
+        {"loss": lambda z, n: entropy(z, z.argmax(1))},
+    ),
     ("labels_logit_alone", "The label's logit alone", {"loss": lambda z, n: -z.gather(1, n[:, None]).sum()}),
     (
         "label_not_left_out",
@@ -794,10 +1024,12 @@ for name, phrase, parts in (
     ),
     ("descends", "The attack goes down", {"way": lambda g: -g.sign()}),
     ("no_sign", "without its sign", {"way": lambda g: g}),
-    ("around_the_last_point", "the ball is missing, or it is around", {"around": lambda x, start, last: last}),
-    ("around_the_start", "the ball is missing, or it is around", {"around": lambda x, start, last: start}),
-    ("no_ball", "the ball is missing, or it is around", {"ball": False}),
+    ("around_the_last_point", "The ball is around the last point", {"around": lambda x, start, last: last}),
+    ("around_the_start", "The ball is around the start", {"around": lambda x, start, last: start}),
+    ("no_ball", "The ball is missing: pixels", {"ball": False}),
+    ("half_a_ball_and_more", "or it is not around x", {"around": lambda x, start, last: (x + last) / 2}),
     ("no_box", "The box is missing", {"box": False}),
+    ("no_box_and_half_a_step", "The box is missing", {"box": False, "way": lambda g: g.sign() / 2}),
     ("starts_ignored", "All attacks began at x", {"begin": lambda x, start: x}),
     ("one_step_more", "One step too many, or one too few", {"rounds": lambda n: n + 1}),
     ("one_step_less", "One step too many, or one too few", {"rounds": lambda n: n - 1}),
@@ -923,19 +1155,31 @@ for name, phrase, parts in (
     ("largest_count", "The class was chosen by the `estimation`", {"most": lambda counts, label: counts.max().item()}),
     (
         "both_added",
-        "Both samples were added",
+        "Both samples were added, and judge",
         {"count": lambda s, e: s + e, "draws": lambda s, e: (s + e).sum().item()},
     ),
     (
         "both_added_and_chosen",
-        "Both samples were added",
+        "Both samples were added, and judge",
         {
             "choose": lambda s, e: (s + e).argmax().item(),
             "count": lambda s, e: s + e,
             "draws": lambda s, e: (s + e).sum().item(),
         },
     ),
-    ("draws_of_both", "The number of draws has those of `selection`", {"draws": lambda s, e: (s + e).sum().item()}),
+    (
+        "draws_of_selection",
+        "n was counted over `selection`",
+        {"draws": lambda s, e: s.sum().item()},
+    ),
+    ("a_thousand_draws", "n was 1,000", {"draws": lambda s, e: 1_000}),
+    ("both_added_to_choose", "Both samples were added to choose", {"choose": lambda s, e: (s + e).argmax().item()}),
+    (
+        "nan_for_none",
+        "beta.ppf(alpha, k, n - k + 1) is nan for k = 0",
+        {"bound": lambda k, n, a: beta.ppf(a, k, n - k + 1), "stands": lambda p, k, n: not p <= 0.5},
+    ),
+    ("draws_of_both", "n was counted over `selection`", {"draws": lambda s, e: (s + e).sum().item()}),
     ("draws_of_two_classes", "the two most frequent classes", {"draws": lambda s, e: e.topk(2).values.sum().item()}),
     ("no_sd", "sd is missing", {"radius": lambda p, sd: norm.ppf(p)}),
     ("over_sd", "sd *times* the quantile", {"radius": lambda p, sd: norm.ppf(p) / sd}),
@@ -955,7 +1199,7 @@ for name, phrase, parts in (
     ("abstains_with_none", "Where it abstains, two numbers come back", {"nothing": None}),
     ("abstains_with_two_nones", "Where it abstains, two numbers come back", {"nothing": (None, 0.0)}),
     ("abstains_with_minus_one", "Two numbers come back", {"nothing": -1}),
-    ("radius_as_a_whole_number", "float(...) or .item()", {"nothing": (-1, 0)}),
+    ("radius_as_a_whole_number", "label is an int and radius a float", {"nothing": (-1, 0)}),
 ):
     named(wrong("15.radius", phrase), name, certified(**parts))
 

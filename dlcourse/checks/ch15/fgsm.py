@@ -142,7 +142,12 @@ MISTAKES: Mistakes = (
     (
         "The clamp to [0, 1] came in the network's units, after (x - mean) / std: there, [0, 1] is no bound of a "
         "picture.",
-        ({"box": "z"}, {"box": "z", "back": "z"}),
+        ({"box": "z"},),
+    ),
+    (
+        "All of this is in the network's units, after (x - mean) / std: the step, the clamp and what comes back. All "
+        "three are wanted in pixels. Let (x - mean) / std be a part of the network: the slope goes through it.",
+        ({"box": "z", "back": "z"},),
     ),
     (
         "eps was divided by std: it is in pixels, as x is.",
@@ -236,7 +241,11 @@ def check(subject: Subject, seed: int | None) -> str:
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
         ask.value(args, _fgsm(*args), generic=WRONG)
-    return f"right on {ask.asked} batches: every pixel moves by eps, or as far as a picture can."
+    return (
+        f"right on {ask.asked} batches: every pixel moves by eps, or as far as a picture can. A check sees numbers "
+        "only: that the caller's x stays unmarked, and that x_adv carries no record, see for yourself. "
+        "x.clone().requires_grad_() and .detach() do it."
+    )
 
 
 def cases() -> list[tuple[Any, ...]]:

@@ -106,6 +106,8 @@ def _change(
             found = found.clamp(min=0)
         elif wrong == "size":
             found = found.abs()
+        elif wrong == "size, else 0":
+            found = found.abs().where(scores.argmax(1) == labels, 0)
         elif wrong == "inf":
             found = torch.where(found < 0, torch.inf, found)
         elif wrong == "nan":
@@ -125,6 +127,11 @@ DIFFERENCE = (
 EVERY = "There is a border to every other class: the nearest of them counts."
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: Mistakes = (
+    (
+        "This is the label's logit over a norm of the label's own row: the formula of two classes, where the logit is "
+        f"a lead already, and the row a difference. {DIFFERENCE}",
+        tuple({"rows": "own", "lead": "own logit", "wrong": wrong} for wrong in ("0", "size", "size, else 0")),
+    ),
     (
         f"The lead was divided by the size of the label's own row. {DIFFERENCE}",
         ({"rows": "own"},),
@@ -258,6 +265,11 @@ def _one(place: int, norm: str) -> Callable[..., bool]:
 SUSPECTS = (
     *(Suspect(reason, _all(faults)) for reason, several in MISTAKES for faults in several),
     *(Suspect(reason, _one(place, norm)) for place, name in enumerate(NAMES) for norm, reason in NORMS[name]),
+    Suspect(
+        "nan is 0 / 0: the label's own class is among the others. Its lead over itself is 0, and so is its difference "
+        "of rows. Leave it out, or put infinity in its place before you take the smallest.",
+        lambda got, wanted, *args: tensors(got, 3) and any(one.isnan().any() for one in got),
+    ),
     ROUNDED,
     Suspect("The numbers are right, and a shape is not: each of the three is (batch,).", shapes_alone),
     Suspect(

@@ -11,6 +11,7 @@ from dlcourse.checks.ch15.shared import (
     CRASHES,
     WHERE,
     Faults,
+    Mistakes,
     best_wrong,
     draw_network,
     logits,
@@ -50,9 +51,14 @@ def evaluate(x, labels, starts, eps, step, steps, levels, scale, weights):
     return right[0].double().mean().item(), right.all(dim=0).double().mean().item(), attacked
 
 
+def quantise(x: Tensor, levels: int) -> Tensor:
+    """Pixels in [0, 1] -> the nearest of `levels` even ones."""
+    return (x * (levels - 1)).round() / (levels - 1)
+
+
 def defended(x: Tensor, levels: int, scale: float, weights: list[Tensor]) -> Tensor:
     """The defence of the exercise notebook: pixels rounded to even levels, and the logits times a large number."""
-    return scale * logits((x * (levels - 1)).round() / (levels - 1), *weights)
+    return scale * logits(quantise(x, levels), *weights)
 
 
 COUNTS: dict[str, Callable[..., float]] = {  # of answers (attacks, batch), those before (batch,), labels
@@ -98,14 +104,15 @@ def _evaluate(
     begin: str = "starts",
     judge: str = "defended",
     rounds: int = 0,
+    rounded: str = "no",
 ) -> Evaluated:
     """All three with some of the faults, in the dtype that came: what is lost to rounding belongs to the faults."""
 
     def seen(x: Tensor) -> Tensor:
         if rounding == "left out":
             return x
-        rounded = (x * (levels - 1)).round() / (levels - 1)
-        return rounded if rounding == "flat" else x + (rounded - x).detach()
+        steps = quantise(x, levels)
+        return steps if rounding == "flat" else x + (steps - x).detach()
 
     def raised(x: Tensor) -> Tensor:
         scores = scale * logits(seen(x), *weights)
@@ -117,35 +124,46 @@ def _evaluate(
             "best logit": lambda: scores.amax(1) - scores.gather(1, labels[:, None])[:, 0],
             "probabilities": lambda: best_wrong(scores.softmax(1), labels),
             "answer": lambda: functional.cross_entropy(scores, scores.argmax(1), reduction="none"),
+            "two largest": lambda: scores.topk(2).values.diff()[:, 0],
+            "label at 0": lambda: (
+                scores.scatter(1, labels[:, None], 0).amax(1) - scores.gather(1, labels[:, None])[:, 0]
+            ),
+            "answer before": lambda: best_wrong(scores, before),
         }[loss]()
-
-    attacked = []
-    for start in starts:
-        x_adv = x if begin == "x" else start
-        for _ in range(steps + rounds):
-            slope = slope_at(raised, x_adv)
-            direction = slope if way == "slope" else (-1 if way == "down" else 1) * slope.sign()
-            pushed = x_adv + step * direction
-            centre = {"x": x, "last": x_adv, "start": start}[around]
-            if box in ("both", "ball"):
-                pushed = torch.clamp(pushed, centre - eps, centre + eps)
-            x_adv = pushed.clamp(0, 1) if box in ("both", "box") else pushed
-        attacked.append(x_adv)
-    points = torch.stack(attacked)
 
     def answer(x: Tensor) -> Tensor:
         if judge == "undefended":
             return logits(x, *weights).argmax(-1)
         return defended(x, levels, scale, weights).argmax(-1)
 
-    before, after = answer(x), torch.stack([answer(point) for point in points])
+    before, attacked = answer(x), []
+    for start in starts:
+        x_adv = x if begin == "x" else start
+        for _ in range(steps + rounds):
+            if rounded == "from there":
+                x_adv = quantise(x_adv, levels)
+            slope = slope_at(raised, x_adv)
+            direction = slope if way == "slope" else (-1 if way == "down" else 1) * slope.sign()
+            pushed = x_adv + step * direction
+            if rounded == "before the clamps":
+                pushed = quantise(pushed, levels)
+            centre = {"x": x, "last": x_adv, "start": start, "first start": starts[0]}[around]
+            if box in ("both", "ball"):
+                pushed = torch.clamp(pushed, centre - eps, centre + eps)
+            x_adv = pushed.clamp(0, 1) if box in ("both", "box") else pushed
+            if rounded == "after the clamps":
+                x_adv = quantise(x_adv, levels)
+        attacked.append(quantise(x_adv, levels) if rounded == "at the end" else x_adv)
+    points = torch.stack(attacked)
+    after = torch.stack([answer(point) for point in points])
     return (before == labels).double().mean().item(), COUNTS[count](after, before, labels), points
 
 
 ROUNDING = (
-    "The attack saw no slope, and stood still: that of rounding is 0. Going back, let the rounding count as if it were "
-    "not there: x + (rounded - x).detach() has its value, and the slope of x. (Where that is done already: "
-    "probabilities of logits times 10,000 are flat as well, and so is the loss of the network's own answer.)"
+    "The attack saw no slope, and stood still: that of rounding is 0. On the sweep back, let the rounding count as if "
+    "it were not there: x + (rounded - x).detach() has its value, and the slope of x. Is that done already? Then "
+    "something after your rounding rounds again: `defended` does, so take scale * logits(..., *weights) in its place. "
+    "Or the two are swapped: rounded + (x - rounded).detach() has the value of x, and the slope of the rounding."
 )
 FLAT = (
     "Where the network is right, the attack stood still. Either it raises the cross-entropy: of logits times 10,000 "
@@ -172,10 +190,11 @@ COUNT_FAULTS: dict[tuple[bool, bool], tuple[str, str]] = {
     (False, True): ("unchanged", UNCHANGED),
 }
 POINTS = "attacked are the last points of the attack from each start, (attacks, batch, features)."
+FAR = "Pixels have moved by more than eps: the ball is missing, or it is not around x."
+OUTSIDE = "The box is missing: pixels are below 0 or above 1."
 # Of the attack alone: what to say, and the answers whose points it is said of.
 ATTACKS: tuple[tuple[str, tuple[Faults, ...]], ...] = (
     *((reason, (faults,)) for faults, reason in ATTACK_FAULTS.values()),
-    (ROUNDING, ({"loss": "probabilities"}, {"loss": "answer"})),
     (FLAT, ({"loss": "best logit"},)),
     (
         "The attack was made on the network without its rounding. Its *values* belong to the defence: only the slope "
@@ -191,16 +210,60 @@ ATTACKS: tuple[tuple[str, tuple[Faults, ...]], ...] = (
         "The label's logit alone was lowered: the margin also has the best wrong logit in it.",
         ({"loss": "own logit"},),
     ),
+    (
+        "The margin was taken between the two largest logits, the second minus the first. Where the network is wrong "
+        "already, that leads back: it is the best wrong logit minus that of the *label*.",
+        ({"loss": "two largest"},),
+    ),
+    (
+        "The label's logit was set to 0, to leave it out: where all others are below 0, it is the largest still. "
+        "-torch.inf in its place is never the largest.",
+        ({"loss": "label at 0"},),
+    ),
+    (
+        "The margin was taken against the answer without attack: it is the best wrong logit minus that of the *label*, "
+        "also where the network was wrong before.",
+        ({"loss": "answer before"},),
+    ),
+    (
+        "x_adv itself was rounded. Rounding belongs to the defence, which does it to whatever it is given: the "
+        "attack keeps its own point as it is.",
+        tuple({"rounded": when} for when in ("before the clamps", "after the clamps", "from there", "at the end")),
+    ),
     ("The attack goes down: it makes the network surer.", ({"way": "down"}, {"way": "down", "loss": "unscaled"})),
     ("The slope was added without its sign: in Linf each pixel moves by `step`.", ({"way": "slope"},)),
-    (
-        "Pixels have moved by more than eps: the ball is missing, or it is around the last point, or around the start. "
-        "It is around x.",
-        ({"box": "box"}, {"around": "last"}, {"around": "start"}),
-    ),
-    ("The box is missing: pixels are below 0 or above 1.", ({"box": "ball"},)),
+    (FAR, ({"box": "box"}, {"around": "last"}, {"around": "start"}, {"around": "first start"})),
+    (OUTSIDE, ({"box": "ball"},)),
     ("All attacks began at x: each begins at its own start.", ({"begin": "x"},)),
     ("One step too many, or one too few.", ({"rounds": 1}, {"rounds": -1})),
+)
+# What looks alike on one question, and does not on another: what to say, and the answers that it is said of.
+SURE = "The attack saw no slope, and stood still, but not for the rounding: with a scale of 1 it moves. "
+SATURATED: Mistakes = (
+    (
+        f"{SURE}It raises the margin of *probabilities*. Those of logits times 10,000 are exactly 0 and 1, and flat: "
+        "take the margin of the logits.",
+        ({"loss": "probabilities"},),
+    ),
+    (
+        f"{SURE}It raises the loss of the network's own answer. Of logits times 10,000 that is exactly 0, and flat; "
+        "and it is the label that counts: raise the margin.",
+        ({"loss": "answer"},),
+    ),
+)
+BALLS: Mistakes = (
+    (
+        "The ball is missing: pixels have moved by more than eps. Clamp to x - eps, x + eps after each step.",
+        ({"box": "box"},),
+    ),
+    (
+        "The ball is around the last point, so that the attack walks away from x. It is around x, and stays there.",
+        ({"around": "last"},),
+    ),
+    (
+        "The ball is around the start. It is around x, from wherever the attack begins.",
+        ({"around": "start"}, {"around": "first start"}),
+    ),
 )
 # Of the counting alone, with right points.
 COUNTING: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -232,8 +295,8 @@ COUNTING: tuple[tuple[str, tuple[str, ...]], ...] = (
 MORE = " It is not the only fault that is left."
 ATTACK = (
     "The points of the attack are not those that were meant. Take one example and one step: the margin of the rounded "
-    "picture, its slope with the rounding left out on the way back, its sign times step, then within eps of x, then "
-    "within 0 and 1."
+    "picture, its slope with the rounding left out on the sweep back, its sign times step, then within eps of x, "
+    "then within 0 and 1."
 )
 COUNT = (
     "The points of the attack are right, and what is counted is not: robust is the share of all examples that are "
@@ -276,6 +339,10 @@ def _of_count(count: str) -> Callable[..., bool]:
     return fits
 
 
+def _shaped(got: Any, wanted: Evaluated) -> bool:
+    return _is(got) and got[2].shape == wanted[2].shape
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     Suspect(
@@ -300,6 +367,16 @@ SUSPECTS = (
     Suspect(
         POINTS,
         lambda got, wanted, *args: _is(got) and got[2].shape != wanted[2].shape,
+    ),
+    Suspect(
+        OUTSIDE,
+        lambda got, wanted, *args: _shaped(got, wanted) and bool(((got[2] < -1e-4) | (got[2] > 1 + 1e-4)).any()),
+    ),
+    Suspect(
+        FAR,
+        lambda got, wanted, x, labels, starts, eps, *args: (
+            _shaped(got, wanted) and bool(((got[2] - x).abs() > eps + 1e-4).any())
+        ),
     ),
 )
 WRONG_CRASHES = (
@@ -335,7 +412,31 @@ def _compare(ask: Examiner, args: tuple[Any, ...], wanted: Evaluated) -> None:
             continue
         came_back, right = (f"{name} = {text}" for text in _apart(got[place], wanted[place]))
         reason = next((suspect.reason for suspect in ask.suspects if suspect.fits(got, wanted, *args)), generic)
+        reason = _asked_again(ask, args, reason)
         ask.fail(called=called, came_back=came_back, wanted=right, reason=reason + MORE * more)
+
+
+def _asked_again(ask: Examiner, args: tuple[Any, ...], reason: str) -> str:
+    """A more exact reason, where another question tells apart what looks alike on this one."""
+    x, labels, starts, eps, step, steps, levels, scale, weights = args
+    if reason == ROUNDING:  # is it the rounding that is flat, or what the scale has made so sure?
+        scale, mistakes = 1.0, SATURATED
+    elif reason == FAR:  # steps longer than eps
+        starts, eps, step, mistakes = x + (starts - x) * (0.1 / eps), 0.1, 0.15, BALLS
+    else:
+        return reason
+    again = x, labels, starts, eps, step, steps, levels, scale, weights
+    wanted = f"{NAMES}, two floats and a tensor"
+    got = ask.ask(lambda: ask.subject.call(*again), called=ask.written(again), wanted=wanted)
+    return next(
+        (
+            told
+            for told, several in mistakes
+            for faults in several
+            if _of_attack(faults)(got, _evaluate(*again), *again)
+        ),
+        reason,
+    )
 
 
 def _counted(got: Evaluated, args: tuple[Any, ...]) -> bool:
@@ -411,8 +512,7 @@ def _clear(args: tuple[Any, ...]) -> bool:
     wrong = scores.scatter(1, labels.repeat(len(points))[:, None], -torch.inf)
     seconds = wrong.topk(2, dim=1).values
     level = (seconds[:, 0] - seconds[:, 1]).min() < 1e-3
-    rounded = (every * (levels - 1)).round() / (levels - 1)
-    slope = slope_at(lambda x: best_wrong(logits(x, *wide), labels.repeat(len(points))), rounded)
+    slope = slope_at(lambda x: best_wrong(logits(x, *wide), labels.repeat(len(points))), quantise(every, levels))
     steep = (slope.abs() > 1e-4) | (slope == 0)
     return bool(
         torch.minimum(half_way, 1 - half_way).min() > 1e-3
@@ -435,10 +535,10 @@ EXERCISE = Exercise(
     "levels, scale, weights) = scale * logits(quantise(x, levels), *weights), where quantise(x, levels) = (x * (levels "
     "- 1)).round() / (levels - 1). From each of `starts` (attacks, batch, features) an attack takes `steps` steps: "
     "x_adv + step * sign(slope of the margin), the margin being the best wrong logit of the defended network minus "
-    "that of the label, with the rounding counted as x itself on the way back; then within eps of x in each pixel, "
-    "then within 0 and 1. Return (clean, robust, attacked): the share of examples that are right without attack, a "
-    "float; the share of all examples that are right without attack and under every attack, a float; and the last "
-    "points of all attacks, (attacks, batch, features).",
+    "that of the label, with the rounding counted as x itself on the sweep back (for the slope); then within eps of x "
+    "in each pixel, then within 0 and 1. Return (clean, robust, attacked): the share of examples that are right "
+    "without attack, a float; the share of all examples that are right without attack and under every attack, a "
+    "float; and the last points of all attacks, (attacks, batch, features).",
     ranges="1 to 13 examples, 1 to 4 features, 2 to 4 classes, 1 to 4 hidden units, 1 to 3 attacks of 1 to 4 steps, 3 "
     "to 9 levels, a scale of 10,000; eps from 0.1 to 0.3, step from 0.05 to 0.15; no pixel half-way between two "
     "levels, no two classes level, and no slope so small that rounding turns its sign; float32 and float64",
@@ -454,7 +554,7 @@ EXERCISE = Exercise(
     ),
     reference=evaluate,
     walkthrough="The rounding keeps its value and gets the slope of x, so that the attacker sees where the network "
-    "behind it leans; the margin has a slope however large the logits are. An example is robust only if it is right in "
+    "after it leans; the margin has a slope however large the logits are. An example is robust only if it is right in "
     "every row of one table, that without attack among them.",
     where=WHERE,
     check=check,

@@ -1,6 +1,6 @@
 """15.pgd: many steps in L2, each followed by the exact projection onto what is allowed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch.nn import functional
 from dlcourse.checks.ch15.shared import CRASHES, WHERE, Mistakes, draw_network, in_another_form, logits, size, slope_at
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
+from dlcourse.checks.show import show
 from dlcourse.checks.subject import Subject
 
 HALVINGS = 60
@@ -42,13 +43,20 @@ def _length(change: Tensor) -> Tensor:
 
 def project(change: Tensor, low: Tensor, high: Tensor, eps: float) -> Tensor:
     """The exact projection of changes onto the ball of radius eps and the box from low to high, which holds 0."""
-    inside = _length(change.clamp(low, high)) <= eps
+    return (change * scale_of(change, low, high, eps)).clamp(low, high)
+
+
+def scale_of(
+    change: Tensor, low: Tensor, high: Tensor, eps: float, length: Callable[[Tensor], Tensor] = _length
+) -> Tensor:
+    """(batch, 1): the largest scale up to 1 at which a clamped change has a length of at most eps."""
+    inside = length(change.clamp(low, high)) <= eps
     zero, one = torch.zeros_like(_length(change)), torch.ones_like(_length(change))
     for _ in range(HALVINGS):
         scale = (zero + one) / 2
-        fits = _length((scale * change).clamp(low, high)) <= eps
+        fits = length((scale * change).clamp(low, high)) <= eps
         zero, one = scale.where(fits, zero), one.where(fits, scale)
-    return (change * torch.where(inside, 1.0, zero)).clamp(low, high)
+    return torch.where(inside, 1.0, zero)
 
 
 def _ball(change: Tensor, eps: float) -> Tensor:
@@ -67,6 +75,14 @@ PROJECTIONS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {  # of a ch
     "whole batch": lambda change, x, eps: (
         change * (eps / change.square().sum().sqrt().clamp(min=1e-300)).clamp(max=1)
     ).clamp(-x, 1 - x),
+    "one scale": lambda change, x, eps: (
+        change * scale_of(change, -x, 1 - x, eps, lambda rows: rows.square().sum().sqrt())
+    ).clamp(-x, 1 - x),
+    "scale of the longest": lambda change, x, eps: (
+        change * scale_of(change, -x, 1 - x, eps, lambda rows: _length(rows).max())
+    ).clamp(-x, 1 - x),
+    "upper end": lambda change, x, eps: project(change, torch.full_like(x, -torch.inf), 1 - x, eps),
+    "lower end": lambda change, x, eps: project(change, -x, torch.full_like(x, torch.inf), eps),
     "linf": lambda change, x, eps: change.clamp(-eps, eps).clamp(-x, 1 - x),
     "l1": lambda change, x, eps: (change * (eps / change.abs().sum(1, keepdim=True)).clamp(max=1)).clamp(-x, 1 - x),
     "squared": lambda change, x, eps: (change * (eps / change.square().sum(1, keepdim=True)).clamp(max=1)).clamp(
@@ -131,6 +147,7 @@ def _pgd(
     onto = PROJECTIONS[projection]
     x_adv = {"start": start, "x": x, "x + start": x + start}[begin]
     total = torch.zeros_like(x)
+    best = x_adv
     for n in range({"steps": steps, "one more": steps + 1, "one less": steps - 1, "one": min(steps, 1)}[count]):
         slope = slope_at(raised, {"x_adv": x_adv, "x": x, "start": start}[at])
         total = total + slope
@@ -148,6 +165,14 @@ def _pgd(
             else:
                 pushed = (centre + _ball(pushed - centre, eps)).clamp(0, 1)
         x_adv = pushed
+        if back == "best so far":
+            best = x_adv.where(raised(x_adv)[:, None] > raised(best)[:, None], best)
+        elif back == "best after a step":
+            best = x_adv.where((raised(x_adv)[:, None] > raised(best)[:, None]) | (n == 0), best)
+        elif back == "best of the batch" and (n == 0 or raised(x_adv).sum() > raised(best).sum()):
+            best = x_adv
+    if back.startswith("best"):
+        x_adv = best
     if when == "at the end":
         x_adv = x + onto(x_adv - x, x, eps)
     if back == "change":
@@ -160,6 +185,8 @@ ALLOWED = (
     "Shrink and clamp belong together: clamp(scale * change, -x, 1 - x), with the largest scale that fits."
 )
 AROUND = "The ball is around x, the picture as it was, and stays there for all steps."
+OUTSIDE = "The box is missing: pixels are below 0 or above 1."
+LONG = "The ball is missing, or it is not around x: a change from x is longer than eps."
 UNIT = "The slope is to be brought to length 1 in L2, for each example by itself."
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: Mistakes = (
@@ -186,7 +213,18 @@ MISTAKES: Mistakes = (
     ),
     (f"First into the ball, then a clamp into the box: that is {ALLOWED}", ({"projection": "ball, then box"},)),
     (f"First a clamp into the box, then into the ball: that is {ALLOWED}", ({"projection": "box, then ball"},)),
-    ("The box is missing: pixels are below 0 or above 1.", ({"projection": "ball"},)),
+    (f"{OUTSIDE} Both ends of it are: -x below and 1 - x above.", ({"projection": "ball"},)),
+    (
+        f"{OUTSIDE} Only one of its ends is there: a change may go from -x up to 1 - x, clamp(scale * change, -x, 1 - "
+        "x).",
+        ({"projection": "upper end"}, {"projection": "lower end"}),
+    ),
+    (
+        "There is one scale for the whole batch: each example has a ball, and so a scale, of its own. Lengths are "
+        "sums over dim=1 with keepdim=True, `low` and `high` have the shape (batch, 1), and torch.where chooses for "
+        "each row.",
+        ({"projection": "one scale"}, {"projection": "scale of the longest"}),
+    ),
     ("The ball is missing: changes are longer than eps.", ({"projection": "box"}, {"projection": "none"})),
     (
         "Points inside the ball were pushed out to its rim: whoever is inside stays as he is, and only the scale 1 "
@@ -231,6 +269,10 @@ MISTAKES: Mistakes = (
     ),
     ("`start` was ignored: the first step begins there, not at x.", ({"begin": "x"},)),
     ("`start` is a point, not a change: x was added to it once more.", ({"begin": "x + start"},)),
+    (
+        "The point with the highest loss came back: asked is the *last* one.",
+        ({"back": "best so far"}, {"back": "best after a step"}, {"back": "best of the batch"}),
+    ),
     ("One step too many.", ({"count": "one more"},)),
     ("One step too few.", ({"count": "one less"},)),
     (
@@ -271,6 +313,10 @@ def _program(faults: dict[str, Any]) -> Callable[..., bool]:
     return fits
 
 
+def _alike(got: Any, wanted: Tensor) -> bool:
+    return isinstance(got, Tensor) and got.shape == wanted.shape and got.dtype == wanted.dtype
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     *(Suspect(reason, _program(faults)) for reason, several in MISTAKES for faults in several),
@@ -280,10 +326,29 @@ SUSPECTS = (
         "x_adv is a tensor of the shape of x, and nothing else comes back: the last point.",
         lambda got, wanted, *args: type(got) in (tuple, list),
     ),
+    Suspect(
+        "Nearly right, to a few thousandths: so it looks where the halving ends too early. 30 halvings are enough. "
+        "(Or something on the way is rounded.)",
+        lambda got, wanted, *args: _alike(got, wanted) and bool((got - wanted).abs().max() < 0.005),
+    ),
+    Suspect(
+        f"{OUTSIDE} A change may go from -x up to 1 - x: clamp(scale * change, -x, 1 - x).",
+        lambda got, wanted, *args: _alike(got, wanted) and bool(((got < -1e-4) | (got > 1 + 1e-4)).any()),
+    ),
+    Suspect(
+        LONG,
+        lambda got, wanted, x, labels, start, eps, *args: (
+            _alike(got, wanted) and bool((_length(got - x) > eps + 1e-3).any())
+        ),
+    ),
 )
-WRONG = (
-    "Take one example and one step: the slope of the cross-entropy at x_adv, divided by its length; x_adv + step times "
-    "that; the change from x; the largest scale of it that fits, with the clamp; x plus that. Compare by hand."
+STEPS = (
+    "Each step alone is right, and several in a row are not. Does each begin where the last one ended, with a slope "
+    "asked for there?"
+)
+BATCH = (
+    "Each example alone is right, and together they are not: a length or a scale is taken over the whole batch. Each "
+    "example has its own: sums over dim=1 with keepdim=True, and torch.where for `low` and `high`."
 )
 
 
@@ -296,12 +361,69 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("15.pgd", "pgd", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for args in (*cases(), *(draw(generator, round_) for round_ in range(9))):
-        ask.value(args, _pgd(*args), generic=WRONG, slack=slack_of(args[0].dtype))
+        _compare(ask, args)
     return f"right on {ask.asked} attacks: never out of the ball, never out of the box, and nearest to where it went."
 
 
+def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
+    """Where no suspect fits: is one example wrong, in one step? Its numbers can be followed by hand."""
+    wanted, slack = _pgd(*args), slack_of(args[0].dtype)
+    called = ask.written(args)
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
+    if _near(got, wanted):
+        return
+    if _alike(got, wanted) and not any(suspect.fits(got, wanted, *args) for suspect in SUSPECTS):
+        wrong = int((~((got - wanted).abs() <= slack)).any(1).nonzero()[0])
+        x, labels, start, eps, step, steps, *weights = args
+        one = tuple(rows[wrong : wrong + 1] for rows in (x, labels, start))
+        for short in _steps(one, eps, step, steps, weights):
+            reason, right = by_hand(short), _pgd(*short)
+            small = ask.written(short)
+            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=show(right))
+            ask.compare(came, right, short, called=small, generic=reason, suspects=(), slack=slack)
+        alone = (*one, eps, step, steps, *weights)
+        ask.value(alone, _pgd(*alone), generic=STEPS, slack=slack)
+    ask.compare(got, wanted, args, called=called, generic=BATCH, slack=slack)
+
+
+def _steps(one: tuple[Tensor, ...], eps: float, step: float, steps: int, weights: list[Tensor]) -> Iterator[Any]:
+    """The attack on one example as `steps` attacks of one step, each from where the last one ended."""
+    x, labels, start = one
+    for n in range(steps):
+        at = _pgd(x, labels, start, eps, step, n, *weights) if n else start
+        yield x, labels, at, eps, step, 1, *weights
+
+
+def by_hand(args: tuple[Any, ...]) -> str:
+    """One step of one example in numbers."""
+    labels = args[1]
+    x, _, start, eps, step, _, *weights = (a.double() if isinstance(a, Tensor) else a for a in args)
+    slope = slope_at(lambda at: functional.cross_entropy(logits(at, *weights), labels, reduction="none"), start)
+    unit = slope / _length(slope)
+    change = start + step * unit - x
+    inside = _length(change.clamp(-x, 1 - x)).item()
+    scale = scale_of(change, -x, 1 - x, eps).item()
+    fits = (
+        f"no longer than eps = {eps:g}: scale = 1"
+        if inside <= eps
+        else f"longer than eps = {eps:g}; it is just so long at scale = {scale:.4f}"
+    )
+
+    def row(rows: Tensor) -> str:
+        return str([round(number, 4) + 0.0 for number in rows[0].tolist()])
+
+    return (
+        f"One example, one step, in numbers. The slope at `start`, brought to length 1: {row(unit)}. "
+        f"change = start + step * slope - x = {row(change)}. Clamped to [-x, 1 - x] it is {inside:.4f} long, {fits}. "
+        f"clamp(scale * change, -x, 1 - x) = {row((scale * change).clamp(-x, 1 - x))}, and x is added to that."
+    )
+
+
 def cases() -> list[tuple[Any, ...]]:
-    """The first shows every mistake, with numbers of its own. Then by hand: one step along (0.6, 0.8)."""
+    """The first shows nearly every mistake, with numbers of its own; the last, that the loss may fall again.
+
+    By hand: one step along (0.6, 0.8). The last is a bump between 0.375 and 0.625, over which the steps jump.
+    """
     by_hand = (
         torch.tensor([[0.5, 0.5], [0.5, 0.7]]),
         torch.tensor([0, 0]),
@@ -314,7 +436,19 @@ def cases() -> list[tuple[Any, ...]]:
         torch.tensor([[0.0], [0.5]]),
         torch.zeros(2),
     )
-    return [draw(torch.Generator().manual_seed(1), 0, large=True), by_hand]
+    jumps = (
+        torch.tensor([[0.5], [0.5]]),
+        torch.tensor([0, 0]),
+        torch.tensor([[0.3125], [0.34375]]),
+        0.25,
+        0.3125,
+        2,
+        torch.tensor([[8.0], [8.0]]),
+        torch.tensor([-3.0, -5.0]),
+        torch.tensor([[0.0, 0.0], [1.0, -1.0]]),
+        torch.zeros(2),
+    )
+    return [draw(torch.Generator().manual_seed(1), 0, large=True), by_hand, jumps]
 
 
 def draw(generator: torch.Generator, round_: int, large: bool = False) -> tuple[Any, ...]:

@@ -1,5 +1,6 @@
 """15.radius: what the counts under noise certify: a class and a radius, or nothing."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -117,6 +118,8 @@ def _certificate(
         n = int(pools["both"].sum())
     elif over == "selection":
         n = max(int(selection.sum()), k)
+    elif over == "1,000":
+        n = 1_000
     elif over == "top two":
         n = int(counts.topk(2).values.sum()) if label in counts.topk(2).indices.tolist() else n
     lower = clopper_pearson(k, n, alpha / len(counts)) if bound == "bonferroni" else BOUNDS[bound](k, n, alpha)
@@ -157,14 +160,23 @@ MISTAKES: Mistakes = (
         f"The class was chosen by the `estimation` counts, which then estimate it as well. {SEPARATE}",
         ({"chosen": "estimation"}, {"count": "largest"}),
     ),
+    (
+        f"Both samples were added to choose the class, which lets the second one choose as well. {SEPARATE}",
+        ({"chosen": "both"},),
+    ),
     (f"The `selection` counts were used for the bound as well. {SEPARATE}", ({"counted": "selection"},)),
     (
-        f"Both samples were added. {SEPARATE}",
+        f"Both samples were added, and judge together. {SEPARATE}",
         ({"counted": "both"}, {"chosen": "both", "counted": "both"}),
     ),
     (
-        "The number of draws has those of `selection` in it, or nothing else: n is the sum of `estimation`.",
+        "n was counted over `selection`, alone or with `estimation`: n is the number of draws in `estimation`, its "
+        "sum.",
         ({"over": "both"}, {"over": "selection"}),
+    ),
+    (
+        "n was 1,000, whatever the counts: n is the number of draws in `estimation`, its sum.",
+        ({"over": "1,000"},),
     ),
     (
         "The number of draws is that of the two most frequent classes: n is the sum of `estimation`.",
@@ -271,12 +283,22 @@ SUSPECTS = (
         "The numbers are right: label is an int and radius a float, in a tuple. int(...) and float(...) make them.",
         lambda got, wanted, *args: (
             _two(got)
-            and all(abs(number(one) - right) < 1e-5 * (1 + right) for one, right in zip(got, wanted, strict=True))
+            and all(abs(number(one) - right) < 1e-5 * (1 + abs(right)) for one, right in zip(got, wanted, strict=True))
         ),
     ),
     Suspect(
+        "The radius is nan: beta.ppf(alpha, k, n - k + 1) is nan for k = 0, where the bound is 0 without it. (And for "
+        "an n below k: n is the number of draws in `estimation`.)",
+        lambda got, wanted, *args: _two(got) and type(got[1]) is float and math.isnan(got[1]),
+    ),
+    Suspect(
+        "Where it abstains, two numbers come back as well: (-1, 0.0). (Nothing was returned: no line with `return` was "
+        "reached.)",
+        lambda got, wanted, *args: wanted == ABSTAINS and got is None,
+    ),
+    Suspect(
         "Where it abstains, two numbers come back as well: (-1, 0.0).",
-        lambda got, wanted, *args: wanted == ABSTAINS and (got is None or (_two(got) and got[0] is None)),
+        lambda got, wanted, *args: wanted == ABSTAINS and _two(got) and got[0] is None,
     ),
     Suspect(
         "Two numbers come back: return label, radius.", lambda got, wanted, *args: not _two(got) and got is not None
@@ -316,12 +338,18 @@ def check(subject: Subject, seed: int | None) -> str:
 
 
 def cases() -> list[tuple[Any, ...]]:
-    """A mistake shows on one of the first three, with numbers of its own. Then all of ten, none of forty, and more."""
+    """A mistake shows on one of the first six, with numbers of its own. Then all of ten, none of forty, and more.
+
+    The first three are for a wrong n: on the others, it abstains, as many a mistake does.
+    """
 
     def counts(*numbers: int) -> Tensor:
         return torch.tensor(numbers)
 
     return [
+        (counts(10, 70, 2), counts(23, 7, 0), 0.75, 0.05),
+        (counts(10, 40, 5), counts(30, 45, 35), 1.0, 0.01),
+        (counts(1, 5, 34), counts(40, 60, 800), 1.25, 0.001),
         (counts(0, 2, 14), counts(4, 68, 185), 0.75, 0.05),
         (counts(9, 12, 2), counts(140, 50, 10), 1.5, 0.01),
         (counts(8, 7, 0), counts(57, 43, 0), 0.5, 0.001),
@@ -357,7 +385,7 @@ EXERCISE = Exercise(
     name="certificate",
     title="A radius from counts",
     objectives=("15-O5",),
-    difficulty=3,
+    difficulty=2,
     minutes=15,
     points=3,
     task="Write certificate(selection, estimation, sd, alpha): two samples of noisy copies of one example were "
