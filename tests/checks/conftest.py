@@ -1,37 +1,16 @@
 """Answers for the checks of this room, seen in process and over a socket."""
 
 import importlib.util
-import socket
-import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from dlcourse_answers import RIGHT, WRONG
+from dlcourse_answers import RIGHT, WRONG, local, remote
 
 from dlcourse.checks.registry import EXERCISES
-from dlcourse.checks.subject import LocalSubject, RemoteSubject, serve
 
 for path in sorted(Path(__file__).parent.glob("wrong_answers_ch*.py")):  # each fills WRONG and RIGHT
     spec = importlib.util.spec_from_file_location(path.stem, path)
     spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-
-@contextmanager
-def remote(answer, *, timeout=20.0):
-    """A subject whose answer is served on the other end of a socket."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        server = threading.Thread(target=serve, args=(answer, theirs))
-        server.start()
-        yield RemoteSubject(ours, timeout=timeout)
-        ours.shutdown(socket.SHUT_RDWR)
-        server.join()
-
-
-@contextmanager
-def local(answer):
-    yield LocalSubject(answer)
 
 
 @pytest.fixture(params=[local, remote], ids=["in-process", "over-the-wire"])

@@ -10,6 +10,7 @@ import warnings
 
 import pytest
 import torch
+from dlcourse_answers import local, remote
 
 from dlcourse.checks import CheckFailed, NotStarted
 from dlcourse.checks.outcome import AnswerError
@@ -431,8 +432,12 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("forged", FORGED.values(), ids=FORGED)
-def test_forged_values_pass_nothing(exercise, connect, forged):
+@pytest.mark.parametrize("turn", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("place", range(len(FORGED)), ids=FORGED)
+def test_forged_values_pass_nothing(exercise, place, turn):
+    """Each value for each exercise: over one of the two connections in turn, over the other in the slow stage."""
+    forged = [*FORGED.values()][place]
+    connect = (local, remote)[([*EXERCISES].index(exercise.id) + place + turn) % 2]
     answer = forged
     if isinstance(exercise.reference, type):
 
@@ -447,15 +452,22 @@ def test_forged_values_pass_nothing(exercise, connect, forged):
         exercise.check(subject, None)
 
 
-def test_no_value_makes_a_check_crash(exercise):
-    """A value of the wrong kind is the learner's failure, never an error of the check."""
+FORMS = (lambda value: value, lambda value: (value, value), lambda value: (torch.ones(2, 2), value, value, value))
+
+
+@pytest.mark.parametrize("turn", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in (1, 2))])
+def test_no_value_makes_a_check_crash(exercise, turn):
+    """A value of the wrong kind is the learner's failure, never an error of the check.
+
+    Each value in one of three forms, so that every dtype and every shape has each form; the slow stage has the others.
+    """
     plain = [None, True, 3, 0.5, math.nan, "text", [], (), {}, 2**63, [1, 2], {"weight": 1, "bias": None}]
     for dtype in DTYPES.values():
         plain += [torch.ones(shape).to(dtype) for shape in ((), (1,), (2,), (3,), (5,), (0, 3), (2, 2), (1, 2))]
-    values = plain + [(value, value) for value in plain] + [(torch.ones(2, 2), value, value, value) for value in plain]
-    for value in values:
+    for place, value in enumerate(plain):
+        message = encode({"value": FORMS[(place + turn) % 3](value)})
         with pytest.raises(CheckFailed):
-            exercise.check(Subject(lambda request, value=value: encode({"value": value})), None)
+            exercise.check(Subject(lambda request, message=message: message), None)
 
 
 @pytest.mark.parametrize("dtype", DTYPES.values(), ids=DTYPES)

@@ -822,9 +822,14 @@ def test_a_shared_game_is_the_same_game():
     assert GANLab2DEngine.from_share(engine.share()).chosen == "collapse"
 
 
-def damaged(change):
-    engine = eventful()
-    state = json.loads(json.dumps(engine.state()))
+@pytest.fixture(scope="module")
+def whole():
+    """What an eventful game shares, as JSON: played once, damaged in many ways."""
+    return json.dumps(eventful().state())
+
+
+def damaged(whole, change):
+    state = json.loads(whole)
     change(state)
     twin = GANLab2DEngine()
     twin.state = lambda: state
@@ -854,9 +859,9 @@ def damaged(change):
         lambda state: state["run"].update(drawn=7),
     ],
 )
-def test_a_damaged_string_is_refused(change):
+def test_a_damaged_string_is_refused(whole, change):
     with pytest.raises(ValueError, match=r"damaged|wanted|out of range|not known"):
-        GANLab2DEngine.from_share(damaged(change))
+        GANLab2DEngine.from_share(damaged(whole, change))
 
 
 def test_too_long_a_game_is_not_shared():
