@@ -9,7 +9,7 @@ import copy
 import math
 import types
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
@@ -1634,20 +1634,28 @@ def code_of(source: ast.Module) -> Iterator[ast.AST]:
             yield from ast.walk(part)
 
 
-def broken_versions(file: Path) -> Iterator[tuple[str, types.ModuleType]]:
+def broken_versions(
+    file: Path, *, wanted: Callable[[int], bool] = lambda number: True
+) -> Iterator[tuple[str, types.ModuleType | None]]:
     """(what was changed, the module so changed): unchanged first, then for every place that can be changed.
 
     `module.changed` names the function or class in which the change is, "" for the unchanged one.
+    wanted: which are made, by their number from 0, the unchanged one; of the others only the label comes.
     """
     text = file.read_text(encoding="utf-8")
     source = ast.parse(text)
-    yield "unchanged", compiled(source)
+    number = 0
+    yield "unchanged", compiled(source) if wanted(number) else None
     named = [top for top in source.body if isinstance(top, (ast.FunctionDef, ast.ClassDef))]
     for node in list(code_of(source)):
         for new in changes(node):
             kept = dict(node.__dict__), node.__class__
             line = text.splitlines()[node.lineno - 1].partition("  #")[0].strip()
             label = f"{line} [{ast.unparse(node)} -> {ast.unparse(new)}]"
+            number += 1
+            if not wanted(number):
+                yield label, None
+                continue
             node.__class__, node.__dict__ = new.__class__, {**new.__dict__}
             module = compiled(source)
             module.changed = next(top.name for top in named if top.lineno <= node.lineno <= top.end_lineno)
