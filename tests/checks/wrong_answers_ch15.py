@@ -231,6 +231,22 @@ def logit_without_a_lead(x, labels, weight, bias):
     return tuple((own / n).masked_fill(mask, math.inf).amin(1).clamp(min=0) for n in norms)
 
 
+def filled_with(number):
+    def answer(x, labels, weight, bias):
+        scores = x @ weight.T + bias
+        leads = scores.gather(1, labels[:, None]) - scores
+        rows = weight[labels][:, None] - weight
+        own = functional.one_hot(labels, len(weight)).bool()
+        sizes = rows.abs().amax(2), rows.square().sum(2).sqrt(), rows.abs().sum(2)
+        return tuple((leads / size).masked_fill(own, number).amin(1).clamp(min=0) for size in sizes)
+
+    return answer
+
+
+for number in (10.0, 300.0):
+    named(wrong("15.margin", "No number is large enough"), f"own_class_at_{number:.0f}", filled_with(number))
+
+
 @wrong("15.margin", "decides for each example")
 def an_if_for_all(x, labels, weight, bias):
     l1, l2, linf = by_linalg_norms(x, labels, weight, bias)
@@ -556,7 +572,7 @@ for name, phrase, parts in (
     ("lower_end_alone", "Only one of its ends", {"project": lambda c, x, e: one_by_one(c, x, e, high=None)}),
     (
         "upper_end_alone_and_one_scale",
-        "A change may go from -x up to 1 - x",
+        "for a change may go from -x up to 1 - x",
         {"project": lambda c, x, e: one_scale(c, e, lambda rows: torch.minimum(rows, 1 - x))},
     ),
     (
@@ -763,6 +779,42 @@ def next_step_from_the_proposal(x, labels, start, eps, step, steps, *weights):
         at = x_adv + step * unit(slope)
         x_adv = x + halved(at - x, x, eps)
     return x_adv
+
+
+def shrunk_by_an_if(change, x, eps):
+    low, high = 0.0, 1.0
+    for _ in range(30):
+        scale = (low + high) / 2
+        low, high = (scale, high) if lengths((scale * change).clamp(-x, 1 - x)) <= eps else (low, scale)
+    return (low * change).clamp(-x, 1 - x)
+
+
+def for_three_examples(change, x, eps):
+    low, high = torch.zeros(3, 1), torch.ones(3, 1)
+    for _ in range(30):
+        scale = (low + high) / 2
+        fits = lengths((scale * change).clamp(-x, 1 - x)) <= eps
+        low, high = torch.where(fits, scale, low), torch.where(fits, high, scale)
+    return (low * change).clamp(-x, 1 - x)
+
+
+def length_without_a_column(slope):
+    return slope / slope.norm(dim=1)
+
+
+named(wrong("15.pgd", "a truth for each example at once"), "shrunk_by_an_if", steps_of(project=shrunk_by_an_if))
+named(wrong("15.pgd", "the number of examples is len(x)"), "for_three_examples", steps_of(project=for_three_examples))
+named(wrong("15.pgd", "with keepdim=True"), "length_without_a_column", steps_of(way=length_without_a_column))
+
+
+@wrong("15.pgd", "was not added to x again")
+def change_is_the_next_point(x, labels, start, eps, step, steps, *weights):
+    x_adv = start.clone()
+    for _ in range(steps):
+        point = x_adv.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(entropy(logits(point, *weights), labels), point)
+        x_adv = halved(x_adv + step * unit(slope) - x, x, eps)
+    return x_adv.detach()
 
 
 @wrong("15.pgd", "The change alone came back")

@@ -270,6 +270,17 @@ SUSPECTS = (
         "of rows. Leave it out, or put infinity in its place before you take the smallest.",
         lambda got, wanted, *args: tensors(got, 3) and any(one.isnan().any() for one in got),
     ),
+    Suspect(
+        "The same number came back in all three norms, and every distance here is longer: it was put in the place of "
+        "the label's own class. No number is large enough for that, a distance may always be larger: put infinity "
+        "there.",
+        lambda got, wanted, *args: (
+            tensors(got, 3)
+            and all(one.shape == wanted[0].shape for one in got)
+            and all(bool((one == got[0]).all()) for one in got)
+            and bool((got[0] < wanted[2]).all())
+        ),
+    ),
     ROUNDED,
     Suspect("The numbers are right, and a shape is not: each of the three is (batch,).", shapes_alone),
     Suspect(
@@ -318,14 +329,20 @@ def _scale(x: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> float:
 
 
 def cases() -> list[tuple[Tensor, ...]]:
-    """Batches, the first of which shows every mistake, with numbers of its own; then one by hand."""
+    """Batches, the first of which shows every mistake, with numbers of its own; then one by hand, and one far away."""
     by_hand = (
         torch.tensor([[1.0, 1.0], [0.0, 0.0]]),
         torch.tensor([0, 1]),
         torch.tensor([[3.0, 4.0], [0.0, 0.0], [-3.0, 4.0]]),
         torch.tensor([5.0, 0.0, -4.0]),
     )
-    return [*(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (0, 1)), by_hand]
+    far = (  # two rows that are nearly equal: distances of hundreds
+        torch.tensor([[1.0, 1.0]]),
+        torch.tensor([0]),
+        torch.tensor([[1.0, 1.0], [1 + 1 / 128, 1 - 1 / 256]]),
+        torch.tensor([3.0, -3.0]),
+    )
+    return [*(draw(torch.Generator().manual_seed(seed), 0, large=True) for seed in (0, 1)), by_hand, far]
 
 
 def draw(generator: torch.Generator, round_: int, large: bool = False) -> tuple[Tensor, ...]:
@@ -363,7 +380,8 @@ EXERCISE = Exercise(
     "linf), three tensors (batch,): the size of the smallest such change measured in L1, in L2 and in Linf. 0 where "
     "another class is ahead already. There is no box: x may go anywhere.",
     ranges="1 to 6 examples, 1 to 5 features, 2 to 5 classes, numbers from -3 to 3; no two rows of weight are equal, "
-    "no two logits of an example are level; float32 and float64; tensors that are views of others",
+    "though they may be nearly so, no two logits of an example are level; float32 and float64; tensors that are views "
+    "of others",
     hints=(
         "The lead of the label over one other class is a line: a row of numbers times x, plus a number. Which row? And "
         "if each pixel may move by one at most, how fast can you bring the lead down? If all pixels together may?",

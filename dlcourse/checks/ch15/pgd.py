@@ -332,7 +332,8 @@ SUSPECTS = (
         lambda got, wanted, *args: _alike(got, wanted) and bool((got - wanted).abs().max() < 0.005),
     ),
     Suspect(
-        f"{OUTSIDE} A change may go from -x up to 1 - x: clamp(scale * change, -x, 1 - x).",
+        "Pixels are below 0 or above 1. Either the box is missing, for a change may go from -x up to 1 - x: "
+        "clamp(scale * change, -x, 1 - x). Or the change was not added to x again before the next step.",
         lambda got, wanted, *args: _alike(got, wanted) and bool(((got < -1e-4) | (got > 1 + 1e-4)).any()),
     ),
     Suspect(
@@ -340,6 +341,18 @@ SUSPECTS = (
         lambda got, wanted, x, labels, start, eps, *args: (
             _alike(got, wanted) and bool((_length(got - x) > eps + 1e-3).any())
         ),
+    ),
+)
+OF_A_BATCH = (
+    (
+        "Boolean value of Tensor with more than one value",
+        "An `if` was given a truth for each example at once. Keep a low and a high for each, of shape (batch, 1), and "
+        "choose between them with torch.where(fits, scale, low).",
+    ),
+    (
+        "must match the size",
+        "Two shapes do not fit. A length for each example is (batch, 1), with keepdim=True, and so are its scale, low "
+        "and high; the number of examples is len(x), not the same in every call.",
     ),
 )
 STEPS = (
@@ -358,7 +371,7 @@ def slack_of(dtype: torch.dtype) -> float:
 
 
 def check(subject: Subject, seed: int | None) -> str:
-    ask = Examiner("15.pgd", "pgd", subject, SUSPECTS, CRASHES)
+    ask = Examiner("15.pgd", "pgd", subject, SUSPECTS, (*OF_A_BATCH, *CRASHES))
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for args in (*cases(), *(draw(generator, round_) for round_ in range(9))):
         _compare(ask, args)
