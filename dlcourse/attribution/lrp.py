@@ -247,7 +247,7 @@ def _layers(model: nn.Module, rules: Rules) -> list[_Layer]:
 
 def _leaves(model: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     """The layers of nested Sequentials in the order in which they run, by their full names."""
-    if not isinstance(model, nn.Sequential):
+    if not isinstance(model, nn.Sequential) or type(model).forward is not nn.Sequential.forward:
         yield prefix, model
         return
     for name, child in model._modules.items():

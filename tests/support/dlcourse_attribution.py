@@ -114,6 +114,7 @@ def leaves(call, device, make=cnn):
     call(model)
     assert same(state_of(model), before), "the model was changed"
     assert torch.is_grad_enabled()
+    modes = torch._C._len_torch_function_stack()
     for at in (1, 2):
         count = [0]
 
@@ -129,6 +130,8 @@ def leaves(call, device, make=cnn):
             call(model)
         assert count[0], "the model was not asked"
         assert same(state_of(model), before), "the model was changed by a failure"
+        assert torch.is_grad_enabled()
+        assert torch._C._len_torch_function_stack() == modes, "a mode was left behind"
         handle.remove()
 
 

@@ -464,6 +464,13 @@ def lrp_steps(function, device):
     refuses_models(lambda *a, **o: [*function(*a, **o)], x, of(function, "Zero")())
 
 
+class Residual(nn.Sequential):
+    """A Sequential that runs in another way."""
+
+    def forward(self, x):
+        return x.flatten(1) + super().forward(x)
+
+
 def refuses_models(call, x, zero):
     flat = nn.Sequential(nn.Flatten(), nn.Linear(60, 3).double().to(x.device))
     assert call(flat, x, 0, rules=zero) is not None
@@ -478,6 +485,7 @@ def refuses_models(call, x, zero):
         (nn.Sequential(nn.Conv2d(2, 2, 1), norm, norm, nn.Flatten()), "'2', BatchNorm2d"),
         (nn.Sequential(nn.Conv2d(2, 2, 3, padding=1, padding_mode="circular"), nn.Flatten()), "'0', Conv2d"),
         (nn.Bilinear(1, 1, 1), "Bilinear"),
+        (Residual(nn.Flatten()), "'', Residual"),
     ):
         refuses(lambda m=wrong: call(m.double().to(x.device), x, 0, rules=zero), TypeError, "no rule for layer", name)
 
