@@ -40,11 +40,16 @@ def covered_scores(
         raise ValueError(f"hidden {tuple(hidden.shape)} does not fit x; wanted (versions, *{tuple(x.shape)}), or 1s.")
     found = []
     with asking(model):
-        for some in hidden.to(x.device).split(max(SIZE // len(x), 1)):
+        for some in hidden.to(x.device).split(at_a_time(x)):
             versions = torch.where(some, behind, x)
             logits = answers(model, versions.flatten(0, 1)).unflatten(0, (len(some), len(x)))
             found += [picked(of_one, target) for of_one in logits]
     return torch.stack(found)
+
+
+def at_a_time(x: Float[Tensor, "batch ..."]) -> int:
+    """How many versions of x the model sees in one pass: `SIZE` pictures at most, but one version at least."""
+    return max(SIZE // len(x), 1)
 
 
 def start(

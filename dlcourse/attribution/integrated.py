@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dlcourse.attribution.covered import start
-from dlcourse.attribution.score import Target, examples, slope
+from dlcourse.attribution.covered import at_a_time, start
+from dlcourse.attribution.score import Target, examples, slopes
 from dlcourse.nn.sizes import whole
 from dlcourse.steps import last
 from dlcourse.training.asking import Model
@@ -87,10 +87,14 @@ def integrated_gradients_steps(
     begin = start("integrated_gradients", x, baseline)
     way = x - begin
     found = torch.zeros_like(x)
-    for index, (alpha, weight) in enumerate(zip(*rule(steps), strict=True)):
-        values, gradient = slope(model, begin + alpha * way, target)
-        found = found + weight * gradient * way
-        yield IntegratedStep(index, alpha, weight, values, gradient, found)
+    places = [*zip(*rule(steps), strict=True)]
+    for index, (alpha, weight) in enumerate(places):
+        ahead = index % at_a_time(x)
+        if not ahead:  # some points in one pass
+            points = [begin + alpha * way for alpha, _ in places[index : index + at_a_time(x)]]
+            values, gradients = slopes(model, torch.stack(points), target)
+        found = found + weight * gradients[ahead] * way
+        yield IntegratedStep(index, alpha, weight, values[ahead], gradients[ahead], found)
 
 
 def integrated_gradients(

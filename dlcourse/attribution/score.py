@@ -99,9 +99,18 @@ def slope(
     >>> slope(lambda x: x @ weight, torch.tensor([[1.0, 1.0]]), 1)
     (tensor([7.]), tensor([[3., 4.]]))
     """
-    leaf = examples("slope", x).requires_grad_()
+    values, gradient = slopes(model, examples("slope", x)[None], target)
+    return values[0], gradient[0]
+
+
+def slopes(
+    model: Model, points: Float[Tensor, "versions batch ..."], target: Target
+) -> tuple[Float[Tensor, "versions batch"], Float[Tensor, "versions batch ..."]]:
+    """As `slope`, for several versions of the examples in one pass: the passes are what costs."""
+    leaf = points.detach().requires_grad_()
     with asking(model), torch.enable_grad():
-        values = score(model, leaf.clone(), target)  # a copy: a first layer may work in place
+        logits = answers(model, leaf.flatten(0, 1).clone())  # a copy: a first layer may work in place
+        values = torch.stack([picked(of_one, target) for of_one in logits.unflatten(0, points.shape[:2])])
         # Each score depends on its own example only, so the slope of the sum holds the slope of each.
         (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
     if gradient is None:

@@ -461,6 +461,12 @@ def integrated_gradients_steps(function, device):
             for one, other in zip(ours, wanted, strict=True):
                 close(torch.as_tensor(one, dtype=torch.float64), torch.as_tensor(other, dtype=torch.float64))
     assert len([*function(model, x, 0)]) == 50
+    many, passes = pictures(device, 100), []
+    found = [*function(lambda x: (passes.append(len(x)), x.flatten(1) ** 2)[1], many, 3, steps=5)]
+    assert passes == [200, 200, 100]
+    for step in found:
+        close(step.gradient.flatten(1)[:, 3], 2 * step.alpha * many.flatten(1)[:, 3])
+        close(step.score, step.gradient.flatten(1)[:, 3] ** 2 / 4)
     assert not step.map.requires_grad
     method = lambda m, x, t: [*function(m, x, t, **options)][-1].map  # noqa: E731
     explains(method, device)
@@ -971,7 +977,7 @@ NAMED = [
 HARMLESS = {
     "ours not in (1, size) for ours, size in zip(hidden.shape[1:], x.shape, strict=True) "
     "[True -> False]": "equal lengths",
-    "for index, (alpha, weight) in enumerate(zip(*rule(steps), strict=True)): [True -> False]": "equal lengths",
+    "places = [*zip(*rule(steps), strict=True)] [True -> False]": "equal lengths",
     "for alpha, weight in zip(*rule(steps), strict=True): [True -> False]": "equal lengths",
     'both = zip(x.shape[2:], _pair("window", window), _pair("stride", stride), strict=True) '
     "[True -> False]": "two each",
