@@ -21,6 +21,7 @@ _HOMES = {
 }
 _ROOMS = (
     "attacks",
+    "attribution",
     "autograd",
     "checks",
     "data",

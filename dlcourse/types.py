@@ -44,5 +44,9 @@ DIMENSIONS: dict[str, str] = {
     "contexts": "runs of symbols that something may follow, each once",
     "bins": "intervals that numbers are sorted into",
     "modes": "clouds of a mixture, one centre each",
+    "versions": "of one example, each with other pixels covered",
+    "windows": "places of a window on a picture",
+    "players": "who shares in what a coalition wins",
+    "coalitions": "sets of players, each a row of who takes part",
     "neighbours": "the nearest of other examples, the nearest first",
 }

@@ -29,6 +29,7 @@ CHECKED = [
     "dlcourse.units",
     "dlcourse.generation",
     "dlcourse.attacks",
+    "dlcourse.attribution",
     "dlcourse.defenses",
     "dlcourse.landscape",
     "dlcourse.autograd.mlp",

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dlcourse_attacks
 import dlcourse_attacks_more
+import dlcourse_attribution
+import dlcourse_attribution_more
 import dlcourse_defenses
 import dlcourse_game
 import dlcourse_measures
@@ -21,6 +23,7 @@ CPU = torch.device("cpu")
 ROOMS = (
     *(dlcourse_text, dlcourse_game, dlcourse_measures),
     *(dlcourse_attacks, dlcourse_attacks_more, dlcourse_defenses),
+    *(dlcourse_attribution, dlcourse_attribution_more),
 )
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
@@ -39,6 +42,12 @@ FILES = [
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
     *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
+    *(
+        f"attribution/{name}.py"
+        for name in ("score", "covered", "gradient", "integrated", "guided", "cam", "occlusion")
+    ),
+    *(f"attribution/{name}.py" for name in ("shapley", "lrp", "axioms", "faithfulness", "known")),
+    "training/asking.py",
     "landscape.py",
     *(
         f"attacks/{name}.py"
@@ -75,6 +84,8 @@ HARMLESS = {
     **dlcourse_attacks.HARMLESS,
     **dlcourse_defenses.HARMLESS,
     **dlcourse_attacks_more.HARMLESS,
+    **dlcourse_attribution.HARMLESS,
+    **dlcourse_attribution_more.HARMLESS,
 }
 
 
@@ -144,7 +155,7 @@ def test_every_file_of_the_rooms_is_broken():
     home = Path(dlcourse.__file__).parent
     found = {
         f"{room}/{path.name}"
-        for room in ("nn", "models", "generation", "attacks", "defenses")
+        for room in ("nn", "models", "generation", "attacks", "defenses", "attribution")
         for path in (home / room).glob("[!_]*.py")
     }
     beside = (
@@ -154,6 +165,7 @@ def test_every_file_of_the_rooms_is_broken():
         "data/series.py",
         "training/sequences.py",
         "training/average.py",
+        "training/asking.py",
     )
     assert {*FILES} == {*found, *beside}
 

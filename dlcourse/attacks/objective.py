@@ -10,19 +10,17 @@ Where it fails: in float32 the cross-entropy rounds to 0 where the model is sure
 104: an attack that sees no slope finds nothing, though there is much to find. The margin and dlr keep theirs.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 
 from dlcourse.attacks.threat import Threat
 from dlcourse.nn.softmax import log_softmax
-from dlcourse.training.metrics import evaluating
+from dlcourse.training.asking import Model, asking
 from dlcourse.types import Bool, Float, Int, Tensor
 
 Objective = Callable[[Tensor, Tensor], Tensor]
-Model = Callable[[Tensor], Tensor]
 
 
 def cross_entropy(logits: Float[Tensor, "batch classes"], labels: Int[Tensor, " batch"]) -> Float[Tensor, " batch"]:
@@ -169,27 +167,6 @@ def input_gradient(
     """
     seen = look(model, _checked("input_gradient", x, {"labels": labels}), Goal(labels, objective=objective))
     return seen.values, seen.gradient
-
-
-@contextmanager
-def asking(model: Model) -> Iterator[None]:
-    """Inside, the model is in eval mode, its parameters want no gradient, and none is kept; then all is as it was.
-
-    A model that is no torch module is asked as it is.
-    """
-    if not isinstance(model, torch.nn.Module):
-        with torch.no_grad():
-            yield
-        return
-    wanting = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    with evaluating(model):
-        try:
-            for parameter in wanting:
-                parameter.requires_grad_(False)
-            yield
-        finally:
-            for parameter in wanting:
-                parameter.requires_grad_(True)
 
 
 def answers(model: Model, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch classes"]:

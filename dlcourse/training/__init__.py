@@ -6,6 +6,7 @@
 Read `loop.py` first; `run.py` is how a run is saved and goes on.
 """
 
+from dlcourse.training.asking import asking
 from dlcourse.training.average import moving_average_
 from dlcourse.training.causes import CAUSES, Finding, Measured
 from dlcourse.training.diagnosis import Diagnosis, LayerHealth, Watched, diagnose, watch
@@ -40,6 +41,7 @@ __all__ = [
     "TrainStep",
     "Watched",
     "accuracy",
+    "asking",
     "bits_per_character",
     "calibration",
     "confusion",
