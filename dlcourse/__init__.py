@@ -29,6 +29,7 @@ _ROOMS = (
     "hooks",
     "landscape",
     "learn",
+    "mechanistic",
     "models",
     "nn",
     "optim",

@@ -31,6 +31,7 @@ CHECKED = [
     "dlcourse.attacks",
     "dlcourse.defenses",
     "dlcourse.landscape",
+    "dlcourse.mechanistic",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

@@ -8,6 +8,7 @@ import dlcourse_attacks_more
 import dlcourse_defenses
 import dlcourse_game
 import dlcourse_measures
+import dlcourse_mechanistic
 import dlcourse_mutants
 import dlcourse_text
 import pytest
@@ -21,6 +22,7 @@ CPU = torch.device("cpu")
 ROOMS = (
     *(dlcourse_text, dlcourse_game, dlcourse_measures),
     *(dlcourse_attacks, dlcourse_attacks_more, dlcourse_defenses),
+    dlcourse_mechanistic,
 )
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
@@ -39,6 +41,10 @@ FILES = [
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
     *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
+    *(
+        f"mechanistic/{name}.py"
+        for name in ("activations", "patching", "circuits", "probe", "pixels", "visualise", "style")
+    ),
     "landscape.py",
     *(
         f"attacks/{name}.py"
@@ -75,6 +81,7 @@ HARMLESS = {
     **dlcourse_attacks.HARMLESS,
     **dlcourse_defenses.HARMLESS,
     **dlcourse_attacks_more.HARMLESS,
+    **dlcourse_mechanistic.HARMLESS,
 }
 
 
@@ -100,6 +107,7 @@ UNCHANGED = [
     *dlcourse_text.UNCHANGED,
     *dlcourse_measures.UNCHANGED,
     *dlcourse_defenses.UNCHANGED,
+    *dlcourse_mechanistic.UNCHANGED,
 ]
 
 
@@ -141,7 +149,7 @@ def test_every_file_of_the_rooms_is_broken():
     home = Path(dlcourse.__file__).parent
     found = {
         f"{room}/{path.name}"
-        for room in ("nn", "models", "generation", "attacks", "defenses")
+        for room in ("nn", "models", "generation", "attacks", "defenses", "mechanistic")
         for path in (home / room).glob("[!_]*.py")
     }
     beside = (
