@@ -42,7 +42,7 @@ def parity(bits: int) -> Circuit:
     tensor([0, 1, 0])
     """
     (bits,) = whole("parity", 1, bits=bits)
-    slopes = [1.0, *(2.0 * (-1) ** k for k in range(1, bits))]
+    slopes = [1.0, *[-2.0, 2.0] * bits][:bits]
     model = _sequential(
         hidden=_linear([[1.0] * bits] * bits, [-float(k) for k in range(bits)]),
         relu=nn.ReLU(),

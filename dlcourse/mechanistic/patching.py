@@ -84,7 +84,7 @@ def activation_patching(
             f"activation_patching got clean {tuple(clean.shape)}, corrupted {tuple(corrupted.shape)} and {len(sites)} "
             "sites; wanted pairs of equal shape and at least one site."
         )
-    groups = [(site,) if isinstance(site, Site) else tuple(site) for site in sites]
+    groups = [tuple(site) if isinstance(site, Sequence) else (site,) for site in sites]
     source = activations(model, clean, dict.fromkeys(["", *(site.layer for group in groups for site in group)]))
     before = _measured(metric, activations(model, corrupted, [""])[""])
     after = _measured(metric, source[""])

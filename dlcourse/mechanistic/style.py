@@ -40,11 +40,12 @@ def gram_definition(features: Float[Tensor, "batch channel height width"]) -> Fl
     tensor([[[2.5000, 3.0000],
              [3.0000, 4.5000]]])
     """
-    channels = range(features.shape[1])
-    return torch.stack(
-        [torch.stack([(features[:, i] * features[:, j]).mean((1, 2)) for j in channels], dim=1) for i in channels],
-        dim=1,
-    )
+    batch, channels = features.shape[:2]
+    matrix = features.new_zeros(batch, channels, channels)
+    for i in range(channels):
+        for j in range(channels):
+            matrix[:, i, j] = (features[:, i] * features[:, j]).mean((1, 2))
+    return matrix
 
 
 def content_loss(features: Float[Tensor, "batch ..."], wanted: Float[Tensor, "_ ..."]) -> Float[Tensor, " batch"]:
