@@ -5,9 +5,9 @@ or some units of it) what was there in the clean run. With a metric m of the log
 
     effect = (m(patched) - m(corrupted)) / (m(clean) - m(corrupted))      0: nothing is restored, 1: everything is
 
-(Vig et al., 2020, arXiv:2004.12265, section 3; Meng et al., 2022, arXiv:2202.05262, section 2; Zhang and Nanda, 2023,
-arXiv:2309.16042, section 2, on the metric.) This asks what *suffices*. With clean and corrupted swapped it asks what is
-*needed*: effect 1 then means that all is lost (Heimersheim and Nanda, 2024, arXiv:2404.15255, section 2).
+(Vig et al., 2020, arXiv:2004.12265; Meng et al., 2022, arXiv:2202.05262, section 2; Zhang and Nanda, 2023,
+arXiv:2309.16042, on the metric.) This asks what *suffices*. With clean and corrupted swapped it asks what is *needed*:
+effect 1 then means that all is lost (Heimersheim and Nanda, 2024, arXiv:2404.15255).
 Where it fails: effects do not add up. Of two parts that are both needed neither suffices (effects 0 and 0), of two that
 each suffice neither is needed; `circuits.both` and `circuits.either` show it. And what it finds is about this pair of
 inputs: what they have in common is invisible. A corrupted input that the model never meets may say little.

@@ -3,9 +3,9 @@
     softmax(W h + b), with W and b at the least of      mean cross-entropy + l2 / 2 * |W|^2
 
 trained on activations h that stay as they are (Alain and Bengio, 2016, arXiv:1610.01644). A probe that is right may
-have *learned* the property instead of finding it. So the same probe is given a **control task**: each type of example
+have *learned* the property instead of finding it. So the same probe is given a *control task*: each type of example
 (here, say, a digit; there, a word) gets a label at random, the same for all examples of that type, which can only be
-memorised. The difference is the **selectivity** (Hewitt and Liang, 2019, arXiv:1909.03368, section 2):
+memorised. The difference is the *selectivity* (Hewitt and Liang, 2019, arXiv:1909.03368, section 2):
 
     selectivity = accuracy on the task - accuracy on its control task
 
