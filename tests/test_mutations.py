@@ -20,9 +20,8 @@ import dlcourse
 
 CPU = torch.device("cpu")
 ROOMS = (
-    *(dlcourse_text, dlcourse_game, dlcourse_measures),
+    *(dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_mechanistic),
     *(dlcourse_attacks, dlcourse_attacks_more, dlcourse_defenses),
-    dlcourse_mechanistic,
 )
 ORACLES = {**FUNCTIONS, **CLASSES}
 for room in ROOMS:
@@ -38,13 +37,13 @@ FILES = [
     *("generation/shaping.py", "generation/sampling.py"),
     *(f"generation/{name}.py" for name in ("adversarial", "penalty", "game", "gan_training", "optimum")),
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
-    *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
-    *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
-    *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
     *(
         f"mechanistic/{name}.py"
         for name in ("activations", "patching", "circuits", "probe", "pixels", "visualise", "style")
     ),
+    *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
+    *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
+    *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
     "landscape.py",
     *(
         f"attacks/{name}.py"
@@ -78,10 +77,10 @@ HARMLESS = {
     "return (means[which[draw]] + spreads[which[draw]] * noise).clamp(0, 1) "
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
     "is as often below 0 as above",
+    **dlcourse_mechanistic.HARMLESS,
     **dlcourse_attacks.HARMLESS,
     **dlcourse_defenses.HARMLESS,
     **dlcourse_attacks_more.HARMLESS,
-    **dlcourse_mechanistic.HARMLESS,
 }
 
 
