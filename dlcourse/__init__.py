@@ -30,6 +30,7 @@ _ROOMS = (
     "hooks",
     "landscape",
     "learn",
+    "mechanistic",
     "models",
     "nn",
     "optim",

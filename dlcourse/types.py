@@ -31,6 +31,7 @@ DIMENSIONS: dict[str, str] = {
     "train": "examples to learn from",
     "test": "examples held back, to measure with",
     "layers": "layers of a network, first to last",
+    "sites": "parts of a network that are changed in turn",
     "parameters": "all numbers that training may change, in one row",
     "side": "rows or columns of a square picture",
     "kernel_height": "rows of a kernel",

@@ -32,6 +32,7 @@ CHECKED = [
     "dlcourse.attribution",
     "dlcourse.defenses",
     "dlcourse.landscape",
+    "dlcourse.mechanistic",
     "dlcourse.autograd.mlp",
     "dlcourse.data",
     "dlcourse.seeding",

@@ -10,6 +10,7 @@ import dlcourse_attribution_more
 import dlcourse_defenses
 import dlcourse_game
 import dlcourse_measures
+import dlcourse_mechanistic
 import dlcourse_mutants
 import dlcourse_text
 import pytest
@@ -21,7 +22,7 @@ import dlcourse
 
 CPU = torch.device("cpu")
 ROOMS = (
-    *(dlcourse_text, dlcourse_game, dlcourse_measures),
+    *(dlcourse_text, dlcourse_game, dlcourse_measures, dlcourse_mechanistic),
     *(dlcourse_attacks, dlcourse_attacks_more, dlcourse_defenses),
     *(dlcourse_attribution, dlcourse_attribution_more),
 )
@@ -39,6 +40,10 @@ FILES = [
     *("generation/shaping.py", "generation/sampling.py"),
     *(f"generation/{name}.py" for name in ("adversarial", "penalty", "game", "gan_training", "optimum")),
     *(f"generation/{name}.py" for name in ("modes", "neighbours", "precision", "frechet")),
+    *(
+        f"mechanistic/{name}.py"
+        for name in ("activations", "patching", "circuits", "probe", "pixels", "visualise", "style")
+    ),
     *(f"generation/{name}.py" for name in ("features", "baseline", "measured")),
     *(f"attacks/{name}.py" for name in ("threat", "objective", "fgsm", "pgd", "mifgsm", "transfer", "robust")),
     *(f"defenses/{name}.py" for name in ("smoothing", "adversarial", "trades", "broken")),
@@ -81,6 +86,7 @@ HARMLESS = {
     "return (means[which[draw]] + spreads[which[draw]] * noise).clamp(0, 1) "
     "[means[which[draw]] + spreads[which[draw]] * noise -> means[which[draw]] - spreads[which[draw]] * noise]": "noise "
     "is as often below 0 as above",
+    **dlcourse_mechanistic.HARMLESS,
     **dlcourse_attacks.HARMLESS,
     **dlcourse_defenses.HARMLESS,
     **dlcourse_attacks_more.HARMLESS,
@@ -111,6 +117,7 @@ UNCHANGED = [
     *dlcourse_text.UNCHANGED,
     *dlcourse_measures.UNCHANGED,
     *dlcourse_defenses.UNCHANGED,
+    *dlcourse_mechanistic.UNCHANGED,
 ]
 
 
@@ -155,7 +162,7 @@ def test_every_file_of_the_rooms_is_broken():
     home = Path(dlcourse.__file__).parent
     found = {
         f"{room}/{path.name}"
-        for room in ("nn", "models", "generation", "attacks", "defenses", "attribution")
+        for room in ("nn", "models", "generation", "attacks", "defenses", "attribution", "mechanistic")
         for path in (home / room).glob("[!_]*.py")
     }
     beside = (
