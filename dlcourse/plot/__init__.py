@@ -1,7 +1,9 @@
 """Results in, pictures out. `plot.figure` begins a figure in the house style, `plot.show` ends it with alt text."""
 
+from dlcourse.plot.attributions import attributions, attributions_alt
 from dlcourse.plot.diagnosis import diagnosis, diagnosis_alt, layers, layers_alt
 from dlcourse.plot.draw import curves, field, grid, images, line, points
+from dlcourse.plot.faithfulness import axioms, axioms_alt, cascade, cascade_alt, deletion, deletion_alt
 from dlcourse.plot.graph import graph, graph_alt
 from dlcourse.plot.landscape import landscape, landscape_alt
 from dlcourse.plot.maps import SIGNED, kernels, kernels_alt, maps, maps_alt, patches, patches_alt
@@ -13,9 +15,17 @@ __all__ = [
     "COLOURS",
     "DIVERGING",
     "SIGNED",
+    "attributions",
+    "attributions_alt",
+    "axioms",
+    "axioms_alt",
     "calibration",
+    "cascade",
+    "cascade_alt",
     "confusion",
     "curves",
+    "deletion",
+    "deletion_alt",
     "diagnosis",
     "diagnosis_alt",
     "field",

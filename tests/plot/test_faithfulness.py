@@ -1,0 +1,263 @@
+"""Curves, axioms and cascades: what was measured is drawn, every curve has its name and mark, and words say it too."""
+
+from types import SimpleNamespace as Some
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from dlcourse import attribution, plot
+from dlcourse.plot.show import render
+
+MINUS = "\N{MINUS SIGN}"
+SHARE = torch.linspace(0, 1, 3)
+
+
+def curve(*scores):
+    """Of two examples, one above and one below."""
+    middle = torch.tensor(scores)
+    return attribution.Curve(SHARE, torch.stack([middle - 1, middle + 1], dim=1))
+
+
+CURVES = {"slope": curve(4.0, 1.0, 0.0), "cover": curve(4.0, 3.0, 0.0)}
+FLOOR = [curve(4.0, 1.5, 0.0), curve(4.0, 2.5, 0.0), curve(4.0, 3.5, 0.0)]
+
+
+def drawn(fig):
+    FigureCanvasAgg(fig).draw()
+    return fig.axes[0]
+
+
+def named(ax):
+    """Each name on the axes with the mark and the colour beside it."""
+    marks = [line for line in ax.lines if line.get_transform() == ax.transAxes]
+    texts = [text for text in ax.texts if text.get_transform() == ax.transAxes]
+    return {
+        text.get_text(): [
+            (mark.get_marker(), mark.get_color())
+            for mark in marks
+            if mark.get_ydata()[0] == text.get_position()[1] and 0 < text.get_position()[0] - mark.get_xdata()[0] < 0.05
+        ]
+        for text in texts
+    }
+
+
+# --- deletion ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_curve_for_each_method_with_its_name_and_mark():
+    ax = drawn(plot.deletion(CURVES, ylabel="logit"))
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 3]
+    assert [list(line.get_ydata()) for line in lines] == [[4, 1, 0], [4, 3, 0]]
+    for key in ("marker", "color", "linestyle"):
+        assert len({getattr(line, f"get_{key}")() for line in lines}) == 2
+    wanted = [[(line.get_marker(), line.get_color())] for line in lines]
+    assert named(ax) == dict(zip(CURVES, wanted, strict=True))
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_xlim()) == ("share taken away", "logit", (0, 1))
+    assert not ax.collections
+
+
+def test_random_orders_are_a_band_with_its_name():
+    ax = drawn(plot.deletion(CURVES, floor=FLOOR))
+    (band,) = ax.collections
+    corners = band.get_paths()[0].vertices
+    assert {(0.5, 1.5), (0.5, 3.5)} <= {tuple(corner) for corner in corners.round(6)}
+    assert list(ax.lines[0].get_ydata()) == [4, 2.5, 0]
+    assert set(named(ax)) == {*CURVES, "random order"}
+    assert drawn(plot.deletion(CURVES, floor=FLOOR[:1])).collections
+
+
+def test_on_given_axes():
+    fig, axes = plot.figure(1, 2)
+    assert plot.deletion(CURVES, ax=axes[1], xlabel="share put in") is fig
+    assert axes[1].get_xlabel() == "share put in"
+    assert not axes[0].lines
+
+
+def test_names_overlap_no_other_and_stay_on_the_axes():
+    generator = torch.Generator().manual_seed(0)
+    many = {
+        name: attribution.Curve(torch.linspace(0, 1, 21), torch.randn(21, 4, generator=generator).cumsum(0))
+        for name in ("saliency", "input x gradient", "integrated gradients", "guided backprop", "occlusion", "LRP")
+    }
+    for chosen in (many, {"slope": curve(1.0, 1.0, 1.0)}, dict.fromkeys(many, curve(2.0, 2.0, 2.0))):
+        ax = drawn(plot.deletion(chosen, floor=FLOOR if len(chosen) == 1 else ()))
+        boxes = [text.get_window_extent(ax.figure.canvas.get_renderer()) for text in ax.texts]
+        assert [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)] == []
+        assert all(ax.bbox.x0 <= box.x0 and box.x1 <= ax.bbox.x1 for box in boxes)
+        assert all(ax.bbox.y0 <= box.y0 and box.y1 <= ax.bbox.y1 for box in boxes)
+        styles = [(line.get_color(), line.get_linestyle()) for line in ax.lines if len(line.get_xdata()) > 1]
+        assert len(set(styles)) == len(styles), "colour and dashes together tell all apart"
+
+
+def test_a_name_stands_beside_its_own_curve():
+    """High and low curves, far apart: each name is nearer to its own."""
+    ax = drawn(plot.deletion({"low": curve(0.0, 0.0, 0.0), "high": curve(9.0, 9.0, 9.0)}))
+    height = {text.get_text(): text.get_position()[1] for text in ax.texts}
+    assert height["low"] < 0.3
+    assert height["high"] > 0.7
+
+
+def test_curves_in_words():
+    words = plot.deletion_alt(CURVES, ylabel="logit")
+    assert words == (
+        "Logit against share taken away, 2 curves. slope: from 4 to 0, area 1.5; cover: from 4 to 0, area 2.5."
+    )
+    assert plot.deletion_alt(CURVES, floor=FLOOR).endswith(" 3 random orders: area from 1.75 to 2.75.")
+    assert plot.deletion_alt(CURVES, floor=FLOOR[:1]).endswith(" 1 random order: area 1.75.")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"slope": torch.zeros(3)}])
+def test_something_else_than_curves_is_refused(wrong):
+    for draw in (plot.deletion, plot.deletion_alt):
+        with pytest.raises(ValueError, match=r"wants \{method: curve\}"):
+            draw(wrong)
+        with pytest.raises(ValueError, match="for floor a list of such"):
+            draw(CURVES, floor=[torch.zeros(3)])
+
+
+# --- axioms -----------------------------------------------------------------------------------------------------------
+
+
+def report(axiom, found, wanted):
+    """Of two examples."""
+    found, wanted = torch.tensor(found), torch.tensor(wanted)
+    return attribution.AxiomReport(axiom, found, wanted, wanted.abs())
+
+
+REPORTS = {
+    "slope": (report("completeness", [3.0, 0.5], [4.0, 1.0]), report("dummy", [0.0, 0.0], [0.0, 0.0])),
+    "path": (report("completeness", [4.0, 0.999], [4.0, 1.0]), report("symmetry", [1.0, 0.0], [0.0, 0.0])),
+}
+
+
+def test_a_table_with_a_mark_in_each_cell():
+    ax = drawn(plot.axioms(REPORTS))
+    cells = {}
+    for text in ax.texts:
+        x, y = text.get_position()
+        cells.setdefault(y, {})[x] = text.get_text()
+    rows = [[row[x] for x in sorted(row)] for _, row in sorted(cells.items())]
+    assert rows == [
+        ["completeness", "dummy", "symmetry"],
+        ["slope", "▲ 25 % off", "○ exact", "not asked"],
+        ["path", "○ 0.1 % off", "not asked", "▲ over 1000 % off"],
+        ["in the example with the largest gap, in parts of the axiom's scale."],
+    ]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row at the top"
+    inks = {text.get_text(): text.get_color() for text in ax.texts}
+    assert inks["○ exact"] != inks["▲ 25 % off"]
+
+
+def test_the_table_says_what_a_report_prints():
+    (first, *_) = REPORTS["slope"]
+    assert "25 % of the scale" in str(first)
+    assert "completeness 25 % off" in plot.axioms_alt({"slope": (first,)})
+
+
+def test_how_far_off_is_still_right():
+    near = {"slope": (report("completeness", [3.9], [4.0]),)}
+    assert "▲ 2.5 % off" in [text.get_text() for text in plot.axioms(near).axes[0].texts]
+    assert "○ 2.5 % off" in [text.get_text() for text in plot.axioms(near, within=0.03).axes[0].texts]
+    odd = {"slope": (Some(axiom="dummy", gap=torch.tensor([0.1]), relative=torch.tensor([float("nan")])),)}
+    assert "▲ not a number" in [text.get_text() for text in plot.axioms(odd).axes[0].texts]
+
+
+def test_the_table_overlaps_nothing_and_stays_on_the_figure():
+    long = {name: tuple(r for row in REPORTS.values() for r in row) for name in ("integrated gradients", "LRP epsilon")}
+    fig = plot.axioms(long)
+    ax = drawn(fig)
+    boxes = [text.get_window_extent(fig.canvas.get_renderer()) for text in ax.texts]
+    assert [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)] == []
+    assert all(box.x0 >= 0 and box.x1 <= fig.bbox.width and box.y0 >= 0 for box in boxes)
+    assert render(fig, alt=plot.axioms_alt(long)).png
+
+
+def test_axioms_in_words():
+    assert plot.axioms_alt(REPORTS) == (
+        "A table of how far off each axiom is, in the example with the largest gap, in parts of the axiom's scale. "
+        "slope: completeness 25 % off, dummy exact. path: completeness 0.1 % off, symmetry over 1000 % off."
+    )
+
+
+@pytest.mark.parametrize("wrong", [{}, {"slope": (torch.zeros(3),)}, {"slope": ()}])
+def test_something_else_than_reports_is_refused(wrong):
+    for draw in (plot.axioms, plot.axioms_alt):
+        with pytest.raises(ValueError, match=r"wants \{method: reports\}"):
+            draw(wrong)
+
+
+# --- cascade ----------------------------------------------------------------------------------------------------------
+
+
+def run(*means):
+    """Correlations by layer, of two examples."""
+    return {layer: torch.tensor([mean - 0.1, mean + 0.1]) for layer, mean in zip(("last", "first"), means, strict=True)}
+
+
+STARTS = {"slope": [run(0.4, 0.1), run(0.2, -0.1)], "guided": [run(0.9, 0.7), run(0.9, 0.5)]}
+
+
+def test_a_point_for_each_start_and_a_line_for_their_mean():
+    ax = drawn(plot.cascade(STARTS))
+    lines = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"]
+    assert [line.get_ydata().round(6).tolist() for line in lines[:2]] == [[0.3, 0.0], [0.9, 0.6]]
+    points = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() != "None"]
+    assert [line.get_ydata().round(6).tolist() for line in points] == [[0.4, 0.1], [0.2, -0.1], [0.9, 0.7], [0.9, 0.5]]
+    assert {line.get_linestyle() for line in points} == {"None"}
+    for method, line in zip(STARTS, points[::2], strict=True):
+        assert named(ax)[method] == [(line.get_marker(), line.get_color())]
+    assert len({line.get_marker() for line in points}) == 2
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["last", "first"]
+    assert ax.get_ylim()[0] < -0.1
+    assert ax.get_ylim()[1] > 1
+
+
+def test_what_has_no_correlation_is_left_out():
+    nothing = dict.fromkeys(("last", "first"), torch.full((2,), float("nan")))
+    half = {**nothing, "last": torch.tensor([0.5, float("nan")])}
+    fig = plot.cascade({"odd": [half, run(0.3, 0.1)], "still": [nothing]})
+    (line, *_) = drawn(fig).lines
+    assert line.get_ydata().round(6).tolist() == [0.4, 0.1]
+    words = plot.cascade_alt({"odd": [half, run(0.3, 0.1)], "still": [nothing]})
+    assert words.endswith("odd: 0.4 at last, 0.1 at first, 2 starts from 0.1 to 0.1; still: nan at last, nan at first.")
+    assert render(fig, alt=words).png
+
+
+def test_cascades_in_words():
+    assert plot.cascade_alt(STARTS) == (
+        "Rank correlation with the trained network's map, when the network is randomised from the last layer down. "
+        f"slope: 0.3 at last, 0 at first, 2 starts from {MINUS}0.1 to 0.1; guided: 0.9 at last, 0.6 at first, 2 starts "
+        "from 0.5 to 0.7."
+    )
+
+
+@pytest.mark.parametrize("wrong", [{}, {"slope": []}, {"slope": [run(0.4, 0.1), {"last": torch.zeros(2)}]}])
+def test_something_else_than_starts_is_refused(wrong):
+    for draw in (plot.cascade, plot.cascade_alt):
+        with pytest.raises(ValueError, match=r"wants \{method: \[attribution\.cascading_randomisation"):
+            draw(wrong)
+
+
+# --- with what the package makes --------------------------------------------------------------------------------------
+
+
+def test_all_of_it_with_what_the_package_makes():
+    g = torch.Generator().manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(8, 3)
+    ).eval()
+    x = torch.rand(5, 1, 4, 4, generator=g)
+    map = attribution.saliency(model, x, 1)
+    orders = [attribution.deletion(model, x, 1, attribution.random_map(x, generator=g)) for _ in range(3)]
+    found = {"saliency": attribution.deletion(model, x, 1, map)}
+    np.testing.assert_allclose(
+        plot.deletion(found, floor=orders).axes[0].lines[1].get_ydata()[-1],
+        found["saliency"].scores[-1].mean().item(),
+        rtol=1e-5,
+    )
+    assert plot.axioms({"saliency": attribution.axioms(model, x, 1, map, generator=g)}).axes
+    starts = [attribution.cascading_randomisation(model, x, 1, attribution.saliency, generator=g) for _ in range(3)]
+    assert [label.get_text() for label in plot.cascade({"saliency": starts}).axes[0].get_xticklabels()] == ["3", "0"]
+    assert plot.attributions(x, {"saliency": map, "Grad-CAM": attribution.grad_cam(model, x, 1, layer="0")}).axes
