@@ -8,8 +8,10 @@
 
 (Petsiuk et al., 2018, arXiv:1806.07421; Yeh et al., 2019, arXiv:1901.09392, definitions 2.1 and 3.1; Adebayo et al.,
 2018, arXiv:1810.03292, section 3; Hooker et al., 2019, arXiv:1806.10758.) Where they fail: deletion asks about pictures
-that the model has never met, and can be won by finding adversarial pixels; retraining asks a new model; a map may pass
-all and still not tell what somebody wants to know. A curve says nothing without that of a random order beside it.
+that the model has never met, and can be won by finding adversarial pixels; a map that is 0 where the picture is 0 keeps
+most of its ranks, whatever is randomised; retraining asks a new model, which may read the label off the holes of a map
+that knew it; a map may pass all and still not tell what somebody wants to know. A curve says nothing without that of a
+random order beside it.
 """
 
 import copy

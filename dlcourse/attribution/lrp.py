@@ -60,7 +60,7 @@ class Zero:
 class Epsilon(Zero):
     """LRP-eps: eps in the units of z, which are those of the layer's output."""
 
-    eps: float = 1e-6
+    eps: float | int = 1e-6
 
     def steady(self, z: Tensor) -> Tensor:
         return z + self.eps * torch.where(z < 0, -1.0, 1.0).to(z)
@@ -70,7 +70,7 @@ class Epsilon(Zero):
 class Gamma(Zero):
     """LRP-gamma: the larger gamma, the nearer to ZPlus. For layers that see numbers of 0 or more."""
 
-    gamma: float = 0.25
+    gamma: float | int = 0.25
 
     def parts(self, a: Tensor, weight: Tensor, bias: Tensor | None) -> list[Part]:
         return [(a, self._more(weight), None if bias is None else self._more(bias))]
@@ -104,8 +104,8 @@ class ZPlus(Zero):
 class ZBox(Zero):
     """For the layer that sees pixels in [low, high]: black and white both can speak (Montavon et al., 2017)."""
 
-    low: float = 0.0
-    high: float = 1.0
+    low: float | int = 0.0
+    high: float | int = 1.0
 
     def parts(self, a: Tensor, weight: Tensor, bias: Tensor | None) -> list[Part]:
         low, high = torch.full_like(a, -self.low), torch.full_like(a, -self.high)
@@ -139,8 +139,9 @@ def lrp_steps(model: nn.Module, x: Float[Tensor, "batch ..."], target: Target, *
     follows it. rules: one rule for all, or a mapping from the beginnings of layers' names to rules, of which the first
     that fits counts: {"conv1": ZBox(), "conv": Gamma(), "": Epsilon()}. A mean shares by Zero in any case.
 
-    Raises TypeError for a layer of another kind, in another order, or without a rule; ValueError for a target that is a
-    function, because relevance begins as a logit; errors as `score`.
+    Raises TypeError for a layer of another kind, in another order, or without a rule, and for a norm that keeps no
+    running statistics; ValueError for a target that is a function, because relevance begins as a logit; errors as
+    `score`.
     """
     if callable(target):
         raise ValueError("lrp explains a logit: target is a class, or one for each example, and not a function.")
@@ -268,10 +269,18 @@ def _bias_of(module: nn.Module) -> Tensor:
 
 
 def _with_norm(layer: _Layer, norm: nn.Module) -> _Layer:
-    """norm(layer(a)) as one linear layer."""
-    scale = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+    """norm(layer(a)) as one linear layer. Errors as `lrp_steps`."""
+    if norm.running_var is None:
+        raise TypeError(
+            f"lrp: the {type(norm).__name__} behind layer {layer.name!r} keeps no running statistics, so it mixes the "
+            "examples of a batch and is no linear layer; train it with track_running_stats=True."
+        )
+    scale = 1 / torch.sqrt(norm.running_var + norm.eps)
+    shift = -norm.running_mean * scale
+    if norm.weight is not None:  # affine
+        scale, shift = scale * norm.weight.detach(), shift * norm.weight.detach() + norm.bias.detach()
     weight = layer.weight * scale.view(-1, *[1] * (layer.weight.ndim - 1))
-    return replace(layer, weight=weight, bias=(layer.bias - norm.running_mean) * scale + norm.bias.detach())
+    return replace(layer, weight=weight, bias=layer.bias * scale + shift)
 
 
 def _handed_back(layer: _Layer, a: Tensor, relevance: Tensor) -> Tensor:
