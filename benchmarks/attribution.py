@@ -24,6 +24,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F  # noqa: N812, torch's own name for it
+from tqdm import tqdm
 
 from dlcourse import attribution, data, models, nn, optim, training
 from dlcourse.device import use_threads
@@ -41,7 +42,7 @@ def network(train: tuple[torch.Tensor, torch.Tensor], epochs: int) -> torch.nn.S
     model = models.lenet(image=size, kernel=3 if size[1] < 12 else 5, norm=torch.nn.BatchNorm2d, generator=generator)
     batches = data.batches(*train, size=64, generator=generator, drop_last=True)
     optimizer = optim.AdamW(model.parameters(), lr=5e-3)
-    training.train(model, batches, F.cross_entropy, optimizer, epochs=epochs, progress=False)
+    training.train(model, batches, F.cross_entropy, optimizer, epochs=epochs)
     return model.eval()
 
 
@@ -106,12 +107,12 @@ def pairs(model: torch.nn.Sequential, x: torch.Tensor, target: torch.Tensor, win
     }
 
 
-def times(both: Pair, rounds: int, clock: str) -> tuple[float, float, float]:
-    """Median seconds of ours and of captum's, and the median of the turns' ratios."""
+def times(name: str, both: Pair, rounds: int, clock: str) -> tuple[float, float, float]:
+    """Median seconds of ours and of captum's, and the median of the turns' ratios. The bar moves between two turns."""
     now, spent = CLOCKS[clock], ([], [])
     for call in both:
         call()  # warm
-    for turn in range(rounds):
+    for turn in tqdm(range(rounds), name, disable=None, leave=False):
         for which in (0, 1) if turn % 2 else (1, 0):
             gc.collect()
             begun = now()
@@ -149,7 +150,7 @@ def main() -> int:
     faults = []
     for name, both in pairs(model, x, target, 4 if x.shape[2] < 12 else 6).items():
         apart = (both[0]() - both[1]()).abs().max().item()
-        mine, theirs, ratio = times(both, options.rounds, options.clock)
+        mine, theirs, ratio = times(name, both, options.rounds, options.clock)
         aim = f"aim {AIM:.1f} x" if name in JUDGED else ""
         print(
             f"  {name:<21} dlcourse {1e3 * mine:8.2f} ms   captum {1e3 * theirs:8.2f} ms   {ratio:5.2f} x   "
