@@ -38,6 +38,8 @@ def test_a_row_for_each_picture_and_a_column_for_each_method():
     places = [image.get_extent() for image in fig.axes[0].images]
     assert [place[0] for place in places[:3]] == [place[0] for place in places[3:]]
     assert places[0][3] == places[1][3] == places[2][3] < places[3][3], "the first row is the upper one"
+    assert all(above < below for *_, below, above in places), "nothing stands on its head"
+    assert fig.axes[0].get_ylim()[0] > fig.axes[0].get_ylim()[1]
     assert len({round(right - left, 9) for left, right, *_ in places}) == 1, "a layer's map covers the whole picture"
     assert len({round(below - above, 9) for *_, below, above in places}) == 1
     assert texts(fig)[:3] == ["picture", "slope", "layer"]

@@ -92,11 +92,16 @@ def test_names_overlap_no_other_and_stay_on_the_axes():
 
 
 def test_a_name_stands_beside_its_own_curve():
-    """High and low curves, far apart: each name is nearer to its own."""
-    ax = drawn(plot.deletion({"low": curve(0.0, 0.0, 0.0), "high": curve(9.0, 9.0, 9.0)}))
-    height = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert height["low"] < 0.3
-    assert height["high"] > 0.7
+    """Two that begin and end together: each name is where they are apart, and near its own."""
+    x = torch.linspace(0, 1, 21)
+    heights = {"low": 4 - 4 * x - 6 * x * (1 - x) ** 2, "high": 4 - 4 * x + 6 * x * (1 - x) ** 2}
+    ax = drawn(plot.deletion({name: attribution.Curve(x, y[:, None]) for name, y in heights.items()}))
+    for text in ax.texts:
+        place, height = ax.transData.inverted().transform(ax.transAxes.transform(text.get_position()))
+        apart = {name: abs(np.interp(place, x, y) - height) for name, y in heights.items()}
+        (other,) = {*heights} - {text.get_text()}
+        assert apart[text.get_text()] < 0.7
+        assert apart[other] > 2 * apart[text.get_text()]
 
 
 def test_curves_in_words():
@@ -212,6 +217,7 @@ def test_a_point_for_each_start_and_a_line_for_their_mean():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["last", "first"]
     assert ax.get_ylim()[0] < -0.1
     assert ax.get_ylim()[1] > 1
+    assert [0, 0] in [list(line.get_ydata()) for line in ax.lines], "no likeness at all has a line"
 
 
 def test_what_has_no_correlation_is_left_out():
