@@ -1,0 +1,70 @@
+"""Chapter 16: what its checks take for right agrees with other ways, and what else the table of answers cannot show."""
+
+import pytest
+import torch
+
+from dlcourse.attribution import integrated_gradients, shapley_by_orders, shapley_exact
+from dlcourse.checks.ch15.shared import logits
+from dlcourse.checks.ch16 import ig, shapley
+from dlcourse.checks.examiner import matches
+
+
+def told_apart(function, mistakes, cases, same=matches):
+    """On the first case that shows a mistake, where it is named, no other reason fits its numbers."""
+    hidden = [(reason, faults) for reason, several in mistakes for faults in several]
+    for case in cases:
+        shown, right = [], function(*case)
+        for reason, faults in hidden:
+            got = function(*case, **faults)
+            if not same(got, right):
+                shown.append((reason, faults, got))
+        for n, (reason, _, got) in enumerate(shown):
+            twins = [other for other, _, twin in shown[:n] if other != reason and same(got, twin)]
+            assert not twins, (reason, twins)
+        hidden = [(reason, faults) for reason, faults in hidden if not any(faults is was for _, was, _ in shown)]
+    assert not hidden, [reason for reason, _ in hidden]
+
+
+# --- what is taken for right ------------------------------------------------------------------------------------------
+
+
+def midpoints(steps):
+    return [(k + 0.5) / steps for k in range(steps)], [1 / steps] * steps
+
+
+@pytest.mark.parametrize("round_", range(12))
+def test_the_map_is_that_of_the_package_by_midpoints_and_complete_with_many_steps(round_):
+    x, baseline, labels, steps, *weights = ig.draw(torch.Generator().manual_seed(3), round_)
+    x, baseline, *weights = (each.double() for each in (x, baseline, *weights))
+    found = ig._integrated(x, baseline, labels, steps, *weights)
+    wanted = integrated_gradients(
+        lambda x: logits(x, *weights), x, labels, baseline=baseline, steps=steps, rule=midpoints
+    )
+    torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-12)
+    n = torch.arange(len(x))
+    rise = (logits(x, *weights) - logits(baseline[None], *weights))[n, labels]
+    many = ig._integrated(x, baseline, labels, 2_000, *weights)
+    torch.testing.assert_close(many.sum(1), rise, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("round_", range(12))
+def test_the_shares_are_those_of_the_package_in_both_its_ways(round_):
+    (wins,) = shapley.draw(torch.Generator().manual_seed(4), round_)
+
+    def game(coalitions):
+        return torch.stack([wins[tuple(there.int().tolist())] for there in coalitions])
+
+    found = shapley._shapley(wins).double()
+    for way in (shapley_exact, shapley_by_orders):
+        torch.testing.assert_close(found, way(game, wins.dim()), rtol=1e-6, atol=1e-6)
+
+
+# --- the diagnoses ----------------------------------------------------------------------------------------------------
+
+
+def test_no_two_diagnoses_of_integrated_gradients_explain_the_same_numbers():
+    told_apart(ig._integrated, ig.MISTAKES, ig.cases())
+
+
+def test_no_two_diagnoses_of_shares_explain_the_same_numbers():
+    told_apart(shapley._shapley, shapley.MISTAKES, shapley.cases())

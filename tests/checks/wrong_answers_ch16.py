@@ -1,0 +1,400 @@
+"""Named wrong answers of chapter 16, with the words that each diagnosis must hold; and right ones in other styles.
+
+Every answer is written as a learner would write it, in another style than the references.
+"""
+
+import itertools
+import math
+
+import torch
+from dlcourse_answers import right, wrong
+from torch.nn import functional
+
+
+def named(register, name, answer):
+    answer.__name__ = name
+    register(answer)
+
+
+def logits(x, w1, b1, w2, b2):
+    return torch.tanh(x @ w1.T + b1) @ w2.T + b2
+
+
+# --- 16.ig ----------------------------------------------------------------------------------------------------------
+
+
+def middles(steps):
+    return [(k + 0.5) / steps for k in range(steps)]
+
+
+def straight(x, baseline, alpha):
+    return baseline + alpha * (x - baseline)
+
+
+def label_logit(z, labels):
+    return z.gather(1, labels[:, None]).sum()
+
+
+def change(x, baseline):
+    return x - baseline
+
+
+def the_way(alphas=middles, point=straight, score=label_logit, factor=change, add=torch.add, end=lambda map, n, x: map):
+    """A right answer, but for the parts that are given."""
+
+    def answer(x, baseline, labels, steps, *weights):
+        summed, places = 0, alphas(steps)
+        for alpha in places:
+            leaf = point(x, baseline, alpha).detach().clone().requires_grad_(True)
+            score(logits(leaf, *weights), labels).backward()
+            summed = add(summed, leaf.grad) if torch.is_tensor(summed) else leaf.grad
+        return end(factor(x, baseline) * (summed / len(places)), steps, x)
+
+    return answer
+
+
+named(right("16.ig"), "with_backward", the_way())
+
+
+@right("16.ig")
+def all_points_in_one_pass(x, baseline, labels, steps, *weights):
+    alphas = (torch.arange(steps, dtype=x.dtype) + 0.5) / steps
+    points = (baseline + alphas[:, None, None] * (x - baseline)).reshape(-1, x.shape[1]).requires_grad_()
+    scores = logits(points, *weights)[torch.arange(len(points)), labels.repeat(steps)]
+    (slope,) = torch.autograd.grad(scores.sum(), points)
+    return slope.reshape(steps, *x.shape).mean(0) * (x - baseline)
+
+
+@right("16.ig")
+def slopes_by_hand(x, baseline, labels, steps, w1, b1, w2, b2):
+    total = torch.zeros_like(x)
+    for k in range(1, steps + 1):
+        point = x + (k - 0.5) / steps * (baseline - x)  # from the other end: the middles are the same
+        total = total + ((1 - torch.tanh(point @ w1.T + b1) ** 2) * w2[labels]) @ w1
+    return total * (x - baseline) / steps
+
+
+@right("16.ig")
+def leaves_marks_on_the_record(x, baseline, labels, steps, *weights):
+    """Numbers are all that a check sees: x marked for the caller too, and a map with its record, pass."""
+    x.requires_grad_()
+    slopes = []
+    for alpha in middles(steps):
+        point = straight(x, baseline, alpha)
+        slopes += torch.autograd.grad(label_logit(logits(point, *weights), labels), point, create_graph=True)
+    return (x - baseline) * torch.stack(slopes).mean(0)
+
+
+def chosen(z, labels):
+    return z[torch.arange(len(z)), labels]
+
+
+for name, phrase, parts in (
+    ("no_factor", "without the factor (x - baseline)", {"factor": lambda x, b: 1}),
+    ("factor_x", "The factor is x", {"factor": lambda x, b: x}),
+    ("path_from_zero", "The way began at 0 (points alpha * x)", {"point": lambda x, b, a: a * x}),
+    (
+        "no_baseline_at_all",
+        "The baseline was left out twice",
+        {"point": lambda x, b, a: a * x, "factor": lambda x, b: x},
+    ),
+    ("beyond_x", "not on the way", {"point": lambda x, b, a: x + a * (x - b)}),
+    ("baseline_added", "not on the way", {"point": lambda x, b, a: b + a * x}),
+    ("factor_turned", "The factor has the wrong sign", {"factor": lambda x, b: b - x}),
+    ("factor_by_size", "The size of x - baseline", {"factor": lambda x, b: (x - b).abs()}),
+    ("left_ends", "The *left* end", {"alphas": lambda n: [k / n for k in range(n)]}),
+    ("right_ends", "The *right* end", {"alphas": lambda n: [(k + 1) / n for k in range(n)]}),
+    ("linspace", "Both ends of the way", {"alphas": lambda n: torch.linspace(0, 1, n).tolist()}),
+    ("linspace_one_more", "Both ends of the way", {"alphas": lambda n: torch.linspace(0, 1, n + 1).tolist()}),
+    ("inner_points", "(k + 1) / (steps + 1)", {"alphas": lambda n: [(k + 1) / (n + 1) for k in range(n)]}),
+    ("at_x_alone", "The slope was asked for at x alone", {"alphas": lambda n: [1.0]}),
+    ("input_x_gradient", "at x alone", {"alphas": lambda n: [1.0], "factor": lambda x, b: x}),
+    ("saliency", "at x alone", {"alphas": lambda n: [1.0], "factor": lambda x, b: 1}),
+    ("at_the_baseline", "at the baseline alone", {"alphas": lambda n: [0.0]}),
+    ("half_way_alone", "once, half-way", {"alphas": lambda n: [0.5]}),
+    ("last_slope", "Only the slope of the last point", {"add": lambda old, new: new, "end": lambda m, n, x: m * n}),
+    ("sum", "not divided by steps", {"end": lambda m, n, x: m * n}),
+    ("divided_twice", "divided by steps twice", {"end": lambda m, n, x: m / n}),
+    ("mean_over_the_batch", "the *mean* of the scores", {"score": lambda z, y: chosen(z, y).mean()}),
+    ("probability", "this is its probability", {"score": lambda z, y: chosen(z.softmax(1), y).sum()}),
+    ("log_probability", "log-probability", {"score": lambda z, y: chosen(z.log_softmax(1), y).sum()}),
+    (
+        "cross_entropy",
+        "The cross-entropy was explained",
+        {"score": lambda z, y: functional.cross_entropy(z, y, reduction="sum")},
+    ),
+    ("largest_logit", "the network's own answer", {"score": lambda z, y: z.amax(1).sum()}),
+    ("all_logits", "All logits were added up", {"score": lambda z, y: z.sum()}),
+    ("first_label_for_all", "One class was taken for all rows", {"score": lambda z, y: z[:, y[0]].sum()}),
+    ("class_0_for_all", "One class was taken for all rows", {"score": lambda z, y: z[:, 0].sum()}),
+    ("every_label_for_each", "takes *every* label", {"score": lambda z, y: z[:, y].sum()}),
+    ("sizes", "The sizes came back", {"end": lambda m, n, x: m.abs()}),
+    ("positive_part", "What speaks against the class", {"end": lambda m, n, x: m.relu()}),
+    ("shares", "divided by its sum", {"end": lambda m, n, x: m / m.sum(1, keepdim=True)}),
+    ("row_sums", "The features were added up", {"end": lambda m, n, x: m.sum(1)}),
+    ("a_pair", "One map, a tensor of the shape of x", {"end": lambda m, n, x: (m, m.sum(1))}),
+    ("in_half_precision", "The dtype should be", {"end": lambda m, n, x: m.half()}),
+    (
+        "a_tenth_less",
+        "One example and one step, in numbers. The only point is half-way",
+        {"end": lambda m, n, x: 0.9 * m},
+    ),
+    (
+        "steps_plus_one",
+        "With one step this example is right",
+        {"end": lambda m, n, x: m if n == 1 else m * n / (n + 1)},
+    ),
+    (
+        "brought_to_the_largest_of_the_batch",
+        "Each example alone is right",
+        {"end": lambda m, n, x: m if len(m) == 1 else m / m.abs().max()},
+    ),
+    ("nothing", "Nothing was returned", {"end": lambda m, n, x: None}),
+):
+    named(wrong("16.ig", phrase), name, the_way(**parts))
+
+
+@wrong("16.ig", "alpha times what it was")
+def slope_for_x(x, baseline, labels, steps, *weights):
+    leaf, total = x.clone().requires_grad_(), 0
+    for alpha in middles(steps):
+        scores = logits(baseline + alpha * (leaf - baseline), *weights)
+        total = total + torch.autograd.grad(label_logit(scores, labels), leaf)[0]
+    return (x - baseline) * total / steps
+
+
+@wrong("16.ig", "The sizes of the slopes were added")
+def sizes_of_slopes(x, baseline, labels, steps, *weights):
+    total = torch.zeros_like(x)
+    for alpha in middles(steps):
+        leaf = straight(x, baseline, alpha).requires_grad_()
+        total += torch.autograd.grad(label_logit(logits(leaf, *weights), labels), leaf)[0].abs()
+    return (x - baseline) * total / steps
+
+
+@wrong("16.ig", "All examples got the same mean slope")
+def one_slope_for_all(x, baseline, labels, steps, *weights):
+    total = torch.zeros(x.shape[1], dtype=x.dtype)
+    for alpha in middles(steps):
+        leaf = straight(x, baseline, alpha).requires_grad_()
+        total += torch.autograd.grad(label_logit(logits(leaf, *weights), labels), leaf)[0].mean(0)
+    return (x - baseline) * total / steps
+
+
+@wrong("16.ig", "Nothing here is on torch's record")
+def never_marked(x, baseline, labels, steps, *weights):
+    label_logit(logits(x, *weights), labels).backward()
+    return x
+
+
+@wrong("16.ig", ".detach() cuts it off")
+def marked_on_the_way(x, baseline, labels, steps, *weights):
+    x.requires_grad_()
+    return straight(x, baseline, 0.5).requires_grad_(False)
+
+
+@wrong("16.ig", "torch wants one number: their sum")
+def a_score_for_each(x, baseline, labels, steps, *weights):
+    leaf = straight(x, baseline, 0.5).requires_grad_()
+    return torch.autograd.grad(chosen(logits(leaf, *weights), labels), leaf)[0] * (x - baseline)
+
+
+# --- 16.shapley -----------------------------------------------------------------------------------------------------
+
+
+def fair(n, s):
+    return math.factorial(s) * math.factorial(n - s - 1) / math.factorial(n)
+
+
+def brought(with_it, without):
+    return with_it - without
+
+
+def by_coalitions(weight=fair, gain=brought, skip=lambda n, s: False, start=lambda wins: wins, end=lambda v, wins: v):
+    """A right answer, but for the parts that are given."""
+
+    def answer(wins):
+        n, wins_of = wins.dim(), start(wins)
+        values = []
+        for i in range(n):
+            total = torch.zeros((), dtype=wins.dtype)
+            rest = [j for j in range(n) if j != i]
+            for s in range(n):
+                for others in itertools.combinations(rest, s):
+                    if skip(n, s):
+                        continue
+                    without = [int(j in others) for j in range(n)]
+                    with_it = [int(j in others or j == i) for j in range(n)]
+                    total = total + weight(n, s) * gain(wins_of[tuple(with_it)], wins_of[tuple(without)])
+            values.append(total)
+        return end(torch.stack(values), wins)
+
+    return answer
+
+
+named(right("16.shapley"), "by_the_weights_of_coalitions", by_coalitions())
+
+
+@right("16.shapley")
+def all_coalitions_at_once(wins):
+    n = wins.dim()
+    values = []
+    for i in range(n):
+        without, with_it = wins.select(i, 0).reshape(-1), wins.select(i, 1).reshape(-1)
+        size = torch.tensor([bin(k).count("1") for k in range(2 ** (n - 1))])
+        weight = torch.tensor([fair(n, int(s)) for s in size], dtype=wins.dtype)
+        values.append((weight * (with_it - without)).sum())
+    return torch.stack(values)
+
+
+@right("16.shapley")
+def orders_with_memory(wins):
+    n, total = wins.dim(), {}
+    for order in itertools.permutations(range(n)):
+        for place, i in enumerate(order):
+            first = sum(1 << j for j in order[:place])
+            total[i] = total.get(i, 0.0) + of_set(wins, first | 1 << i) - of_set(wins, first)
+    return torch.tensor([total[i] / math.factorial(n) for i in range(n)], dtype=wins.dtype)
+
+
+def of_set(wins, members):
+    return wins[tuple(members >> j & 1 for j in range(wins.dim()))].item()
+
+
+@right("16.shapley")
+def by_dividends(wins):
+    """Harsanyi: each coalition's own surplus is shared equally among its members."""
+    n, surplus, values = wins.dim(), {}, torch.zeros_like(wins.flatten()[: wins.dim()])
+    for members in sorted(range(2**n), key=lambda k: bin(k).count("1")):
+        parts = sum(surplus[k] for k in surplus if k & members == k)
+        surplus[members] = of_set(wins, members) - parts
+        for i in range(n):
+            if members >> i & 1:
+                values[i] += surplus[members] / bin(members).count("1")
+    return values
+
+
+def zero_for_nobody(wins):
+    wins = wins.clone()
+    wins[(0,) * wins.dim()] = 0
+    return wins
+
+
+def everybody(wins):
+    return wins[(1,) * wins.dim()]
+
+
+def nobody(wins):
+    return wins[(0,) * wins.dim()]
+
+
+def one(n, s):
+    return 1.0
+
+
+for name, phrase, parts in (
+    ("first_of_all", "when it comes *first*", {"weight": one, "skip": lambda n, s: s > 0}),
+    (
+        "alone_without_taking_off",
+        "what nobody wins was not even taken off",
+        {"weight": one, "skip": lambda n, s: s > 0, "gain": lambda a, b: a},
+    ),
+    ("leave_one_out", "leave one out", {"weight": one, "skip": lambda n, s: s < n - 1}),
+    (
+        "first_and_last",
+        "the coalitions between are missing",
+        {"weight": lambda n, s: 1.0 if n == 1 else 0.5, "skip": lambda n, s: 0 < s < n - 1},
+    ),
+    ("banzhaf", "Banzhaf's value", {"weight": lambda n, s: 0.5 ** (n - 1)}),
+    ("over_all_coalitions", "Banzhaf's value", {"weight": lambda n, s: 0.5**n}),
+    ("no_weights", "without weights", {"weight": one}),
+    ("each_once_over_n_factorial", "divided by n!", {"weight": lambda n, s: 1 / math.factorial(n)}),
+    ("not_divided", "was not divided by their number, n!", {"weight": lambda n, s: fair(n, s) * math.factorial(n)}),
+    ("over_n_less_one_factorial", "and there are n! orders", {"weight": lambda n, s: fair(n, s) * n}),
+    (
+        "size_with_the_player",
+        "off by one",
+        {"weight": lambda n, s: math.factorial(s + 1) * math.factorial(n - s - 1) / math.factorial(n)},
+    ),
+    (
+        "size_of_the_rest",
+        "off by one",
+        {"weight": lambda n, s: math.factorial(s) * math.factorial(n - s) / math.factorial(n)},
+    ),
+    ("comb_of_all", "not of all n", {"weight": lambda n, s: 1 / (n * math.comb(n, s))}),
+    ("divided_by_n_too", "once too often", {"weight": lambda n, s: fair(n, s) / n}),
+    ("shares_of_the_sum", "they need no scaling", {"end": lambda v, w: v / v.sum()}),
+    ("shares_of_all", "they need no scaling", {"end": lambda v, w: v / everybody(w)}),
+    ("scaled_to_all", "they need no scaling", {"end": lambda v, w: v * everybody(w) / v.sum()}),
+    ("nobody_wins_nothing", "was taken for 0", {"start": zero_for_nobody}),
+    ("without_the_empty_one", "The empty coalition is missing", {"skip": lambda n, s: s == 0}),
+    ("with_it_only", "what it won without is to be taken off", {"gain": lambda a, b: a}),
+    (
+        "with_it_less_nobody",
+        "what it won without is to be taken off",
+        {"start": lambda w: w - nobody(w), "gain": lambda a, b: a},
+    ),
+    ("turned_round", "The sign is turned round", {"gain": lambda a, b: b - a}),
+    ("sizes", "a player may bring a loss", {"gain": lambda a, b: (a - b).abs()}),
+    ("gains_only", "a player may bring a loss", {"gain": lambda a, b: (a - b).clamp(min=0)}),
+    ("equal_shares", "All got the same", {"end": lambda v, w: torch.full_like(v, float(v.mean()))}),
+    ("reversed_players", "in reverse order", {"end": lambda v, w: v.flip(0)}),
+    ("a_tenth_less", "Player 0 by hand. What it brings: when 0 are there before", {"end": lambda v, w: 0.9 * v}),
+    (
+        "right_for_two_only",
+        "when 2 are there before",
+        {"end": lambda v, w: v if len(v) < 3 else v + torch.tensor([0.5] + [0.0] * (len(v) - 1)).to(v)},
+    ),
+    ("a_list", "torch.stack makes one", {"end": lambda v, w: v.tolist()}),
+    ("one_number", "There is one number for each player", {"end": lambda v, w: v.sum()}),
+    ("nothing", "Nothing was returned", {"end": lambda v, w: None}),
+):
+    named(wrong("16.shapley", phrase), name, by_coalitions(**parts))
+
+
+def some_orders(orders):
+    def answer(wins):
+        n, values = wins.dim(), torch.zeros_like(wins.flatten()[: wins.dim()])
+        for order in orders(n):
+            for place, i in enumerate(order):
+                before = sum(1 << j for j in order[:place])
+                values[i] += of_set(wins, before | 1 << i) - of_set(wins, before)
+        return values / len(orders(n))
+
+    return answer
+
+
+for name, phrase, orders in (
+    ("one_order", "Only one order of coming", lambda n: [list(range(n))]),
+    ("the_reverse_order", "Only one order of coming", lambda n: [list(range(n))[::-1]]),
+    ("round_a_circle", "those round a circle", lambda n: [[(f + k) % n for k in range(n)] for f in range(n)]),
+):
+    named(wrong("16.shapley", phrase), name, some_orders(orders))
+
+
+@wrong("16.shapley", "The dtype should be torch.float64")
+def float32_always(wins):
+    return torch.tensor(orders_with_memory(wins).tolist())
+
+
+@wrong("16.shapley", "as many indices as there are players")
+def for_four_players(wins):
+    return torch.stack([wins[1, 1, 1, 1] - wins[0, 1, 1, 1]])
+
+
+@wrong("16.shapley", "Each index of wins is 0 or 1")
+def indexed_by_numbers_of_players(wins):
+    return torch.stack([wins[i] for i in range(5)])
+
+
+@wrong("16.shapley", "wins[tuple(members)] with a *tuple* is one number")
+def indexed_by_a_list(wins):
+    members = [0] * wins.dim()
+    members[0] = 1
+    return torch.tensor([float(wins[members])])
+
+
+@wrong("16.shapley", "An argument was changed")
+def writes_into_wins(wins):
+    wins[(0,) * wins.dim()] = 0
+    return wins.flatten()[: wins.dim()]
