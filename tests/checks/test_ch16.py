@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
-from dlcourse.attribution import integrated_gradients, shapley_by_orders, shapley_exact
+from dlcourse.attribution import grad_cam, integrated_gradients, shapley_by_orders, shapley_exact
 from dlcourse.checks.ch15.shared import logits
-from dlcourse.checks.ch16 import ig, shapley
+from dlcourse.checks.ch16 import cam, ig, shapley
 from dlcourse.checks.examiner import matches
 
 
@@ -59,6 +60,21 @@ def test_the_shares_are_those_of_the_package_in_both_its_ways(round_):
         torch.testing.assert_close(found, way(game, wins.dim()), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("round_", range(12))
+def test_the_map_of_the_last_layer_is_that_of_the_package(round_):
+    x, labels, kernels, bias, weight, out_bias = cam.draw(torch.Generator().manual_seed(5), round_)
+    model = nn.Sequential(
+        nn.Conv2d(kernels.shape[1], len(kernels), 3, padding=1, device="cpu"),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(weight.shape[1], len(weight), device="cpu"),
+    ).to(x.dtype)
+    model.load_state_dict({"0.weight": kernels, "0.bias": bias, "4.weight": weight, "4.bias": out_bias})
+    wanted = grad_cam(model, x, labels, layer="1")
+    torch.testing.assert_close(cam._cam(x, labels, kernels, bias, weight, out_bias), wanted, rtol=1e-5, atol=1e-5)
+
+
 # --- the diagnoses ----------------------------------------------------------------------------------------------------
 
 
@@ -68,3 +84,7 @@ def test_no_two_diagnoses_of_integrated_gradients_explain_the_same_numbers():
 
 def test_no_two_diagnoses_of_shares_explain_the_same_numbers():
     told_apart(shapley._shapley, shapley.MISTAKES, shapley.cases())
+
+
+def test_no_two_diagnoses_of_grad_cam_explain_the_same_numbers():
+    told_apart(cam._cam, cam.MISTAKES, cam.cases())

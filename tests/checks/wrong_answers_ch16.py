@@ -398,3 +398,147 @@ def indexed_by_a_list(wins):
 def writes_into_wins(wins):
     wins[(0,) * wins.dim()] = 0
     return wins.flatten()[: wins.dim()]
+
+
+# --- 16.cam ---------------------------------------------------------------------------------------------------------
+
+
+def convolved(x, kernels, bias):
+    return functional.conv2d(x, kernels, bias, padding=1)
+
+
+def read(maps, weight, out_bias):
+    return functional.linear(functional.max_pool2d(maps, 2).flatten(1), weight, out_bias)
+
+
+def over_places(slope):
+    return slope.mean(dim=(-2, -1), keepdim=True)
+
+
+def positive_at_the_end(parts):
+    return parts.sum(dim=1).clamp(min=0)
+
+
+def cam_of(score=label_logit, pool=over_places, join=positive_at_the_end, end=lambda cam: cam, shown=lambda m, b: m):
+    """A right answer, but for the parts that are given."""
+
+    def answer(x, labels, kernels, bias, weight, out_bias):
+        before = convolved(x, kernels, bias)
+        maps = before.relu().detach().requires_grad_()
+        score(read(maps, weight, out_bias), labels).backward()
+        return end(join(pool(maps.grad) * shown(maps.detach(), before)))
+
+    return answer
+
+
+named(right("16.cam"), "with_backward", cam_of())
+
+
+@right("16.cam")
+def without_a_slope(x, labels, kernels, bias, weight, out_bias):
+    """Max pooling hands the slope of a window to one of its places, so the mean does not depend on which."""
+    maps = torch.relu(convolved(x, kernels, bias))
+    height, width = maps.shape[2:]
+    counts = weight[labels].reshape(len(x), maps.shape[1], -1).sum(2) / (height * width)
+    return torch.einsum("nk,nkhw->nhw", counts, maps).relu()
+
+
+@right("16.cam")
+def an_example_at_a_time(x, labels, kernels, bias, weight, out_bias):
+    cams = []
+    for picture, label in zip(x, labels, strict=True):
+        maps = functional.relu(convolved(picture[None], kernels, bias)).requires_grad_()
+        (slope,) = torch.autograd.grad(read(maps, weight, out_bias)[0, label], maps)
+        cam = sum(s.mean() * m for s, m in zip(slope[0], maps[0].detach(), strict=True))
+        cams.append(torch.maximum(cam, torch.zeros_like(cam)))
+    return torch.stack(cams)
+
+
+@right("16.cam")
+def kept_on_the_way(x, labels, kernels, bias, weight, out_bias):
+    maps = torch.relu(convolved(x.clone().requires_grad_(), kernels, bias))
+    maps.retain_grad()
+    label_logit(read(maps, weight, out_bias), labels).backward()
+    return (over_places(maps.grad) * maps).sum(1).relu()
+
+
+for name, phrase, parts in (
+    ("no_relu", "The ReLU at the end is missing", {"join": lambda p: p.sum(1)}),
+    ("relu_before_the_sum", "The ReLU came before the sum", {"join": lambda p: p.relu().sum(1)}),
+    ("relu_of_the_weights", "The ReLU came before the sum", {"pool": lambda s: over_places(s).relu()}),
+    ("size_of_the_sum", "does not turn it round", {"join": lambda p: p.sum(1).abs()}),
+    ("against", "what speaks *against* the class", {"join": lambda p: (-p.sum(1)).relu()}),
+    ("sum_over_places", "added up over its places", {"pool": lambda s: s.sum((2, 3), keepdim=True)}),
+    ("largest_slope", "The largest slope", {"pool": lambda s: s.amax((2, 3), keepdim=True)}),
+    ("place_by_place", "place by place", {"pool": lambda s: s}),
+    ("mean_over_the_height", "over the height alone", {"pool": lambda s: s.mean(2, keepdim=True)}),
+    (
+        "mean_over_the_channels",
+        "over the channels, and not over the places",
+        {"pool": lambda s: s.mean(1, keepdim=True)},
+    ),
+    ("one_weight_for_the_batch", "one weight for the whole batch", {"pool": lambda s: s.mean((0, 2, 3), keepdim=True)}),
+    ("activations_before_relu", "The activations are those before the ReLU", {"shown": lambda m, b: b}),
+    ("weights_alone", "without the activations", {"shown": lambda m, b: torch.ones_like(m)}),
+    ("sizes_of_slopes", "The sizes of the slopes", {"pool": lambda s: over_places(s.abs())}),
+    ("sizes_of_weights", "The sizes of the slopes", {"pool": lambda s: over_places(s).abs()}),
+    ("slopes_above_zero", "Slopes below 0 were dropped", {"pool": lambda s: over_places(s.relu())}),
+    ("probability", "this is its probability", {"score": lambda z, y: chosen(z.softmax(1), y).sum()}),
+    ("log_probability", "log-probability", {"score": lambda z, y: chosen(z.log_softmax(1), y).sum()}),
+    (
+        "cross_entropy",
+        "The cross-entropy was explained",
+        {"score": lambda z, y: functional.cross_entropy(z, y, reduction="sum")},
+    ),
+    ("own_answer", "the network's own answer", {"score": lambda z, y: z.amax(1).sum()}),
+    ("all_logits", "All logits were added up", {"score": lambda z, y: z.sum()}),
+    ("first_label_for_all", "One class was taken for all rows", {"score": lambda z, y: z[:, y[0]].sum()}),
+    ("every_label_for_each", "takes *every* label", {"score": lambda z, y: z[:, y].sum()}),
+    ("mean_over_the_batch", "the *mean* of the scores", {"score": lambda z, y: chosen(z, y).mean()}),
+    ("mean_of_channels", "The channels were averaged", {"join": lambda p: p.mean(1).relu()}),
+    ("over_its_largest", "from 0 to 1", {"end": lambda c: c / c.amax((1, 2), keepdim=True)}),
+    ("over_the_largest_of_all", "from 0 to 1", {"end": lambda c: c / c.max()}),
+    ("channels_kept", "sum over the channels, dim=1", {"join": lambda p: p.relu()}),
+    ("a_list", "One tensor comes back", {"end": list}),
+    ("a_tenth_less", "One example, one place, in numbers", {"end": lambda c: 0.9 * c}),
+    (
+        "brought_together",
+        "Each example alone is right",
+        {"end": lambda c: c if len(c) == 1 else c * torch.arange(1, len(c) + 1)[:, None, None].to(c)},
+    ),
+    ("no_keepdim", "one number for each map", {"pool": lambda s: s.mean((2, 3))}),
+    ("nothing", "Nothing was returned", {"end": lambda c: None}),
+):
+    named(wrong("16.cam", phrase), name, cam_of(**parts))
+
+
+@wrong("16.cam", "This is made of x and the slope for x")
+def slope_for_the_pixels(x, labels, kernels, bias, weight, out_bias):
+    x.requires_grad_()
+    label_logit(read(convolved(x, kernels, bias).relu(), weight, out_bias), labels).backward()
+    return positive_at_the_end(over_places(x.grad) * x.detach())
+
+
+@wrong("16.cam", "that is 0 wherever the ReLU was off")
+def slope_before_relu(x, labels, kernels, bias, weight, out_bias):
+    before = convolved(x, kernels, bias).requires_grad_()
+    label_logit(read(before.relu(), weight, out_bias), labels).backward()
+    return positive_at_the_end(over_places(before.grad) * before.relu().detach())
+
+
+@wrong("16.cam", "The activations are those before the ReLU")
+def all_before_relu(x, labels, kernels, bias, weight, out_bias):
+    before = convolved(x, kernels, bias).requires_grad_()
+    label_logit(read(before.relu(), weight, out_bias), labels).backward()
+    return positive_at_the_end(over_places(before.grad) * before.detach())
+
+
+@wrong("16.cam", "Nothing here is on torch's record")
+def no_record(x, labels, kernels, bias, weight, out_bias):
+    maps = convolved(x, kernels, bias).relu()
+    return torch.autograd.grad(label_logit(read(maps, weight, out_bias), labels), maps)[0]
+
+
+@wrong("16.cam", "features is in a cell above this one")
+def no_features(x, labels, kernels, bias, weight, out_bias):
+    return features(x, kernels, bias)  # noqa: F821
