@@ -6,8 +6,9 @@ from torch import nn
 
 from dlcourse.attribution import grad_cam, integrated_gradients, shapley_by_orders, shapley_exact
 from dlcourse.checks.ch15.shared import logits
-from dlcourse.checks.ch16 import cam, ig, shapley
+from dlcourse.checks.ch16 import cam, ig, patching, shapley
 from dlcourse.checks.examiner import matches
+from dlcourse.mechanistic import Site, activation_patching
 
 
 def told_apart(function, mistakes, cases, same=matches):
@@ -75,6 +76,22 @@ def test_the_map_of_the_last_layer_is_that_of_the_package(round_):
     torch.testing.assert_close(cam._cam(x, labels, kernels, bias, weight, out_bias), wanted, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("round_", range(12))
+def test_what_each_unit_restores_is_what_the_package_finds(round_):
+    clean, corrupted, one, other, *weights = patching.draw(torch.Generator().manual_seed(6), round_)
+    layers = [nn.Linear(*w.shape[::-1], device="cpu", dtype=w.dtype) for w in weights[::2]]
+    model = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
+    for layer, weight, bias in zip(layers, weights[::2], weights[1::2], strict=True):
+        layer.load_state_dict({"weight": weight, "bias": bias})
+    found = patching._patching(clean, corrupted, one, other, *weights)
+    for name, each in zip("13", found, strict=True):
+        sites = [Site(name, (unit,)) for unit in range(len(each))]
+        effect = activation_patching(
+            model, clean[None], corrupted[None], lambda z: z[:, one] - z[:, other], sites
+        ).effect
+        torch.testing.assert_close(each, effect, rtol=1e-5, atol=1e-5)
+
+
 # --- the diagnoses ----------------------------------------------------------------------------------------------------
 
 
@@ -88,3 +105,7 @@ def test_no_two_diagnoses_of_shares_explain_the_same_numbers():
 
 def test_no_two_diagnoses_of_grad_cam_explain_the_same_numbers():
     told_apart(cam._cam, cam.MISTAKES, cam.cases())
+
+
+def test_no_two_diagnoses_of_patching_explain_the_same_numbers():
+    told_apart(patching._patching, patching.MISTAKES, patching.cases())

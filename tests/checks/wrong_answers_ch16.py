@@ -542,3 +542,173 @@ def no_record(x, labels, kernels, bias, weight, out_bias):
 @wrong("16.cam", "features is in a cell above this one")
 def no_features(x, labels, kernels, bias, weight, out_bias):
     return features(x, kernels, bias)  # noqa: F821
+
+
+# --- 16.patching ----------------------------------------------------------------------------------------------------
+
+
+def lead(z, one, other):
+    return z[one] - z[other]
+
+
+def share(patched, clean, corrupted):
+    return (patched - corrupted) / (clean - corrupted)
+
+
+def exchange(base, source, raw, k):
+    return torch.cat([base[:k], source[k : k + 1], base[k + 1 :]])
+
+
+def onwards(layer, base, source):
+    return layer.relu()
+
+
+def unit_by_unit(
+    metric=lead, report=share, put=exchange, deeper=onwards, turned=False, end=lambda first, second: (first, second)
+):
+    """A right answer, but for the parts that are given."""
+
+    def answer(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+        def run(x):
+            a = w1 @ x + b1
+            b = w2 @ a.relu() + b2
+            return a, a.relu(), b, b.relu()
+
+        def measure(second):
+            return metric(w3 @ second + b3, one, other)
+
+        source, base = run(clean), run(corrupted)
+        high, low = measure(source[3]), measure(base[3])
+        if turned:
+            source, base = base, source
+        first, second = [], []
+        for k in range(len(b1)):
+            patched = put(base[1], source[1], source[0], k)
+            first.append(report(measure(deeper(w2 @ patched + b2, base[3], source[3])), high, low))
+        for k in range(len(b2)):
+            second.append(report(measure(put(base[3], source[3], source[2], k)), high, low))
+        return end(torch.stack(first), torch.stack(second))
+
+    return answer
+
+
+named(right("16.patching"), "a_unit_at_a_time", unit_by_unit())
+
+
+@right("16.patching")
+def as_a_batch_of_patches(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+    def layer(x, weight, bias):
+        return functional.linear(x, weight, bias).relu()
+
+    both = torch.stack([clean, corrupted])
+    first = layer(both, w1, b1)
+    second = layer(first, w2, b2)
+
+    def metric(hidden):
+        scores = functional.linear(hidden, w3, b3)
+        return scores[..., one] - scores[..., other]
+
+    def patched(hidden):
+        rows = hidden[1].expand(hidden.shape[1], -1).clone()
+        rows.diagonal().copy_(hidden[0])
+        return rows
+
+    high, low = metric(second)
+    found = metric(layer(patched(first), w2, b2)), metric(patched(second))
+    return tuple((each - low) / (high - low) for each in found)
+
+
+@right("16.patching")
+def by_log_probabilities(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+    """A difference of two log-probabilities is that of the two logits."""
+
+    def run(x, patch_first=None, patch_second=None):
+        first = torch.relu(w1 @ x + b1)
+        if patch_first:
+            first[patch_first[0]] = patch_first[1]
+        second = torch.relu(w2 @ first + b2)
+        if patch_second:
+            second[patch_second[0]] = patch_second[1]
+        surprise = torch.log_softmax(w3 @ second + b3, dim=0)
+        return first, second, surprise[one] - surprise[other]
+
+    first, second, high = run(clean)
+    low = run(corrupted)[2]
+    parts = (
+        [run(corrupted, patch_first=(k, first[k]))[2] for k in range(len(first))],
+        [run(corrupted, patch_second=(k, second[k]))[2] for k in range(len(second))],
+    )
+    return tuple(torch.stack([(m - low) / (high - low) for m in part]) for part in parts)
+
+
+def stays(base, source, raw, k):
+    return torch.cat([source[: k + 1], base[k + 1 :]])
+
+
+def alone(base, source, raw, k):
+    """Zero in the place of unit k."""
+    return torch.cat([base[:k], torch.zeros_like(base[:1]), base[k + 1 :]])
+
+
+for name, phrase, parts in (
+    ("other_way_round", "the other way round", {"turned": True}),
+    (
+        "needed",
+        "the other way round",
+        {"turned": True, "report": lambda m, high, low: (high - m) / (high - low)},
+    ),
+    (
+        "all_but_one",
+        "all units but the one",
+        {"put": lambda base, source, raw, k: torch.cat([source[:k], base[k : k + 1], source[k + 1 :]])},
+    ),
+    ("second_kept_corrupted", "it stayed as in the corrupted run", {"deeper": lambda z, base, source: base}),
+    ("second_kept_clean", "taken from the clean run", {"deeper": lambda z, base, source: source}),
+    ("no_second_relu", "anew without its ReLU", {"deeper": lambda z, base, source: z}),
+    ("patches_stay", "The patches stay", {"put": stays}),
+    ("whole_layer", "The whole layer was patched at once", {"put": lambda base, source, raw, k: source}),
+    ("ablated", "that is an ablation", {"put": alone}),
+    ("ablated_in_the_clean_run", "that is an ablation", {"put": alone, "turned": True}),
+    ("before_relu", "from *before* the ReLU", {"put": lambda base, source, raw, k: exchange(base, raw, raw, k)}),
+    ("the_change", "a difference, a sum", {"put": lambda base, source, raw, k: exchange(base, source - base, raw, k)}),
+    ("added", "a difference, a sum", {"put": lambda base, source, raw, k: exchange(base, source + base, raw, k)}),
+    ("rise", "was not divided", {"report": lambda m, high, low: m - low}),
+    ("metric_itself", "The metric itself came back", {"report": lambda m, high, low: m}),
+    ("over_clean", "the metric of the clean run", {"report": lambda m, high, low: (m - low) / high}),
+    ("patched_over_clean", "the metric of the clean run", {"report": lambda m, high, low: m / high}),
+    ("over_corrupted", "the metric of the corrupted run", {"report": lambda m, high, low: (m - low) / low}),
+    ("by_size", "The *size* of the difference", {"report": lambda m, high, low: (m - low) / (high - low).abs()}),
+    ("sizes", "The sizes came back", {"report": lambda m, high, low: share(m, high, low).abs()}),
+    ("missing", "how much is still missing", {"report": lambda m, high, low: (high - m) / (high - low)}),
+    ("from_clean", "taken from the clean run. Wanted", {"report": lambda m, high, low: (m - high) / (high - low)}),
+    ("turned_round", "The sign is turned round", {"report": lambda m, high, low: (m - low) / (low - high)}),
+    ("clamped", "cut to [0, 1]", {"report": lambda m, high, low: share(m, high, low).clamp(0, 1)}),
+    ("per_cent", "in per cent", {"report": lambda m, high, low: 100 * share(m, high, low)}),
+    ("sum_of_one", "brought to a sum of 1", {"end": lambda a, b: (a / a.sum(), b / b.sum())}),
+    ("one_logit", "this is one logit alone", {"metric": lambda z, one, other: z[one]}),
+    ("the_other_logit", "this is one logit alone", {"metric": lambda z, one, other: z[other]}),
+    ("probability", "these are probabilities", {"metric": lambda z, one, other: z.softmax(0)[one]}),
+    ("probabilities", "these are probabilities", {"metric": lambda z, one, other: lead(z.softmax(0), one, other)}),
+    ("log_probability", "this is a log-probability", {"metric": lambda z, one, other: z.log_softmax(0)[one]}),
+    ("largest_logit", "the largest logit was taken", {"metric": lambda z, one, other: z.max() - z[other]}),
+    ("all_logits", "All logits were added up", {"metric": lambda z, one, other: z.sum()}),
+    ("reversed", "in reverse order", {"end": lambda a, b: (b, a)}),
+    ("second_alone", "Two tensors come back", {"end": lambda a, b: b}),
+    ("a_list", "Two tensors come back", {"end": lambda a, b: [a, b]}),
+    ("lists", "Both parts are tensors", {"end": lambda a, b: (a.tolist(), b.tolist())}),
+    ("a_tenth_less", "Unit 0 of first, in numbers", {"end": lambda a, b: (0.9 * a, b)}),
+    ("second_a_tenth_less", "of second, in numbers", {"end": lambda a, b: (a, 0.9 * b)}),
+    ("nothing", "Nothing was returned", {"end": lambda a, b: None}),
+):
+    named(wrong("16.patching", phrase), name, unit_by_unit(**parts))
+
+
+@wrong("16.patching", "not with w1")
+def begins_again_with_w1(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+    wide = torch.cat([torch.relu(w1 @ clean + b1)] * 5)
+    return w1 @ wide + b1, w2 @ wide + b2
+
+
+@wrong("16.patching", "deep_logits is in a cell above this one")
+def no_network(clean, corrupted, one, other, *weights):
+    return deep_logits(clean, *weights)  # noqa: F821
