@@ -1,13 +1,21 @@
 """Chapter 16: what its checks take for right agrees with other ways, and what else the table of answers cannot show."""
 
+import re
+from itertools import combinations
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
-from dlcourse.attribution import grad_cam, integrated_gradients, shapley_by_orders, shapley_exact
+from dlcourse.attribution import deletion, grad_cam, integrated_gradients, shapley_by_orders, shapley_exact
+from dlcourse.checks import CheckFailed
 from dlcourse.checks.ch15.shared import logits
-from dlcourse.checks.ch16 import cam, ig, patching, shapley
+from dlcourse.checks.ch16 import cam, faithful, ig, patching, shapley
 from dlcourse.checks.examiner import matches
+from dlcourse.checks.registry import find
+from dlcourse.checks.subject import LocalSubject
 from dlcourse.mechanistic import Site, activation_patching
 
 
@@ -92,6 +100,25 @@ def test_what_each_unit_restores_is_what_the_package_finds(round_):
         torch.testing.assert_close(each, effect, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("round_", range(9))
+def test_the_table_is_that_of_the_packages_deletion(round_):
+    args = faithful.draw(torch.Generator().manual_seed(7), round_)
+    x, labels, maps, floor_maps, baseline, *weights = args
+
+    def curves_of(many):
+        found = [
+            deletion(lambda x: logits(x, *weights), x, labels, one, baseline=baseline, points=x.shape[1] + 1)
+            for one in many
+        ]
+        return torch.stack([curve.scores for curve in found]), torch.stack([curve.area for curve in found])
+
+    (scores, area), (_, floor) = curves_of(maps), curves_of(floor_maps)
+    curves, ours, better = faithful._evaluate(*args)
+    torch.testing.assert_close(curves, scores, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(ours, area, rtol=1e-5, atol=1e-5)
+    assert torch.equal(better, area < floor.mean(0))
+
+
 # --- the diagnoses ----------------------------------------------------------------------------------------------------
 
 
@@ -109,3 +136,51 @@ def test_no_two_diagnoses_of_grad_cam_explain_the_same_numbers():
 
 def test_no_two_diagnoses_of_patching_explain_the_same_numbers():
     told_apart(patching._patching, patching.MISTAKES, patching.cases())
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_no_two_diagnoses_of_the_table_explain_the_same_curves_areas_or_truths(place):
+    planted = [[], [], []]
+    for (faults, reason), part in zip(faithful.BROKEN, (0, 0, 0, 2), strict=True):
+        planted[part].append((reason, (faults,)))
+    mistakes = (*planted[place], *(faithful.CURVES, faithful.AREAS, faithful.BETTERS)[place])
+    told_apart(faithful._evaluate, mistakes, faithful.cases(), lambda got, other: matches(got[place], other[place]))
+
+
+@pytest.mark.parametrize("there", [several for n in (1, 2, 3, 4) for several in combinations(range(4), n)])
+def test_of_the_four_faults_of_the_notebook_the_first_is_named_and_whether_there_are_more(there):
+    faults = {name: value for n in there for name, value in faithful.BROKEN[n][0].items()}
+    with pytest.raises(CheckFailed) as failure:
+        find("16.faithful").check(LocalSubject(lambda *args: faithful._evaluate(*args, **faults)), None)
+    assert failure.value.reason == faithful.BROKEN[there[0]][1] + faithful.MORE * (len(there) > 1)
+
+
+def program_of_the_notebook(*names):
+    source = (Path(__file__).parents[2] / "solutions" / "16-interpretability.md").read_text(encoding="utf-8")
+    found = {"torch": torch, "functional": functional}
+    for name in names:
+        exec(re.search(rf"^def {name}\(.*?(?=\n\n\n|\n```)", source, re.DOTALL | re.MULTILINE).group(), found)
+    return found
+
+
+def test_the_broken_evaluation_of_the_notebook_is_diagnosed():
+    broken = program_of_the_notebook("logits", "broken_evaluate")["broken_evaluate"]
+    with pytest.raises(CheckFailed) as failure:
+        find("16.faithful").check(LocalSubject(broken), None)
+    assert failure.value.reason == faithful.BROKEN[0][1] + faithful.MORE
+
+
+def test_the_experiments_of_the_notebook_show_each_fault(capsys):
+    names = program_of_the_notebook("logits", "experiments", "evaluate", "broken_evaluate")
+
+    def right(program):
+        names["experiments"](program)
+        lines = [line.split(": ", 1)[1].split("   right: ") for line in capsys.readouterr().out.splitlines()]
+        return [shown == wanted for shown, wanted in lines]
+
+    for program in (faithful.evaluate, names["evaluate"], faithful._evaluate):
+        assert right(program) == [True] * 4
+    assert right(names["broken_evaluate"]) == [False] * 4
+    for n, (faults, _) in enumerate(faithful.BROKEN):
+        told = right(lambda *args, faults=faults: faithful._evaluate(*args, **faults))
+        assert told == [line != n for line in range(4)]

@@ -712,3 +712,247 @@ def begins_again_with_w1(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
 @wrong("16.patching", "deep_logits is in a cell above this one")
 def no_network(clean, corrupted, one, other, *weights):
     return deep_logits(clean, *weights)  # noqa: F821
+
+
+# --- 16.faithful ----------------------------------------------------------------------------------------------------
+
+
+def signed(ranking):
+    return ranking
+
+
+def of_label(z, labels, before):
+    return z[torch.arange(len(z)), labels]
+
+
+def the_baseline(x, baseline):
+    return baseline.expand_as(x)
+
+
+def trapezoids(curves):
+    return torch.trapezoid(curves, dx=1 / (curves.shape[1] - 1), dim=1)
+
+
+def below_the_mean(ours, floor):
+    return ours < floor.mean(dim=0)
+
+
+def plainly(curves, area, better):
+    return curves, area, better
+
+
+def deleted(
+    rank=signed, score=of_label, fill=the_baseline, area=trapezoids, beats=below_the_mean, end=plainly, stays=True
+):
+    """A right answer, but for the parts that are given."""
+
+    def answer(x, labels, maps, floor_maps, baseline, *weights):
+        new, before = fill(x, baseline), logits(x, *weights).argmax(1)
+
+        def curves_of(many):
+            rows = []
+            for ranking in rank(many):
+                picture, points = x, [score(logits(x, *weights), labels, before)]
+                for which in ranking.argsort(dim=1, descending=True).T:
+                    goes = functional.one_hot(which, x.shape[1]).bool()
+                    picture = torch.where(goes, new, picture if stays else x)
+                    points.append(score(logits(picture, *weights), labels, before))
+                rows.append(torch.stack(points))
+            return torch.stack(rows)
+
+        curves = curves_of(maps)
+        ours = area(curves)
+        return end(curves, ours, beats(ours, area(curves_of(floor_maps))))
+
+    return answer
+
+
+named(right("16.faithful"), "one_hot_by_one_hot", deleted())
+
+
+@right("16.faithful")
+def a_feature_at_a_time(x, labels, maps, floor_maps, baseline, *weights):
+    features = x.shape[1]
+
+    def curve(ranking, example, label):
+        order = sorted(range(features), key=lambda f: ranking[f].item(), reverse=True)
+        points = []
+        for count in range(features + 1):
+            left = example.clone()
+            for f in order[:count]:
+                left[f] = baseline[f]
+            points.append(logits(left[None], *weights)[0, label].item())
+        return points
+
+    def curves_of(many):
+        rows = [[curve(r, e, y) for r, e, y in zip(m, x, labels, strict=True)] for m in many]
+        return torch.tensor(rows, dtype=x.dtype).transpose(1, 2)
+
+    def area(curves):
+        inner = curves[:, 1:-1].sum(dim=1)
+        return (inner + (curves[:, 0] + curves[:, -1]) / 2) / features
+
+    curves, floor = curves_of(maps), curves_of(floor_maps)
+    return curves, area(curves), area(floor).mean(0) > area(curves)
+
+
+@right("16.faithful")
+def all_pictures_at_once(x, labels, maps, floor_maps, baseline, *weights):
+    place = torch.cat([maps, floor_maps]).argsort(2, descending=True).argsort(2)
+    gone = place[:, None] < torch.arange(x.shape[1] + 1)[:, None, None]
+    z = logits(torch.where(gone, baseline, x), *weights)
+    curves = (z * functional.one_hot(labels, z.shape[-1]).to(z)).sum(-1)
+    area = torch.trapezoid(curves, torch.linspace(0, 1, x.shape[1] + 1, dtype=x.dtype), dim=1)
+    return curves[: len(maps)], area[: len(maps)], area[: len(maps)] < area[len(maps) :].mean(0)
+
+
+def largest(z, labels, before):
+    return z.amax(1)
+
+
+def zeros(x, baseline):
+    return torch.zeros_like(x)
+
+
+def first_draw(ours, floor):
+    return ours < floor[0]
+
+
+PLANTED = {
+    "sizes": ("among the first, and the score rises", {"rank": torch.abs}),
+    "winner": ("The curve follows the winner", {"score": largest}),
+    "zero": ("0 was put in the place", {"fill": zeros}),
+    "one_draw": ("Only the first random order was the floor", {"beats": first_draw}),
+}
+for name, (phrase, parts) in PLANTED.items():
+    named(wrong("16.faithful", phrase), name, deleted(**parts))
+for names in (*itertools.combinations(PLANTED, 2), *itertools.combinations(PLANTED, 3), tuple(PLANTED)):
+    parts = {key: value for name in names for key, value in PLANTED[name][1].items()}
+    phrase = PLANTED[names[0]][0]
+    named(wrong("16.faithful", phrase), "_and_".join(names), deleted(**parts))
+
+for name, phrase, parts in (
+    ("smallest_first", "The smallest value of the map goes first", {"rank": lambda m: -m}),
+    (
+        "order_of_the_mean_map",
+        "One order was taken for the whole batch",
+        {"rank": lambda m: m.mean(1, keepdim=True).expand_as(m)},
+    ),
+    (
+        "order_of_the_first_example",
+        "One order was taken for the whole batch",
+        {"rank": lambda m: m[:, :1].expand_as(m)},
+    ),
+    ("first_answer", "the network's own first answer", {"score": lambda z, y, b: of_label(z, b, b)}),
+    ("probability", "Probabilities were taken", {"score": lambda z, y, b: of_label(z.softmax(1), y, b)}),
+    ("log_probability", "Probabilities were taken", {"score": lambda z, y, b: of_label(z.log_softmax(1), y, b)}),
+    ("largest_probability", "Probabilities were taken", {"score": lambda z, y, b: z.softmax(1).amax(1)}),
+    ("class_0", "The logit of one class was taken for all rows", {"score": lambda z, y, b: z[:, 0]}),
+    ("label_0", "The logit of one class was taken for all rows", {"score": lambda z, y, b: z[:, y[0]]}),
+    (
+        "lead",
+        "The lead over the other classes",
+        {"score": lambda z, y, b: of_label(z, y, b) - z.scatter(1, y[:, None], -math.inf).amax(1)},
+    ),
+    ("falls", "How far it has fallen", {"end": lambda c, a, b: (c[:, :1] - c, a, b)}),
+    ("mean_of_the_examples", "A mean of x was put", {"fill": lambda x, b: x.mean(0).expand_as(x)}),
+    ("mean_of_the_picture", "A mean of x was put", {"fill": lambda x, b: x.mean(1, keepdim=True).expand_as(x)}),
+    ("less_the_baseline", "The baseline was taken off", {"fill": lambda x, b: x - b}),
+    ("one_at_a_time", "what is gone stays gone", {"stays": False}),
+    ("mean_of_the_points", "This is the mean of the points", {"area": lambda c: c.mean(1)}),
+    ("left_ends", "These are steps, not trapezoids", {"area": lambda c: c[:, :-1].mean(1)}),
+    ("right_ends", "These are steps, not trapezoids", {"area": lambda c: c[:, 1:].mean(1)}),
+    ("steps_of_one", "one part of it is 1 / features wide", {"area": lambda c: torch.trapezoid(c, dim=1)}),
+    (
+        "parts_as_many_as_points",
+        "one part of it is 1 / features wide",
+        {"area": lambda c: torch.trapezoid(c, dx=1 / c.shape[1], dim=1)},
+    ),
+    (
+        "linspace_over_the_points",
+        "under the curve as it is",
+        {"area": lambda c: trapezoids(c - c[:, -1:])},
+    ),
+    ("shares_of_the_start", "under the curve as it is", {"area": lambda c: trapezoids(c / c[:, :1])}),
+    ("last_draw", "Only the last random order", {"beats": lambda a, f: a < f[-1]}),
+    ("below_all", "not below every one of them", {"beats": lambda a, f: (a < f[:, None]).all(0)}),
+    ("below_any", "nor below any", {"beats": lambda a, f: (a < f[:, None]).any(0)}),
+    ("larger_is_better", "The sign is turned round", {"beats": lambda a, f: a > f.mean(0)}),
+    ("floor_of_the_batch", "The examples were averaged", {"beats": lambda a, f: a < f.mean()}),
+    ("best_method", "compared with each other", {"beats": lambda a, f: a == a.amin(0)}),
+    ("numbers_for_truths", "torch.bool, as `<` gives it", {"end": lambda c, a, b: (c, a, b.float())}),
+    ("without_the_picture", "features + 1 points", {"end": lambda c, a, b: (c[:, 1:], a, b)}),
+    ("turned", "the dimensions in another order", {"end": lambda c, a, b: (c.mT, a, b)}),
+    ("a_list", "Three tensors come back", {"end": lambda c, a, b: [c, a, b]}),
+    ("curves_alone", "Three tensors come back", {"end": lambda c, a, b: c}),
+    ("nothing", "Nothing was returned", {"end": lambda c, a, b: None}),
+    ("a_tenth_less", "from nothing gone to all gone, is", {"end": lambda c, a, b: (0.9 * c, a, b)}),
+    ("area_a_tenth_less", "Its trapezoids, each 1 /", {"end": lambda c, a, b: (c, 0.9 * a, b)}),
+    ("never_better", "The areas of the random orders are", {"end": lambda c, a, b: (c, a, b & ~b)}),
+    (
+        "largest_of_the_batch",
+        "Each example and method alone is right",
+        {"end": lambda c, a, b: (c if c.shape[2] == 1 else c / c.abs().max(), a, b)},
+    ),
+):
+    named(wrong("16.faithful", phrase), name, deleted(**parts))
+
+
+@wrong("16.faithful", "it begins with nothing and puts features in")
+def insertion(x, labels, maps, floor_maps, baseline, *weights):
+    """The same, from the baseline to x."""
+    place = torch.cat([maps, floor_maps]).argsort(2, descending=True).argsort(2)
+    there = place[:, None] < torch.arange(x.shape[1] + 1)[:, None, None]
+    z = logits(torch.where(there, x, baseline), *weights)
+    curves = (z * functional.one_hot(labels, z.shape[-1]).to(z)).sum(-1)
+    area = trapezoids(curves)
+    return curves[: len(maps)], area[: len(maps)], area[: len(maps)] > area[len(maps) :].mean(0)
+
+
+def placed(place_of):
+    def answer(x, labels, maps, floor_maps, baseline, *weights):
+        place = place_of(torch.cat([maps, floor_maps]))
+        gone = place[:, None] < torch.arange(x.shape[1] + 1)[:, None, None]
+        z = logits(torch.where(gone, baseline, x), *weights)
+        curves = (z * functional.one_hot(labels, z.shape[-1]).to(z)).sum(-1)
+        area = trapezoids(curves)
+        return curves[: len(maps)], area[: len(maps)], area[: len(maps)] < area[len(maps) :].mean(0)
+
+    return answer
+
+
+named(
+    wrong("16.faithful", "argsort was read the wrong way"),
+    "argsort_once",
+    placed(lambda maps: maps.argsort(2, descending=True)),
+)
+named(
+    wrong("16.faithful", "from left to right"),
+    "left_to_right",
+    placed(lambda maps: torch.arange(maps.shape[2]).expand_as(maps)),
+)
+
+
+# --- what float32 on the way leaves of float64 ----------------------------------------------------------------------
+
+
+def rounded(answer):
+    def through_float32(*values):
+        narrow = [v.float() if torch.is_tensor(v) and v.is_floating_point() else v for v in values]
+        dtype = next(v.dtype for v in values if torch.is_tensor(v) and v.is_floating_point())
+        found = answer(*narrow)
+        if torch.is_tensor(found):
+            return found.to(dtype)
+        return tuple(each.to(dtype) if each.is_floating_point() else each for each in found)
+
+    return through_float32
+
+
+for exercise, answer in (
+    ("16.ig", the_way()),
+    ("16.shapley", by_coalitions(weight=lambda n, s: torch.tensor(fair(n, s)))),
+    ("16.cam", cam_of()),
+    ("16.faithful", deleted()),
+    ("16.patching", unit_by_unit()),
+):
+    named(wrong(exercise, "right to about seven digits"), "float32_on_the_way", rounded(answer))

@@ -71,7 +71,7 @@ def explain(
     got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
     if same(got, wanted, slack):
         return
-    known = next(([suspect] for suspect in ask.suspects if suspect.fits(got, wanted, *args)), [])
+    known = next(([suspect] for suspect in (ROUNDED, *ask.suspects) if suspect.fits(got, wanted, *args)), [])
     if kin(got, wanted) and not known:
         for short, tell in smaller(got, wanted, *args):
             right, small = truth(*short), ask.written(short)
@@ -99,6 +99,17 @@ def same(got: Any, wanted: Any, slack: float) -> bool:
     if isinstance(wanted, tuple):
         return all(same(one, right, slack) for one, right in zip(got, wanted, strict=True))
     return matches(got, wanted) or (wanted.is_floating_point() and torch.allclose(got, wanted, rtol=0, atol=slack))
+
+
+def _only_rounded(got: Any, wanted: Any, *args: Any) -> bool:
+    return any(a.dtype == torch.float64 for a in args if isinstance(a, Tensor)) and same(got, wanted, 1e-5)
+
+
+ROUNDED = Suspect(
+    "This is right to about seven digits, and float64 went in: on the way something has float32. torch.linspace, "
+    "torch.zeros and torch.tensor of floats do, unless they get dtype=.",
+    _only_rounded,
+)
 
 
 def first_wrong(got: Tensor, wanted: Tensor, slack: float) -> tuple[int, ...]:
