@@ -24,6 +24,7 @@ _CHECKS = (
     *("lstm_cell", "clip_norm", "tuned", "masked_rnn", "leak_free", "forecast", "debug_text"),
     *("optimal_discriminator", "generator_losses", "gradient_penalty", "mode_coverage", "debug_game"),
     *("smallest_change", "fgsm", "pgd", "debug_evaluation", "certificate"),
+    *("integrated_gradients", "shapley", "grad_cam", "debug_faithfulness", "patching"),
 )
 
 __all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from dlcourse.checks import ch00, ch01, ch02, ch03, ch05, ch08, ch12, ch15
+from dlcourse.checks import ch00, ch01, ch02, ch03, ch05, ch08, ch12, ch15, ch16
 from dlcourse.checks.exercise import Exercise, run
 from dlcourse.checks.outcome import UnknownExercise
 
 EXERCISES: dict[str, Exercise] = {
     exercise.id: exercise
-    for chapter in (ch00, ch01, ch02, ch03, ch05, ch08, ch12, ch15)
+    for chapter in (ch00, ch01, ch02, ch03, ch05, ch08, ch12, ch15, ch16)
     for exercise in chapter.EXERCISES
 }
 
