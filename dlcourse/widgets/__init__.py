@@ -36,6 +36,8 @@ _HOMES = {
     "GANLab2DEngine": "dlcourse.widgets.gan_lab_2d.engine",
     "AttackExplorer": "dlcourse.widgets.attack_explorer.widget",
     "AttackExplorerEngine": "dlcourse.widgets.attack_explorer.engine",
+    "SaliencyExplorer": "dlcourse.widgets.saliency_explorer.widget",
+    "SaliencyExplorerEngine": "dlcourse.widgets.saliency_explorer.engine",
 }
 
 __all__ = sorted(_HOMES)

@@ -1,0 +1,72 @@
+"""Predict before you see: when the last layer has lost what it learned, which map hardly notices?"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dlcourse.widgets.feature_map_explorer.words import number
+from dlcourse.widgets.saliency_explorer.methods import METHODS
+
+# Some of each family: slopes, slopes times pixels, the crisp ones, those that only ask.
+FAVOURITES = ("saliency", "guided_backprop", "grad_cam", "occlusion", "lrp", "smoothgrad", "shapley")
+OPTIONS = 4
+
+
+@dataclass
+class Question:
+    """correlations: of each map with its own first one, after the layer was drawn anew; nan where it is constant."""
+
+    layer: str
+    correlations: Mapping[str, float]
+    guess: int | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in FAVOURITES if math.isfinite(self.correlations.get(name, math.nan))][:OPTIONS]
+
+    @property
+    def options(self) -> list[str]:
+        return [METHODS[name].title for name in self.names]
+
+    @property
+    def text(self) -> str:
+        return (
+            f"Layer {self.layer}, the last, will be drawn anew. Which of these maps changes least, by the ranks of its "
+            "sizes?"
+        )
+
+    @property
+    def answer(self) -> int:
+        return max(range(len(self.names)), key=lambda at: self.correlations[self.names[at]])
+
+    @property
+    def state(self) -> str:
+        return "asked" if self.guess is None else "revealed"
+
+    @property
+    def right(self) -> bool:
+        return self.guess == self.answer
+
+    def verdict(self) -> str:
+        """The answer in words; "" while it is open."""
+        if self.guess is None:
+            return ""
+        said = "You were right" if self.right else f"You said {self.options[self.guess]}"
+        each = ", ".join(
+            f"{title} {number(round(self.correlations[name], 2))}"
+            for name, title in zip(self.names, self.options, strict=True)
+        )
+        return f"{said}: {self.options[self.answer]} changes least. Rank correlations: {each}."
+
+    def header(self) -> dict[str, Any]:
+        asked = self.guess is None
+        return {
+            "state": self.state,
+            "text": self.text,
+            "options": self.options,
+            "guess": self.guess,
+            "answer": None if asked else self.answer,
+            "right": None if asked else self.right,
+            "verdict": self.verdict(),
+        }
