@@ -102,6 +102,12 @@ def test_a_name_stands_beside_its_own_curve():
         (other,) = {*heights} - {text.get_text()}
         assert apart[text.get_text()] < 0.7
         assert apart[other] > 2 * apart[text.get_text()]
+        box = text.get_window_extent(ax.figure.canvas.get_renderer())
+        under = np.linspace(box.x0, box.x1, 50)
+        for y in heights.values():
+            line = ax.transData.transform(np.stack([x, y], axis=1))
+            across = np.interp(under, *line.T)
+            assert not ((box.y0 < across) & (across < box.y1)).any(), "no line runs through a name"
 
 
 def test_curves_in_words():
