@@ -199,6 +199,24 @@ def a_score_for_each(x, baseline, labels, steps, *weights):
     return torch.autograd.grad(chosen(logits(leaf, *weights), labels), leaf)[0] * (x - baseline)
 
 
+@wrong("16.ig", "alpha times what it was")
+def added_up_in_x_grad(x, baseline, labels, steps, *weights):
+    x.requires_grad_()
+    for alpha in middles(steps):
+        label_logit(logits(straight(x, baseline, alpha), *weights), labels).backward()
+    return (x.detach() - baseline) * x.grad
+
+
+@wrong("16.ig", "gather wants an index with as many dimensions")
+def gathered_by_a_row(x, baseline, labels, steps, *weights):
+    return logits(x, *weights).gather(1, labels)
+
+
+@wrong("16.ig", "alpha is one number at a time")
+def all_alphas_in_a_row(x, baseline, labels, steps, *weights):
+    return baseline + torch.tensor(middles(steps * 7)) * (x - baseline)
+
+
 # --- 16.shapley -----------------------------------------------------------------------------------------------------
 
 
@@ -477,6 +495,11 @@ for name, phrase, parts in (
         "over the channels, and not over the places",
         {"pool": lambda s: s.mean(1, keepdim=True)},
     ),
+    (
+        "mean_over_channels_too",
+        "over the channels as well",
+        {"pool": lambda s: s.mean((1, 2, 3), keepdim=True)},
+    ),
     ("one_weight_for_the_batch", "one weight for the whole batch", {"pool": lambda s: s.mean((0, 2, 3), keepdim=True)}),
     ("activations_before_relu", "The activations are those before the ReLU", {"shown": lambda m, b: b}),
     ("weights_alone", "without the activations", {"shown": lambda m, b: torch.ones_like(m)}),
@@ -701,6 +724,24 @@ for name, phrase, parts in (
     ("nothing", "Nothing was returned", {"end": lambda a, b: None}),
 ):
     named(wrong("16.patching", phrase), name, unit_by_unit(**parts))
+
+
+@wrong("16.patching", "The patches stay")
+def first_layer_written_over(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+    def metric(hidden):
+        return lead(w3 @ hidden + b3, one, other)
+
+    source, base = torch.relu(w1 @ clean + b1), torch.relu(w1 @ corrupted + b1)
+    high, low = metric(torch.relu(w2 @ source + b2)), metric(torch.relu(w2 @ base + b2))
+    first, second = [], []
+    for k in range(len(b1)):
+        base[k] = source[k]
+        first.append(share(metric(torch.relu(w2 @ base + b2)), high, low))
+    source, base = torch.relu(w2 @ source + b2), torch.relu(w2 @ base + b2)
+    for k in range(len(b2)):
+        base[k] = source[k]
+        second.append(share(metric(base), high, low))
+    return torch.stack(first), torch.stack(second)
 
 
 @wrong("16.patching", "not with w1")

@@ -85,6 +85,7 @@ def _cam(
         "height": lambda: slope.mean(2, keepdim=True),
         "width": lambda: slope.mean(3, keepdim=True),
         "channels": lambda: slope.mean(1, keepdim=True),
+        "channels too": lambda: slope.mean((1, 2, 3), keepdim=True),
     }[over]()
     if slopes == "sizes of means":
         importance = importance.abs()
@@ -139,6 +140,10 @@ MISTAKES: Mistakes = (
         ({"over": "height"}, {"over": "width"}),
     ),
     (f"The mean was taken over the channels, and not over the places. {WEIGHT}", ({"over": "channels"},)),
+    (
+        f"The mean was taken over the channels as well, so that all of them weigh the same. {WEIGHT}",
+        ({"over": "channels too"},),
+    ),
     (
         f"There is one weight for the whole batch: each example has weights of its own. {WEIGHT}",
         ({"over": "the batch"},),

@@ -1,11 +1,13 @@
 """16.faithful: an evaluation of maps by deletion, freed of the four faults that make its table look good."""
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dlcourse.checks.ch08.several import tensors
 from dlcourse.checks.ch15.shared import Faults, draw_network, logits, size
 from dlcourse.checks.ch16.shared import CRASHES, WHERE, Smaller, explain, first_wrong, kin, rounding, row, same
 from dlcourse.checks.examiner import Examiner, Suspect, matches
@@ -242,7 +244,7 @@ BETTERS: tuple[tuple[str, tuple[Faults, ...]], ...] = (
 )
 
 
-def _of(place: int, faults: Faults) -> Any:
+def _of(place: int, faults: Faults) -> Callable[..., bool]:
     """The first part that is wrong is this one, and it is that of the mistake."""
 
     def fits(got: Any, wanted: Three, *args: Any) -> bool:
@@ -250,13 +252,12 @@ def _of(place: int, faults: Faults) -> Any:
             return False
         if matches(got[place], wanted[place]):  # this part is right: nothing to explain
             return False
-        value = _evaluate(*args, **faults)[place]
-        return matches(got[place], value)
+        return matches(got[place], _evaluate(*args, **faults)[place])
 
     return fits
 
 
-def _with_the_floor(faults: Faults) -> Any:
+def _with_the_floor(faults: Faults) -> Callable[..., bool]:
     """The curves are those of the mistake, and one draw was the floor on top."""
 
     def fits(got: Any, wanted: Three, *args: Any) -> bool:
@@ -281,17 +282,13 @@ def _broken() -> list[Suspect]:
     return [*found, Suspect(of_floor, _of(2, {"floor": "one draw"}))]
 
 
-def _shaped(*shape: int) -> Any:
+def _shaped(*shape: int) -> Callable[..., bool]:
     """The curves' three dimensions came in another order."""
 
     def fits(got: Any, wanted: Three, *args: Any) -> bool:
-        return _three(got) and got[0].dim() == 3 and matches(got[0], wanted[0].permute(shape))
+        return tensors(got, 3) and got[0].dim() == 3 and matches(got[0], wanted[0].permute(shape))
 
     return fits
-
-
-def _three(got: Any) -> bool:
-    return type(got) is tuple and len(got) == 3 and all(isinstance(one, Tensor) for one in got)
 
 
 # The order matters: the first suspect that fits is named.
@@ -302,13 +299,13 @@ SUSPECTS = (
     *(Suspect(reason, _of(2, faults)) for reason, several in BETTERS for faults in several),
     Suspect(
         "Three tensors come back in a tuple: return curves, area, better.",
-        lambda got, wanted, *args: got is not None and not _three(got),
+        lambda got, wanted, *args: got is not None and not tensors(got, 3),
     ),
     Suspect(
         "The curve begins after the first feature has gone, or ends before the last: it has features + 1 points, from "
         "nothing gone to all gone.",
         lambda got, wanted, *args: (
-            _three(got) and got[0].dim() == 3 and got[0].shape[1] == wanted[0].shape[1] - 1 != wanted[0].shape[2]
+            tensors(got, 3) and got[0].dim() == 3 and got[0].shape[1] == wanted[0].shape[1] - 1 != wanted[0].shape[2]
         ),
     ),
     *(
@@ -317,7 +314,7 @@ SUSPECTS = (
     ),
     Suspect(
         "better is a truth for each method and example: torch.bool, as `<` gives it.",
-        lambda got, wanted, *args: _three(got) and matches(got[:2], wanted[:2]) and got[2].dtype != torch.bool,
+        lambda got, wanted, *args: tensors(got, 3) and matches(got[:2], wanted[:2]) and got[2].dtype != torch.bool,
     ),
 )
 OWN_CRASHES = (

@@ -161,7 +161,7 @@ MISTAKES: Mistakes = (
     (
         "The slope was asked for in x, and not in the point: the point is baseline + alpha * (x - baseline), so each "
         "slope has become alpha times what it was. Cut the point off, .detach().requires_grad_(), and ask there.",
-        ({"slope": "for x"}, {"slope": "for x", "factor": "none"}),
+        ({"slope": "for x"}, {"slope": "for x", "factor": "none"}, {"slope": "for x", "total": "sum"}),
     ),
     ("The sizes of the slopes were added: they keep their signs.", ({"slope": "size"},)),
     ("The slopes were added, and not divided by steps: their *mean* is wanted.", ({"total": "sum"},)),
@@ -217,6 +217,14 @@ SUSPECTS = (
         lambda got, wanted, *args: isinstance(got, Tensor) and got.dim() == 1 and wanted.dim() == 2,
     ),
 )
+OWN_CRASHES = (
+    (
+        "must match the size",
+        "Two shapes do not fit. x is (batch, features) and baseline (features,); alpha is one number at a time, or "
+        "(steps, 1, 1) for all points at once.",
+    ),
+    *CRASHES,
+)
 SEVERAL = (
     "With one step this example is right, and with several it is not. The points are baseline + alpha * (x - baseline) "
     "with alpha = (k + 0.5) / steps; their slopes are added up and divided by steps."
@@ -245,7 +253,7 @@ def _smaller(got: Tensor, wanted: Tensor, *args: Any) -> Smaller:
 
 
 def check(subject: Subject, seed: int | None) -> str:
-    ask = Examiner("16.ig", "integrated_gradients", subject, SUSPECTS, CRASHES)
+    ask = Examiner("16.ig", "integrated_gradients", subject, SUSPECTS, OWN_CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
         explain(ask, args, _integrated, _smaller, generic=BATCH, slack=rounding(*args))

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dlcourse.checks.ch08.several import IN_PLACE
 from dlcourse.checks.ch15.shared import Mistakes, in_another_form, size
-from dlcourse.checks.ch16.shared import WHERE, Smaller, explain, first_wrong, rounding, row, suspects
+from dlcourse.checks.ch16.shared import WHERE, Smaller, explain, first_wrong, kin, rounding, row, suspects
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
@@ -128,6 +128,10 @@ def _patching(
 
 SHARE = "(patched - corrupted) / (clean - corrupted), each of the metric: 0 where nothing is restored, 1 where all is."
 INTO = "What is wanted: the run is the corrupted one, and one unit of it holds what it held in the clean run."
+STAYS = (
+    "The patches stay: with the second unit, the first is still patched. Begin each time with the corrupted run's own "
+    "activations, a .clone() of them."
+)
 METRIC = "The metric is logit[one] - logit[other]"
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: Mistakes = (
@@ -154,11 +158,7 @@ MISTAKES: Mistakes = (
         "The second layer was computed anew without its ReLU.",
         ({"later": "no ReLU"},),
     ),
-    (
-        "The patches stay: with the second unit, the first is still patched. Begin each time with the corrupted run's "
-        "own activations, a .clone() of them.",
-        ({"units": "up to here"},),
-    ),
+    (STAYS, ({"units": "up to here"},)),
     (f"The whole layer was patched at once: that restores all of it. {INTO}", ({"units": "all"},)),
     (
         "The unit was set to 0: that is an ablation, and asks what happens without it. " + INTO,
@@ -222,9 +222,18 @@ MISTAKES: Mistakes = (
     ),
     (f"All logits were added up. {METRIC}.", ({"metric": "sum"},)),
 )
+
+
+def _first_stays(got: Any, wanted: Two, *args: Any) -> bool:
+    """The patches of the first layer stay, whatever then came of the second."""
+    first = _patching(*args, units="up to here")[0] if kin(got, wanted) else wanted[0]
+    return not matches(first, wanted[0]) and matches(got[0], first)
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     *suspects(_patching, MISTAKES),
+    Suspect(STAYS, _first_stays),
     Suspect(
         "The two came back in reverse order: first, then second.",
         lambda got, wanted, *args: matches(got, wanted[::-1]) and not matches(wanted, wanted[::-1]),

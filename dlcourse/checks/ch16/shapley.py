@@ -1,6 +1,7 @@
 """16.shapley: who gets how much of what all players win together, from a table of what every coalition wins."""
 
 import math
+from collections.abc import Callable
 from itertools import product
 
 import torch
@@ -37,59 +38,52 @@ def _shapley(
     end: str = "as it is",
 ) -> Tensor:
     """By subsets, with some of the faults, in float64."""
-    dtype, players = wins.dtype, wins.dim()
-    wins = wins.double()
-    nobody, everybody = (0,) * players, (1,) * players
+    players = wins.dim()
+    coalitions = list(product((0, 1), repeat=players))
+    won = dict(zip(coalitions, wins.double().flatten().tolist(), strict=True))
+    nobody, everybody = coalitions[0], coalitions[-1]
     if empty == "0":
-        wins = wins.clone()
-        wins[nobody] = 0
+        won[nobody] = 0.0
     elif empty == "taken off all":
-        wins = wins - wins[nobody]
-    values = torch.zeros(players, dtype=torch.float64)
+        won = {coalition: worth - won[nobody] for coalition, worth in won.items()}
+    counted: Callable[[tuple[int, ...], int, int], bool] = {
+        "all": lambda coalition, player, others: True,
+        "nobody": lambda coalition, player, others: others == 0,
+        "somebody": lambda coalition, player, others: others > 0,
+        "everybody else": lambda coalition, player, others: others == players - 1,
+        "at either end": lambda coalition, player, others: others in (0, players - 1),
+        "in their order": lambda coalition, player, others: coalition[:player] == (1,) * player and others == player,
+        "in reverse order": lambda coalition, player, others: (
+            coalition[player + 1 :] == (1,) * (players - 1 - player) and others == players - 1 - player
+        ),
+        "in a circle": lambda coalition, player, others: all(
+            coalition[(player - back) % players] == (back <= others) for back in range(1, players)
+        ),
+    }[among]
+    gain: Callable[[float, float], float] = {
+        "difference": lambda joined, without: joined - without,
+        "all of it": lambda joined, without: joined,
+        "loss": lambda joined, without: without - joined,
+        "size": lambda joined, without: abs(joined - without),
+        "positive": lambda joined, without: max(joined - without, 0.0),
+    }[brings]
+    weight = [_weight(weigh, players, others) for others in range(players)]
+    shares = [0.0] * players
     for player in range(players):
-        for coalition in product((0, 1), repeat=players):
-            if coalition[player]:
-                continue
+        for coalition in coalitions:
             others = sum(coalition)
-            wanted = {
-                "all": True,
-                "nobody": others == 0,
-                "everybody else": others == players - 1,
-                "at either end": others in (0, players - 1),
-                "in their order": coalition == (1,) * player + (0,) * (players - player),
-                "in reverse order": coalition == (0,) * (player + 1) + (1,) * (players - player - 1),
-                "in a circle": coalition in _circle(player, players),
-                "somebody": others > 0,
-            }[among]
-            if not wanted:
-                continue
-            joined = tuple(1 if n == player else there for n, there in enumerate(coalition))
-            brought = {
-                "difference": wins[joined] - wins[coalition],
-                "all of it": wins[joined],
-                "loss": wins[coalition] - wins[joined],
-                "size": (wins[joined] - wins[coalition]).abs(),
-                "positive": (wins[joined] - wins[coalition]).clamp(min=0),
-            }[brings]
-            values[player] += _weight(weigh, players, others) * brought
+            if not coalition[player] and counted(coalition, player, others):
+                joined = (*coalition[:player], 1, *coalition[player + 1 :])
+                shares[player] += weight[others] * gain(won[joined], won[coalition])
+    values = torch.tensor(shares, dtype=torch.float64)
     return {
         "as it is": lambda: values,
         "over their sum": lambda: values / values.sum(),
-        "over all": lambda: values / wins[everybody],
-        "scaled to all": lambda: values * wins[everybody] / values.sum(),
-        "equal": lambda: torch.full_like(values, (wins[everybody] - wins[nobody]).item() / players),
+        "over all": lambda: values / won[everybody],
+        "scaled to all": lambda: values * won[everybody] / values.sum(),
+        "equal": lambda: torch.full_like(values, (won[everybody] - won[nobody]) / players),
         "reversed": lambda: values.flip(0),
-    }[end]().to(dtype)
-
-
-def _circle(player: int, players: int) -> list[tuple[int, ...]]:
-    """Who is there before `player`, when they come in order from each first one, and round."""
-    found = []
-    for first in range(players):
-        order = [(first + n) % players for n in range(players)]
-        before = order[: order.index(player)]
-        found.append(tuple(int(n in before) for n in range(players)))
-    return found
+    }[end]().to(wins.dtype)
 
 
 def _weight(weigh: str, players: int, others: int) -> float:
@@ -271,8 +265,9 @@ def check(subject: Subject, seed: int | None) -> str:
     for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
         explain(ask, args, _shapley, _smaller, generic=LEFT, slack=rounding(*args))
     return (
-        f"right on {ask.asked} games of 1 to 5 players. The shares add up, players alike get alike, and who brings "
-        "nothing gets nothing: no other rule does all that for every game. Which game it is, you have to choose."
+        f"right on {ask.asked} games of 1 to 5 players. The shares add up, players alike get alike, who brings nothing "
+        "gets nothing, and of two games added the shares add up too: no other rule does all four. Which game it is, "
+        "you have to choose."
     )
 
 

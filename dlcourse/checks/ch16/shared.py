@@ -24,6 +24,11 @@ CRASHES = (
         "This tensor was computed from others that are on torch's record: .detach() cuts it off, then "
         ".requires_grad_().",
     ),
+    (
+        "Index tensor must have the same number of dimensions",
+        "gather wants an index with as many dimensions as the logits, labels[:, None]. Or take "
+        "logits[torch.arange(len(x)), labels].",
+    ),
     *OF_SLOPES,
 )
 # Arguments, and what to say of what came back for them and what is right, if they differ.
