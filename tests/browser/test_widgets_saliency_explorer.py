@@ -99,12 +99,105 @@ def test_a_network_of_ones_own_with_truth_and_methods_that_do_not_apply(book, ex
     book.run(1)
     root = book.widget(1)
     expect(card(root, "Grad-CAM").locator(".sx-why")).to_contain_text("no convolution")
-    expect(card(root, "Saliency").locator(".sx-like").last).to_contain_text("on the planted pixels")
+    expect(card(root, "Saliency").locator(".sx-like").last).to_contain_text("Truth: ")
     expect(root.locator(".sx-draw")).to_be_hidden()
     expect(root.locator(".sx-partly")).to_be_hidden()
     card(root, "Grad-CAM").get_by_role("button").click()
     expect(root.locator(".sx-faith .sx-note").first).to_contain_text("Does not apply")
     book.settle(3)
     book.screenshot("saliency-explorer-own")
-    assert re.search("cat|dog|house", root.locator(".sx-answer").text_content())
-    assert pixels(root.locator("canvas").first)
+    expect(root.locator(".sx-answer")).to_contain_text(re.compile("cat|dog|house"))
+
+
+def test_the_layers_slider_a_seed_and_a_click_on_a_map(book, explorer):
+    first = [pixels(canvas) for canvas in explorer.locator(".sx-card > div > canvas").all()]
+    slider = explorer.get_by_role("slider", name="Layers randomised")
+    slider.focus()
+    book.page.keyboard.press("ArrowRight")
+    book.until("w.layers == 1")
+    expect(slider).to_have_attribute("aria-valuetext", "1 of 3: linear")
+    like = card(explorer, "Saliency").locator(".sx-like").first
+    expect(like).to_contain_text("Rank correlation")
+    book.settle(3)
+    drawn = [pixels(canvas) for canvas in explorer.locator(".sx-card > div > canvas").all()]
+    assert all(one != other for one, other in zip(first, drawn, strict=True)), "every map is made anew"
+    before = like.text_content()
+    explorer.get_by_role("button", name="Draw anew").click()
+    book.until("w.seed == 1")
+    expect(like).not_to_have_text(before)
+    card(explorer, "Occlusion").locator("canvas").first.click()
+    book.until("w.picked == 'occlusion'")
+    expect(explorer.locator(".sx-title")).to_have_text("Occlusion")
+    expect(explorer.get_by_role("button", name="Occlusion", exact=True)).to_have_attribute("aria-pressed", "true")
+    explorer.get_by_role("button", name="LRP-gamma", exact=True).press("Enter")
+    expect(explorer.locator(".sx-title")).to_have_text("LRP-gamma")
+    expect(explorer.locator(".sx-axioms dt")).to_have_count(3)
+    for button in explorer.locator(".sx-card > button").all():
+        assert button.evaluate("el => el.scrollWidth <= el.clientWidth"), button.text_content()
+
+
+def test_the_curve_and_the_picture_on_its_way(book, explorer):
+    curve, way = explorer.locator(".sx-curve canvas"), explorer.locator(".sx-partly canvas")
+    before = pixels(curve), pixels(way)
+    explorer.get_by_role("slider", name="Share").focus()
+    book.page.keyboard.press("End")
+    book.until("w.gone == 1")
+    expect(explorer.locator(".sx-partly .sx-note")).to_contain_text("64 of 64 pixels show the baseline")
+    book.settle(3)
+    assert pixels(curve) != before[0]
+    assert pixels(way) != before[1]
+    explorer.get_by_role("combobox", name="Curve").select_option("insertion")
+    expect(explorer.locator(".sx-curve h4")).to_have_text("Insertion: logit of 5")
+    explorer.get_by_role("combobox", name="Target").select_option("3")
+    explorer.get_by_role("combobox", name="Baseline").select_option("blurred")
+    book.until("w.target == '3' and w.baseline == 'blurred'")
+    expect(explorer.locator(".sx-curve h4")).to_have_text("Insertion: logit of 3")
+    expect(explorer.locator(".sx-pair figcaption").last).to_have_text("Baseline: blurred")
+
+
+def test_another_picture_and_a_drawing(book, explorer):
+    picture = explorer.locator(".sx-pair canvas").first
+    before = pixels(picture)
+    explorer.get_by_role("button", name="The next picture").click()
+    book.until("w.engine.pictures.index == 1")
+    pad = explorer.locator(".dp-pad canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    book.drag(*[(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in ((0.5, 0.15), (0.5, 0.9))])
+    book.until("w.engine.pictures.index is None and w.engine.pictures.pad.drawing.strokes[0].points[-1][1] > 0.88")
+    expect(explorer.locator(".sx-images .sx-note")).to_contain_text("Now a drawing")
+    first = explorer.get_by_role("combobox", name="Target").locator("option").first
+    expect(first).to_contain_text("a drawing has no label")
+    book.settle(3)
+    assert pixels(picture) != before
+    explorer.get_by_role("application", name="Drawing pad").focus()
+    book.page.keyboard.press("Space")
+    book.until("w.engine.pictures.pad.drawing.cells == {(3, 3)}")
+
+
+def test_a_prediction(book, explorer):
+    explorer.get_by_role("button", name="Predict: which map will change least?").click()
+    question = explorer.get_by_role("group", name="Which of these maps changes least")
+    expect(question.get_by_role("button")).to_have_count(5)
+    expect(question.get_by_role("button").first).to_be_focused()
+    question.get_by_role("button", name="Guided backprop").click()
+    expect(explorer.locator(".sx-question")).to_contain_text("changes least. Rank correlations:")
+    expect(explorer.get_by_role("button", name="Predict: which map will change least?")).to_be_focused()
+    book.until("w.layers == 1")
+
+
+def test_code_and_share(book, explorer):
+    explorer.get_by_role("button", name="Code").click()
+    code = explorer.locator(".dlc-panel textarea")
+    expect(code).to_have_value(re.compile(r"attribution\.integrated_gradients\(model, x, target, baseline=baseline"))
+    book.eval_in_kernel("w.set(picked='lrp', layers=2)")
+    expect(code).to_have_value(re.compile(r"attribution\.lrp\((.|\n)*islice\(steps, 2, None\)"))
+    explorer.get_by_role("button", name="Close", exact=True).click()
+    text = book.eval_in_kernel(f"print(w.share()); w.set({USUAL})").strip()
+    explorer.get_by_role("button", name="Share", exact=True).click()
+    box = explorer.locator(".dlc-panel textarea")
+    box.fill(text)
+    explorer.get_by_role("button", name="Load").click()
+    expect(explorer.locator(".sx-title")).to_have_text("LRP-gamma")
+    book.until("w.layers == 2")
+    explorer.get_by_role("button", name="Close", exact=True).click()

@@ -387,6 +387,8 @@ def test_a_map_without_ranks_is_no_answer():
     found = Question("last", {"saliency": float("nan"), "guided_backprop": 0.5, "lrp": 0.7, "smoothgrad": 0.1})
     assert found.names == ["guided_backprop", "lrp", "smoothgrad"]
     assert found.answer == 1
+    tied = Question("last", {"lrp": 0.5, "smoothgrad": 0.5, "saliency": 0.1})
+    assert [Question("last", tied.correlations, guess).right for guess in range(3)] == [False, True, True]
     with pytest.raises(ValueError, match="no layers with parameters"):
         SaliencyExplorerEngine(
             lambda x: x.flatten(1)[:, :3], pictures(2, 4, 4), torch.tensor([0, 1], device="cpu")

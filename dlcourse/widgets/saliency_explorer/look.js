@@ -23,7 +23,7 @@ export function aloud(map, place) {
 // How much of a map's mass lies on the pixels that matter, and the chance that one of them is above another: 1 is best.
 export function onTruth({ mass, rank }) {
     if (rank === null) return "";
-    return `Truth: ${mass === null ? "" : `${Math.round(100 * mass)} % of it, `}rank ${short(Number(rank.toFixed(2)))}`;
+    return `Truth: ${mass === null ? "" : `${Math.round(100 * mass)} %, `}rank ${short(Number(rank.toFixed(2)))}`;
 }
 
 // The ends of a scale of colours: [low, high].

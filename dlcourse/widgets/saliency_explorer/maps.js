@@ -77,7 +77,7 @@ export class Maps {
         this.framed = view.hideable("truth", element("p", { class: "sx-note" }, "Framed: the pixels that matter. Truth: the share of the map's mass on them, and "
             + "their rank, the chance that one of them is above one of the others: 1 is best, 0.5 is chance."));
         this.el = view.hideable("maps", element("section", { class: "sx-middle-row", "aria-label": "Maps" },
-            element("h3", { class: "sx-head" }, "Maps: choose one to look at below"), this.list, view.hideable("likeness", this.note), this.framed));
+            element("h3", { class: "sx-head" }, "Maps", view.hideable("picked", element("span", {}, ": choose one to look at below"))), this.list, view.hideable("likeness", this.note), this.framed));
     }
 
     paint(frame) {

@@ -38,7 +38,10 @@ class Question:
 
     @property
     def answer(self) -> int:
-        return max(range(len(self.names)), key=lambda at: self.correlations[self.names[at]])
+        """The option that changes least; of equal ones the one that was guessed."""
+        values = [self.correlations[name] for name in self.names]
+        guessed = self.guess is not None and values[self.guess] == max(values)
+        return self.guess if guessed else values.index(max(values))
 
     @property
     def state(self) -> str:

@@ -60,8 +60,8 @@ def axiom(report: AxiomReport, name: str, silent: int) -> dict:
     if report.axiom == "dummy":
         words = _dummy(silent, found, kept)
     else:
-        over = "the fall of the score to the baseline's" if report.axiom == "completeness" else "the score"
-        words = f"The map sums to {number(found)}, and {over} is {number(wanted)}: "
+        above = " above the baseline's" if report.axiom == "completeness" else ""
+        words = f"The map sums to {number(found)}, and the score is {number(wanted)}{above}: "
         share = f", {percent(relative)} of it" if math.isfinite(relative) else ""
         words += "kept." if kept else f"a gap of {number(gap)}{share}."
         promise = METHODS[name].promise

@@ -18,7 +18,7 @@ test("the ends of a scale", () => {
 test("a map in words", () => {
     const map = { title: "Saliency", scale: "from −1 to 1", likeness: "Rank correlation 0.5", mass: null, rank: null };
     assert.equal(aloud(map, [1, 2]), "Saliency: from −1 to 1. Strongest at row 1, column 2. Rank correlation 0.5.");
-    assert.equal(aloud({ ...map, mass: 0.614, rank: 0.967 }, null), "Saliency: from −1 to 1. It is 0 everywhere. Rank correlation 0.5. Truth: 61 % of it, rank 0.97");
+    assert.equal(aloud({ ...map, mass: 0.614, rank: 0.967 }, null), "Saliency: from −1 to 1. It is 0 everywhere. Rank correlation 0.5. Truth: 61 %, rank 0.97");
 });
 
 test("what lies on the pixels that matter", () => {
