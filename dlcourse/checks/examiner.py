@@ -188,13 +188,14 @@ class Examiner:
         args: tuple[Any, ...],
         *,
         called: str,
-        generic: str,
+        generic: str | Callable[[], str],
         suspects: Sequence[Suspect] | None = None,
         slack: float = 0.0,
         names: str = "",
     ) -> None:
         """Fails unless `got` is `wanted`: first in what it is, then in its values. Suspects may know either mistake.
 
+        generic: the reason when no suspect fits, or a function that finds it: it is called only then.
         names: of the parts of a tuple, "(weight, bias)".
         """
         advice = unlike(got, wanted, on_the_way=bool(args), names=names)
@@ -219,7 +220,8 @@ class Examiner:
             came_back, right = (names + text for text in apart(got, wanted))
         suspects = self.suspects if suspects is None else suspects
         suspected = next((suspect.reason for suspect in suspects if suspect.fits(got, wanted, *args)), "")
-        self.fail(called=called, came_back=came_back, wanted=right, reason=suspected or advice or generic)
+        reason = suspected or advice or (generic if isinstance(generic, str) else generic())
+        self.fail(called=called, came_back=came_back, wanted=right, reason=reason)
 
     def written(self, args: tuple[Any, ...]) -> str:
         """The call as a learner would write it."""

@@ -610,13 +610,16 @@ def three(
     for name, position, suspects, generic in parts:
         part, right = got[position], wanted[position]
         label = f"{called}\nof the three: {name}"
-        if name == "parameter" and not matches(part, right):
-            if isinstance(part, Tensor) and not part.isfinite().all():
-                generic = NO_NUMBER if wanted[2].all() else ZERO
-            else:
-                generic = explained(part, *args) or generic
+
+        def why(name: str = name, part: Any = part, generic: str = generic) -> str:
+            if name != "parameter":
+                return generic
+            if not part.isfinite().all():
+                return NO_NUMBER if wanted[2].all() else ZERO
+            return explained(part, *args) or generic
+
         slack = 20 * torch.finfo(right.dtype).eps * max(1.0, right.abs().max().item())
-        ask.compare(part, right, args, called=label, generic=generic, suspects=suspects, slack=slack)
+        ask.compare(part, right, args, called=label, generic=why, suspects=suspects, slack=slack)
 
 
 # No two of the usual mistakes give the same numbers here, and nothing cancels: every entry can be done by hand.

@@ -272,6 +272,8 @@ MISTAKES: tuple[tuple[str, list[Faults]], ...] = (
 
 def _program(faults: Faults) -> Callable[..., bool]:
     def fits(got: Any, wanted: Learned, *args: Any) -> bool:
+        if unlike(got, wanted):  # the program need not run
+            return False
         try:
             return matches(got, _learn(*args, **faults))
         except (RuntimeError, IndexError):  # no window is left, where short ones are left out

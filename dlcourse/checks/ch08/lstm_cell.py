@@ -1,7 +1,7 @@
 """08.lstm_cell: one step of a long short-term memory, from its equations."""
 
 from collections.abc import Callable, Iterator
-from itertools import permutations, product
+from itertools import chain, permutations, product
 from typing import Any, NamedTuple
 
 import torch
@@ -534,12 +534,12 @@ def _compare(ask: Examiner, args: Step) -> None:
     for name, position, known in (("cell", 1, cells), ("hidden", 0, hiddens)):
         part, right = got[position], wanted[position]
         slack = 200 * torch.finfo(right.dtype).eps * max(1.0, right.abs().max().item())
-        if swapped:
-            generic = f"The two came back in the wrong order: it is {NAMES}."
-        elif matches(part, right):
-            generic = ""
-        else:
-            generic = explain(part, known(args)) or GENERIC[name]
+
+        def generic(name: str = name, part: Any = part, known: Callable[..., Any] = known) -> str:
+            if swapped:
+                return f"The two came back in the wrong order: it is {NAMES}."
+            return explain(part, known(args)) or GENERIC[name]
+
         label = f"{called}\nof the two: {name}"
         ask.compare(part, right, args, called=label, generic=generic, suspects=SUSPECTS, slack=slack)
 
@@ -590,7 +590,7 @@ def cases() -> list[Step]:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.lstm_cell", "lstm_cell", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         _compare(ask, args)
     return f"right on {ask.asked} steps, in hidden and cell, with gates that are wide open and shut among them."
 

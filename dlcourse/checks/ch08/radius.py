@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -434,7 +435,7 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Tensor, int, float]:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.radius", "tuned", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for weight, steps, share in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for weight, steps, share in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         _compare(ask, weight, steps, share)
     return f"right on {ask.asked} matrices, some that turn, some far from even: in the long run the radius decides."
 

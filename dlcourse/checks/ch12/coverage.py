@@ -1,6 +1,7 @@
 """12.coverage: which modes a generator reaches, and how many of its samples are good."""
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -269,7 +270,7 @@ def check(subject: Subject, seed: int | None) -> str:
     mistakes = [Suspect(reason, _way(faults, passed)) for reason, several in MISTAKES for faults in several]
     ask = Examiner("12.coverage", "mode_coverage", subject, (*mistakes, *SUSPECTS), CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(16))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(16))):
         ask.value(args, _coverage(*args), generic=WRONG, names=NAMES)
         passed.append(args)
     return f"right on {ask.asked} sets of samples: strays, empty modes, circles that overlap, and none that is good."

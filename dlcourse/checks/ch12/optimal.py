@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -192,7 +193,7 @@ WRONG = "By hand, for one point: p = exp(log_p), q = exp(log_q), and D is the sh
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("12.optimal", "optimal_discriminator", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         ask.value(args, truth(*args), generic=WRONG, slack=_rounding(args))
     return f"right on {ask.asked} pairs of densities, also where both are as small as exp(-1000), or one is 0."
 

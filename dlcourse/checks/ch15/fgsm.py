@@ -1,5 +1,6 @@
 """15.fgsm: one step of the fast gradient sign method, in pixels, against a network that normalises its input."""
 
+from itertools import chain
 from typing import Any
 
 import torch
@@ -239,7 +240,7 @@ WRONG = (
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("15.fgsm", "fgsm", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         ask.value(args, _fgsm(*args), generic=WRONG)
     return (
         f"right on {ask.asked} batches: every pixel moves by eps, or as far as a picture can. A check sees numbers "

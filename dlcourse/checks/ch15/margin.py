@@ -1,6 +1,7 @@
 """15.margin: the smallest change that takes a linear classifier's answer from it, in three norms."""
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -315,7 +316,7 @@ WRONG = (
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("15.margin", "smallest_change", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         slack = 50 * torch.finfo(args[0].dtype).eps * _scale(*args)
         parts(ask, args, truth(*args), names=NAMES, generic=WRONG, slack=slack)
     return f"right on {ask.asked} batches, in three norms. No attack on these classifiers can do with less."

@@ -1,6 +1,7 @@
 """15.masked: an evaluation of a defence, freed of the four faults that make the defence look strong."""
 
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -325,6 +326,8 @@ def _slack(dtype: torch.dtype) -> float:
 
 def _of_attack(faults: Faults) -> Callable[..., bool]:
     def fits(got: Any, wanted: Evaluated, *args: Any) -> bool:
+        if not _is(got) or unlike(got[2], wanted[2]):  # the program need not run
+            return False
         value = _evaluate(*args, **faults)
         return not _points(value, wanted[2]) and _points(got, value[2])
 
@@ -333,8 +336,10 @@ def _of_attack(faults: Faults) -> Callable[..., bool]:
 
 def _of_count(count: str) -> Callable[..., bool]:
     def fits(got: Any, wanted: Evaluated, *args: Any) -> bool:
+        if not _points(got, wanted[2]):  # the program need not run
+            return False
         value = _evaluate(*args, count=count)
-        return _points(got, wanted[2]) and not matches(value[1], wanted[1]) and matches(got[1], value[1])
+        return not matches(value[1], wanted[1]) and matches(got[1], value[1])
 
     return fits
 
@@ -393,7 +398,7 @@ WRONG_CRASHES = (
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("15.masked", "evaluate", subject, SUSPECTS, WRONG_CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(8))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(8))):
         _compare(ask, args, _evaluate(*args))
     return f"right on {ask.asked} defences. Four faults found: two hid the slope, two counted what had fallen."
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -331,7 +332,7 @@ def check(subject: Subject, seed: int | None) -> str:
     mistakes = suspects(_certificate, MISTAKES, passed)
     ask = Examiner("15.radius", "certificate", subject, (*mistakes, *SUSPECTS), CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(16))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(16))):
         ask.value(args, _certificate(*args), generic=WRONG, names=NAMES)
         passed.append(args)
     return f"right on {ask.asked} pairs of counts. Such a certificate is false once in 1 / alpha times at most."
