@@ -528,6 +528,12 @@ def by_lists(wins, with_it, without):
 
 named(right("16.shapley"), "from_a_table", from_a_table(by_tuples, lambda table: table.mean(0)))
 for name, phrase, brings, join in (
+    (
+        "a_player_who_is_there_already",
+        "the player was there before, too",
+        lambda wins, with_it, without: by_tuples(wins, with_it, with_it),
+        lambda table: table.mean(0),
+    ),
     ("a_list_and_mean_0", "A list picks *rows* of wins", by_lists, lambda table: table.mean(0)),
     ("lists_stacked", "A list picks *rows* of wins", by_lists, lambda table: table),
     (

@@ -68,6 +68,7 @@ def _shapley(
         "difference": lambda joined, without: joined - without,
         "all of it": lambda joined, without: joined,
         "loss": lambda joined, without: without - joined,
+        "nothing": lambda joined, without: 0.0,
         "size": lambda joined, without: abs(joined - without),
         "positive": lambda joined, without: max(joined - without, 0.0),
     }[brings]
@@ -207,6 +208,11 @@ MISTAKES: Mistakes = (
         ({"end": "by place"},),
     ),
     (f"All got the same, because a mean over many coalitions was taken. {ROWS}", ({"index": "list"},)),
+    (
+        "Nobody brings anything here: the player was there before, too. Look up what is won without, then put a 1; and "
+        "a list under two names is one list.",
+        ({"brings": "nothing"},),
+    ),
     (
         "Only the first order counted: after it everybody is there. Each order begins with nobody, there = [0] * n.",
         ({"among": "in their order", "weigh": "over n!"},),
