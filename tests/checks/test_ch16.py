@@ -163,6 +163,18 @@ def program_of_the_notebook(*names):
     return found
 
 
+def test_the_worked_ways_leave_a_marked_input_as_it_was_and_the_map_without_a_record():
+    x, baseline, labels, steps, *weights = ig.cases()[0]
+    of_the_notebook = program_of_the_notebook("logits", "integrated_gradients")["integrated_gradients"]
+    for way in (of_the_notebook, ig.integrated_gradients):
+        marked = x.clone().requires_grad_()
+        found = way(marked, baseline, labels, steps, *weights)
+        assert not found.requires_grad
+        assert marked.requires_grad
+        assert marked.grad is None
+        torch.testing.assert_close(found, ig._integrated(x, baseline, labels, steps, *weights))
+
+
 def test_the_broken_evaluation_of_the_notebook_is_diagnosed():
     broken = program_of_the_notebook("logits", "broken_evaluate")["broken_evaluate"]
     with pytest.raises(CheckFailed) as failure:

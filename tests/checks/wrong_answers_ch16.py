@@ -193,7 +193,7 @@ def marked_on_the_way(x, baseline, labels, steps, *weights):
     return straight(x, baseline, 0.5).requires_grad_(False)
 
 
-@wrong("16.ig", "torch wants one number: their sum")
+@wrong("16.ig", "There is a score for each example, and torch wants one number: their sum")
 def a_score_for_each(x, baseline, labels, steps, *weights):
     leaf = straight(x, baseline, 0.5).requires_grad_()
     return torch.autograd.grad(chosen(logits(leaf, *weights), labels), leaf)[0] * (x - baseline)
@@ -205,6 +205,65 @@ def added_up_in_x_grad(x, baseline, labels, steps, *weights):
     for alpha in middles(steps):
         label_logit(logits(straight(x, baseline, alpha), *weights), labels).backward()
     return (x.detach() - baseline) * x.grad
+
+
+def one_leaf(point):
+    """Its .grad is never emptied."""
+
+    def answer(x, baseline, labels, steps, *weights):
+        leaf, total = x.clone().requires_grad_(), torch.zeros_like(x)
+        for alpha in middles(steps):
+            label_logit(logits(point(leaf, x, baseline, alpha), *weights), labels).backward()
+            total += leaf.grad
+        return (x - baseline) * total / steps
+
+    return answer
+
+
+def moved(leaf, x, baseline, alpha):
+    leaf.data = straight(x, baseline, alpha)
+    return leaf
+
+
+for name, phrase, point in (
+    ("one_leaf_for_all_steps", "Besides, it was asked for in x", lambda leaf, x, b, alpha: straight(leaf, b, alpha)),
+    ("one_leaf_that_moves", "counted again in every step. Each point is a leaf of its own", moved),
+):
+    named(wrong("16.ig", phrase), name, one_leaf(point))
+
+
+def forgets_the_first_of_a_tuple(use):
+    def answer(x, baseline, labels, steps, *weights):
+        leaf = straight(x, baseline, 0.5).requires_grad_()
+        return use(torch.autograd.grad(label_logit(logits(leaf, *weights), labels), leaf), x - baseline)
+
+    return answer
+
+
+def written_into(slope, way):
+    total = torch.zeros_like(way)
+    total += slope
+    return total
+
+
+for name, use in (
+    ("a_tensor_plus_a_tuple", lambda slope, way: torch.zeros_like(way) + slope),
+    ("a_tuple_is_added", written_into),
+    ("sum_of_tuples", lambda slope, way: sum([slope, slope])),
+    ("stack_of_tuples", lambda slope, way: torch.stack([slope, slope]).mean(0)),
+    ("a_tensor_times_a_tuple", lambda slope, way: way * slope),
+    ("a_tuple_over_steps", lambda slope, way: slope / 4),
+    ("a_tuple_times_a_number", lambda slope, way: slope * 0.25),
+    ("mean_of_a_tuple", lambda slope, way: torch.mean(slope)),
+    ("a_tuple_s_own_mean", lambda slope, way: slope.mean(0)),
+):
+    named(wrong("16.ig", "autograd.grad returns a tuple"), name, forgets_the_first_of_a_tuple(use))
+
+
+@wrong("16.ig", "The score does not depend on the tensor")
+def a_leaf_nobody_used(x, baseline, labels, steps, *weights):
+    leaf, marked = x.clone().requires_grad_(), x.clone().requires_grad_()
+    return torch.autograd.grad(label_logit(logits(marked, *weights), labels), leaf)[0]
 
 
 @wrong("16.ig", "gather wants an index with as many dimensions")
@@ -310,6 +369,10 @@ def one(n, s):
     return 1.0
 
 
+def one_too_few_times(n, s):
+    return fair(n, s) * math.factorial(n) / n
+
+
 for name, phrase, parts in (
     ("first_of_all", "when it comes *first*", {"weight": one, "skip": lambda n, s: s > 0}),
     (
@@ -355,7 +418,12 @@ for name, phrase, parts in (
     ("turned_round", "The sign is turned round", {"gain": lambda a, b: b - a}),
     ("sizes", "a player may bring a loss", {"gain": lambda a, b: (a - b).abs()}),
     ("gains_only", "a player may bring a loss", {"gain": lambda a, b: (a - b).clamp(min=0)}),
-    ("equal_shares", "All got the same", {"end": lambda v, w: torch.full_like(v, float(v.mean()))}),
+    ("over_n_for_n_factorial", "was divided by n, and there are n! of them", {"weight": one_too_few_times}),
+    (
+        "equal_shares",
+        "All got the same. Either what each brings was not asked",
+        {"end": lambda v, w: torch.full_like(v, float(v.mean()))},
+    ),
     ("reversed_players", "in reverse order", {"end": lambda v, w: v.flip(0)}),
     ("a_tenth_less", "Player 0 by hand. What it brings: when 0 are there before", {"end": lambda v, w: 0.9 * v}),
     (
@@ -390,6 +458,138 @@ for name, phrase, orders in (
     named(wrong("16.shapley", phrase), name, some_orders(orders))
 
 
+def in_every_order(come, index=tuple, reset=True):
+    """come(place, player) -> who is put there, and whom it is booked on."""
+
+    def answer(wins):
+        n = wins.dim()
+        values, there = torch.zeros(n, dtype=wins.dtype), [0] * n
+        for order in itertools.permutations(range(n)):
+            if reset:
+                there = [0] * n
+            for place, player in enumerate(order):
+                who, booked = come(place, player)
+                before = wins[index(there)]
+                there[who] = 1
+                values[booked] += wins[index(there)] - before
+        return values / math.factorial(n)
+
+    return answer
+
+
+def the_player(place, player):
+    return player, player
+
+
+named(right("16.shapley"), "in_every_order", in_every_order(the_player))
+for name, phrase, how in (
+    (
+        "booked_on_another",
+        "what they brought was booked on order[place]",
+        {"come": lambda place, player: (place, player)},
+    ),
+    (
+        "booked_by_place",
+        "This is what comes first, second, ... in the order",
+        {"come": lambda place, player: (player, place)},
+    ),
+    (
+        "nobody_leaves_again",
+        "Each order begins with nobody",
+        {"come": the_player, "reset": False},
+    ),
+    ("a_list_into_a_vector", "A list picks *rows* of wins", {"come": the_player, "index": list}),
+    ("an_index_tensor_into_a_vector", "A list picks *rows* of wins", {"come": the_player, "index": torch.tensor}),
+):
+    named(wrong("16.shapley", phrase), name, in_every_order(**how))
+
+
+def from_a_table(brings, join):
+    """What each brings in each order, from wins of the sets without and with the player."""
+
+    def answer(wins):
+        n, table = wins.dim(), []
+        for order in itertools.permutations(range(n)):
+            without = [[int(q in order[: order.index(p)]) for q in range(n)] for p in range(n)]
+            with_it = [[int(q in order[: order.index(p) + 1]) for q in range(n)] for p in range(n)]
+            table.append(torch.stack([brings(wins, *pair) for pair in zip(with_it, without, strict=True)]))
+        return join(torch.stack(table))
+
+    return answer
+
+
+def by_tuples(wins, with_it, without):
+    return wins[tuple(with_it)] - wins[tuple(without)]
+
+
+def by_lists(wins, with_it, without):
+    return wins[with_it] - wins[without]
+
+
+named(right("16.shapley"), "from_a_table", from_a_table(by_tuples, lambda table: table.mean(0)))
+for name, phrase, brings, join in (
+    (
+        "a_player_who_is_there_already",
+        "the player was there before, too",
+        lambda wins, with_it, without: by_tuples(wins, with_it, with_it),
+        lambda table: table.mean(0),
+    ),
+    ("a_list_and_mean_0", "A list picks *rows* of wins", by_lists, lambda table: table.mean(0)),
+    ("lists_stacked", "A list picks *rows* of wins", by_lists, lambda table: table),
+    (
+        "a_list_and_its_mean",
+        "All got the same, because a mean over many coalitions",
+        lambda wins, *pair: by_lists(wins, *pair).mean(),
+        lambda table: table.mean(0),
+    ),
+    ("a_list_into_a_place", "A list picks *rows* of wins", by_lists, lambda table: set_in(table.mean(0))),
+    ("mean_of_each_order", "The orders are left", by_tuples, lambda table: table.mean(1)),
+    ("all_orders", "The orders are left", by_tuples, lambda table: table),
+):
+    named(wrong("16.shapley", phrase), name, from_a_table(brings, join))
+
+
+def set_in(rows):
+    values = torch.zeros(len(rows))
+    for player, row in enumerate(rows):
+        values[player] = row
+    return values
+
+
+def of_len(collect):
+    """len(wins) for the number of players."""
+
+    def answer(wins):
+        n = len(wins)
+        brought = [0] * n
+        for order in itertools.permutations(range(n)):
+            there = [0] * n
+            for player in order:
+                before = wins[tuple(there)]
+                there[player] = 1
+                brought[player] = brought[player] + wins[tuple(there)] - before
+        return collect(brought) / math.factorial(n)
+
+    return answer
+
+
+def added_into_a_vector(rows):
+    values = torch.zeros(len(rows))
+    for player, row in enumerate(rows):
+        values[player] += row
+    return values
+
+
+for name, phrase, collect in (
+    ("len_and_a_vector", "len(wins) is 2, whatever the game", added_into_a_vector),
+    ("len_and_set_in", "len(wins) is 2, whatever the game", set_in),
+    ("len_and_stack", "There is one thing for each of two players", torch.stack),
+    ("len_and_item", "len(wins) is 2, whatever the game", lambda rows: torch.tensor([row.item() for row in rows])),
+    ("len_and_float", "len(wins) is 2, whatever the game", lambda rows: torch.tensor([float(row) for row in rows])),
+):
+    named(wrong("16.shapley", phrase), name, of_len(collect))
+
+
 @wrong("16.shapley", "The dtype should be torch.float64")
 def float32_always(wins):
     return torch.tensor(orders_with_memory(wins).tolist())
@@ -405,7 +605,7 @@ def indexed_by_numbers_of_players(wins):
     return torch.stack([wins[i] for i in range(5)])
 
 
-@wrong("16.shapley", "wins[tuple(members)] with a *tuple* is one number")
+@wrong("16.shapley", "a tuple picks one number: wins[tuple(there)]")
 def indexed_by_a_list(wins):
     members = [0] * wins.dim()
     members[0] = 1
@@ -515,7 +715,31 @@ for name, phrase, parts in (
     ),
     ("own_answer", "the network's own answer", {"score": lambda z, y: z.amax(1).sum()}),
     ("all_logits", "All logits were added up", {"score": lambda z, y: z.sum()}),
-    ("first_label_for_all", "One class was taken for all rows", {"score": lambda z, y: z[:, y[0]].sum()}),
+    (
+        "first_label_for_all",
+        "All examples got the weights of one class, or",
+        {"score": lambda z, y: z[:, y[0]].sum()},
+    ),
+    (
+        "weights_of_the_first_example",
+        "or those of one example, slope[0]",
+        {"pool": lambda s: s[0].mean((1, 2))[:, None, None]},
+    ),
+    (
+        "over_channels_and_rows",
+        "over the dimensions 1 and 2",
+        {"pool": lambda s: s.mean((1, 2), keepdim=True)},
+    ),
+    (
+        "without_a_batch",
+        "dimension 0 is the examples, dimension 1 the channels",
+        {"pool": lambda s: s.mean((1, 2))[:, None, None], "join": lambda p: p.sum(0).clamp(min=0)},
+    ),
+    (
+        "examples_added_up",
+        "dimension 0 is the examples, dimension 1 the channels",
+        {"join": lambda p: p.sum(0).relu()},
+    ),
     ("every_label_for_each", "takes *every* label", {"score": lambda z, y: z[:, y].sum()}),
     ("mean_over_the_batch", "the *mean* of the scores", {"score": lambda z, y: chosen(z, y).mean()}),
     ("mean_of_channels", "The channels were averaged", {"join": lambda p: p.mean(1).relu()}),
@@ -540,6 +764,34 @@ def slope_for_the_pixels(x, labels, kernels, bias, weight, out_bias):
     x.requires_grad_()
     label_logit(read(convolved(x, kernels, bias).relu(), weight, out_bias), labels).backward()
     return positive_at_the_end(over_places(x.grad) * x.detach())
+
+
+@wrong("16.cam", "The slope was asked for x, and then multiplied with the maps")
+def slope_for_the_pixels_times_maps(x, labels, kernels, bias, weight, out_bias):
+    leaf = x.clone().requires_grad_()
+    maps = convolved(leaf, kernels, bias).relu()
+    (slope,) = torch.autograd.grad(label_logit(read(maps, weight, out_bias), labels), leaf)
+    return positive_at_the_end(over_places(slope) * maps.detach())
+
+
+@wrong("16.cam", "The slope was asked for x, and then multiplied with the maps")
+def pixel_by_pixel_times_maps(x, labels, kernels, bias, weight, out_bias):
+    leaf = x.clone().requires_grad_()
+    maps = convolved(leaf, kernels, bias).relu()
+    (slope,) = torch.autograd.grad(label_logit(read(maps, weight, out_bias), labels), leaf)
+    return positive_at_the_end(slope * maps.detach())
+
+
+@wrong("16.cam", "There is a score for each example, and torch wants one number: their sum")
+def weights_for_each_score(x, labels, kernels, bias, weight, out_bias):
+    maps = convolved(x, kernels, bias).relu().requires_grad_()
+    return torch.autograd.grad(chosen(read(maps, weight, out_bias), labels), maps)[0]
+
+
+@wrong("16.cam", "autograd.grad returns a tuple")
+def a_tuple_times_maps(x, labels, kernels, bias, weight, out_bias):
+    maps = convolved(x, kernels, bias).relu().requires_grad_()
+    return torch.autograd.grad(label_logit(read(maps, weight, out_bias), labels), maps) * maps
 
 
 @wrong("16.cam", "that is 0 wherever the ReLU was off")
@@ -744,6 +996,65 @@ def first_layer_written_over(clean, corrupted, one, other, w1, b1, w2, b2, w3, b
     return torch.stack(first), torch.stack(second)
 
 
+@wrong("16.patching", "The patches stay")
+def first_patched_under_the_second(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+    """The first layer's patches pile up, and the second's are put on top of them."""
+
+    def metric(hidden):
+        return lead(w3 @ hidden + b3, one, other)
+
+    source, base = torch.relu(w1 @ clean + b1), torch.relu(w1 @ corrupted + b1)
+    second_source, second_base = torch.relu(w2 @ source + b2), torch.relu(w2 @ base + b2)
+    high, low = metric(second_source), metric(second_base)
+    first, second = [], []
+    for k in range(len(b1)):
+        base[k] = source[k]
+        first.append(share(metric(torch.relu(w2 @ base + b2)), high, low))
+    for k in range(len(b2)):
+        patched = torch.relu(w2 @ base + b2)
+        patched[k] = second_source[k]
+        second.append(share(metric(patched), high, low))
+    return torch.stack(first), torch.stack(second)
+
+
+def layer_by_layer(second_from=lambda base, patched: base, pile_up=False, inputs=False):
+    """A right answer, but for the parts that are given."""
+
+    def answer(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
+        def metric(hidden):
+            return lead(w3 @ hidden + b3, one, other)
+
+        def deeper(hidden):
+            return torch.relu(w2 @ hidden + b2)
+
+        source, base = torch.relu(w1 @ clean + b1), torch.relu(w1 @ corrupted + b1)
+        high, low = metric(deeper(source)), metric(deeper(base))
+        first, second = [], []
+        for k in range(len(clean) if inputs else len(b1)):
+            patched = (corrupted if inputs else base).clone()
+            patched[k] = (clean if inputs else source)[k]
+            hidden = torch.relu(w1 @ patched + b1) if inputs else patched
+            first.append(share(metric(deeper(hidden)), high, low))
+        source, base = deeper(source), deeper(second_from(base, hidden))
+        for k in range(len(b2)):
+            patched = base if pile_up else base.clone()
+            patched[k] = source[k]
+            second.append(share(metric(patched), high, low))
+        return torch.stack(first), torch.stack(second)
+
+    return answer
+
+
+named(right("16.patching"), "layer_by_layer", layer_by_layer())
+for name, phrase, parts in (
+    ("second_piles_up", "The patches stay", {"pile_up": True}),
+    ("second_on_top_of_the_first", "put on top of one in the first", {"second_from": lambda base, patched: patched}),
+    ("inputs_patched", "An *input* was patched", {"inputs": True}),
+    ("inputs_patched_and_piled_up", "An *input* was patched", {"inputs": True, "pile_up": True}),
+):
+    named(wrong("16.patching", phrase), name, layer_by_layer(**parts))
+
+
 @wrong("16.patching", "not with w1")
 def begins_again_with_w1(clean, corrupted, one, other, w1, b1, w2, b2, w3, b3):
     wide = torch.cat([torch.relu(w1 @ clean + b1)] * 5)
@@ -847,6 +1158,10 @@ def all_pictures_at_once(x, labels, maps, floor_maps, baseline, *weights):
     return curves[: len(maps)], area[: len(maps)], area[: len(maps)] < area[len(maps) :].mean(0)
 
 
+def over_the_start(curves, area, better):
+    return curves / curves[:, :1], area, better
+
+
 def largest(z, labels, before):
     return z.amax(1)
 
@@ -915,6 +1230,9 @@ for name, phrase, parts in (
         {"area": lambda c: trapezoids(c - c[:, -1:])},
     ),
     ("shares_of_the_start", "under the curve as it is", {"area": lambda c: trapezoids(c / c[:, :1])}),
+    ("curves_over_their_start", "The curve was divided by its first value", {"end": over_the_start}),
+    ("mean_of_the_baseline", "The mean of the baseline", {"fill": lambda x, b: b.mean().expand_as(x)}),
+    ("median", "The *median* of the random areas", {"beats": lambda a, f: a < f.median(0).values}),
     ("last_draw", "Only the last random order", {"beats": lambda a, f: a < f[-1]}),
     ("below_all", "not below every one of them", {"beats": lambda a, f: (a < f[:, None]).all(0)}),
     ("below_any", "nor below any", {"beats": lambda a, f: (a < f[:, None]).any(0)}),
@@ -972,6 +1290,28 @@ named(
     "left_to_right",
     placed(lambda maps: torch.arange(maps.shape[2]).expand_as(maps)),
 )
+
+
+@wrong("16.faithful", "the number of the turn was taken for that of the feature")
+def value_of_the_turn(x, labels, maps, floor_maps, baseline, *weights):
+    """The program of the notebook with three faults mended, and one put in."""
+    rows = torch.arange(len(x))
+
+    def curve(ranking):
+        order = ranking.argsort(dim=1, descending=True)
+        picture = x.clone()
+        scores = [logits(picture, *weights)[rows, labels]]
+        for turn in range(x.shape[1]):
+            picture[rows, order[:, turn]] = baseline[turn]
+            scores.append(logits(picture, *weights)[rows, labels])
+        return torch.stack(scores)
+
+    curves, floor = (trapezoids_of([curve(ranking) for ranking in many]) for many in (maps, floor_maps))
+    return *curves, curves[1] < floor[1].mean(0)
+
+
+def trapezoids_of(curves):
+    return torch.stack(curves), trapezoids(torch.stack(curves))
 
 
 # --- what float32 on the way leaves of float64 ----------------------------------------------------------------------

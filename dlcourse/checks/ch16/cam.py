@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.checks.ch15.shared import Mistakes, in_another_form, size, slope_at
-from dlcourse.checks.ch16.shared import CRASHES, WHERE, Smaller, explain, first_wrong, rounding, row, suspects
+from dlcourse.checks.ch16.shared import CRASHES_OF_SLOPES, WHERE, Smaller, explain, first_wrong, rounding, row, suspects
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
@@ -84,6 +84,7 @@ def _cam(
         "the batch": lambda: slope.mean((0, 2, 3), keepdim=True),
         "height": lambda: slope.mean(2, keepdim=True),
         "width": lambda: slope.mean(3, keepdim=True),
+        "channels and height": lambda: slope.mean((1, 2), keepdim=True),
         "channels": lambda: slope.mean(1, keepdim=True),
         "channels too": lambda: slope.mean((1, 2, 3), keepdim=True),
     }[over]()
@@ -118,6 +119,7 @@ WEIGHT = (
     "The weight of a channel is the *mean* over the places of the slope for its activations: "
     "slope.mean((2, 3), keepdim=True)."
 )
+LEAF = "Grad-CAM asks for the slope for the maps: the leaf is what `features` gives, and only `head` comes after it."
 LOGIT = "The score is the label's *logit*"
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: Mistakes = (
@@ -149,9 +151,17 @@ MISTAKES: Mistakes = (
         ({"over": "the batch"},),
     ),
     (
-        "This is made of x and the slope for x. Grad-CAM asks for the slope for the maps: the leaf is what `features` "
-        "gives, and only `head` comes after it.",
+        f"This is made of x and the slope for x. {LEAF}",
         ({"slope_of": "x", "times": "x"}, {"slope_of": "x", "times": "x", "over": "each place"}),
+    ),
+    (
+        f"The slope was asked for x, and then multiplied with the maps. {LEAF}",
+        ({"slope_of": "x"}, {"slope_of": "x", "over": "each place"}),
+    ),
+    (
+        f"The mean was taken over the dimensions 1 and 2. With a batch these are channels and rows, and the places are "
+        f"dimensions 2 and 3. {WEIGHT}",
+        ({"over": "channels and height"},),
     ),
     (
         "The slope was asked for before the ReLU of `features`: that is 0 wherever the ReLU was off. The maps are what "
@@ -183,8 +193,9 @@ MISTAKES: Mistakes = (
     ),
     (f"All logits were added up: then the label does not matter. {LOGIT}.", ({"score": "sum"},)),
     (
-        "One class was taken for all rows: each row has its own label, logits[torch.arange(len(x)), labels].",
-        ({"score": "first label"}, {"score": "first class"}),
+        "All examples got the weights of one class, or those of one example, slope[0]. Each has a label of its own, "
+        "logits[torch.arange(len(x)), labels], and weights of its own, slope.mean((2, 3), keepdim=True).",
+        ({"score": "first label"}, {"score": "first class"}),  # by the same numbers: max pooling asks only the class
     ),
     (
         "logits[:, labels] takes *every* label for every row, (batch, batch): logits[torch.arange(len(x)), labels] "
@@ -216,6 +227,13 @@ MISTAKES: Mistakes = (
 SUSPECTS = (
     *suspects(_cam, MISTAKES),
     Suspect(
+        "The examples were added up, and the channels are left: with a batch, dimension 0 is the examples, dimension 1 "
+        "the channels. So slope.mean((2, 3), keepdim=True), and sum(1) for the channels.",
+        lambda got, wanted, x, labels, kernels, *args: (
+            isinstance(got, Tensor) and got.shape == (len(kernels), *wanted.shape[1:]) and len(kernels) != len(x)
+        ),
+    ),
+    Suspect(
         "There is one map for each example, (batch, height, width): sum over the channels, dim=1.",
         lambda got, wanted, *args: isinstance(got, Tensor) and got.dim() == 4,
     ),
@@ -232,7 +250,7 @@ OWN_CRASHES = (
         "Two shapes do not fit. The maps are (batch, channels, height, width), and the mean over dim=(2, 3) with "
         "keepdim=True is (batch, channels, 1, 1), one number for each map.",
     ),
-    *CRASHES,
+    *CRASHES_OF_SLOPES,
 )
 BATCH = (
     "Each example alone is right, and together they are not: something is taken over the whole batch. Autograd gets "
@@ -312,7 +330,7 @@ EXERCISE = Exercise(
     name="grad_cam",
     title="A map of the last layer",
     objectives=("16-O3",),
-    difficulty=3,
+    difficulty=2,
     minutes=20,
     points=3,
     task="Write grad_cam(x, labels, kernels, bias, weight, out_bias) for a network in two parts: features(x, kernels, "

@@ -7,14 +7,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.checks.ch15.shared import Mistakes, draw_network, in_another_form, logits, size, slope_at
-from dlcourse.checks.ch16.shared import CRASHES, WHERE, Smaller, explain, first_wrong, rounding, row, suspects
+from dlcourse.checks.ch16.shared import CRASHES_OF_SLOPES, WHERE, Smaller, explain, first_wrong, rounding, row, suspects
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.subject import Subject
 
 
 def integrated_gradients(x, baseline, labels, steps, w1, b1, w2, b2):
-    way, total = x - baseline, torch.zeros_like(x)
+    way, total = (x - baseline).detach(), torch.zeros_like(x)
     for k in range(steps):
         point = (baseline + (k + 0.5) / steps * way).detach().requires_grad_()
         scores = torch.tanh(point @ w1.T + b1) @ w2.T + b2
@@ -88,6 +88,7 @@ def _integrated(
             "mean": lambda: stacked.mean(0),
             "sum": lambda: stacked.sum(0),
             "last": lambda: stacked[-1],
+            "piled up": lambda: stacked.cumsum(0).mean(0),
             "over the batch": lambda: stacked.mean(0) / len(x),
             "times steps": lambda: stacked.mean(0) / steps,
         }[total]()
@@ -107,6 +108,10 @@ def _integrated(
     }[end]().to(dtype)
 
 
+PILED = (
+    "One leaf served for all steps, and its .grad adds up: each backward adds a slope to those that are there, so the "
+    "first ones were counted again in every step."
+)
 POINTS = "The points are the middles of `steps` equal parts: alpha = (k + 0.5) / steps for k = 0 to steps - 1."
 LOGIT = "The score is the label's *logit*"
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
@@ -162,6 +167,16 @@ MISTAKES: Mistakes = (
         "The slope was asked for in x, and not in the point: the point is baseline + alpha * (x - baseline), so each "
         "slope has become alpha times what it was. Cut the point off, .detach().requires_grad_(), and ask there.",
         ({"slope": "for x"}, {"slope": "for x", "factor": "none"}, {"slope": "for x", "total": "sum"}),
+    ),
+    (
+        f"{PILED} Besides, it was asked for in x, and not in the point, so each slope has become alpha times what it "
+        "was. Each point is a leaf of its own: (baseline + alpha * (x - baseline)).detach().requires_grad_().",
+        ({"slope": "for x", "total": "piled up"}, {"slope": "for x", "total": "piled up", "factor": "none"}),
+    ),
+    (
+        f"{PILED} Each point is a leaf of its own, .detach().requires_grad_(); or take torch.autograd.grad, which "
+        "keeps nothing.",
+        ({"total": "piled up"},),
     ),
     ("The sizes of the slopes were added: they keep their signs.", ({"slope": "size"},)),
     ("The slopes were added, and not divided by steps: their *mean* is wanted.", ({"total": "sum"},)),
@@ -223,7 +238,7 @@ OWN_CRASHES = (
         "Two shapes do not fit. x is (batch, features) and baseline (features,); alpha is one number at a time, or "
         "(steps, 1, 1) for all points at once.",
     ),
-    *CRASHES,
+    *CRASHES_OF_SLOPES,
 )
 SEVERAL = (
     "With one step this example is right, and with several it is not. The points are baseline + alpha * (x - baseline) "
@@ -260,7 +275,8 @@ def check(subject: Subject, seed: int | None) -> str:
     return (
         f"right on {ask.asked} batches. How many steps are enough, no rule says: add up each row, and lay it beside "
         "logit(x) - logit(baseline). A check sees numbers only: that x stays unmarked and the map carries no record of "
-        "how it was made, see for yourself. .detach().requires_grad_() on the point does it."
+        "how it was made, see for yourself, with an x that is marked. .detach() on the way, x - baseline, and "
+        ".detach().requires_grad_() on the point do it."
     )
 
 
@@ -318,9 +334,9 @@ EXERCISE = Exercise(
         "on the way do you stand, and how far do you go in all?",
         "alpha goes through (k + 0.5) / steps; the point is baseline + alpha * (x - baseline). Each point is a leaf of "
         "its own, and its slope is that of the sum of the labels' logits. Mean of the slopes, times (x - baseline).",
-        "point = (baseline + alpha * (x - baseline)).detach().requires_grad_(); scores = logits(point, ...)"
-        "[torch.arange(len(x)), labels]; (slope,) = torch.autograd.grad(scores.sum(), point). Add the slopes up; in "
-        "the end times (x - baseline), over steps.",
+        "way = (x - baseline).detach(); point = (baseline + alpha * way).detach().requires_grad_(); scores = "
+        "logits(point, ...)[torch.arange(len(x)), labels]; (slope,) = torch.autograd.grad(scores.sum(), point). Add "
+        "the slopes up; in the end times way, over steps.",
     ),
     reference=integrated_gradients,
     walkthrough="A small part of the way climbs slope times length, so all parts together climb from logit(baseline) "

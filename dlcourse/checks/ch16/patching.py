@@ -1,5 +1,6 @@
 """16.patching: one unit at a time from a clean run into a corrupted one, and what of the difference it restores."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -97,13 +98,21 @@ def _patching(
             "one": eye,
             "up to here": torch.ones_like(eye).tril(),
             "all": torch.ones_like(eye),
-        }[units]
+        }.get(units, eye)
         return torch.stack([finish(torch.where(chosen, new, base)) for chosen in where])
 
-    both = (
+    def in_full(x: Tensor) -> Tensor:
+        return measured((w2 @ (w1 @ x + b1).relu() + b2).relu())
+
+    both = [
         each_unit(first, base_first, before, lambda hidden: measured(deeper(hidden))),
         each_unit(second, base_second, before_second, measured),
-    )
+    ]
+    if units == "inputs":
+        both[0] = each_unit(clean, corrupted, clean, in_full)
+    elif units == "on top":  # of the last patch of the first layer
+        base_second = deeper(torch.cat([base_first[:-1], first[-1:]]))
+        both[1] = each_unit(second, base_second, before_second, measured)
     shares = []
     for patched in both:
         share = {
@@ -132,6 +141,10 @@ STAYS = (
     "The patches stay: with the second unit, the first is still patched. Begin each time with the corrupted run's own "
     "activations, a .clone() of them."
 )
+INPUTS = (
+    "An *input* was patched, an entry of x, and not a unit: the numbers exchanged are those of the first layer, "
+    "torch.relu(w1 @ x + b1), of both runs."
+)
 METRIC = "The metric is logit[one] - logit[other]"
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: Mistakes = (
@@ -159,6 +172,12 @@ MISTAKES: Mistakes = (
         ({"later": "no ReLU"},),
     ),
     (STAYS, ({"units": "up to here"},)),
+    (INPUTS, ({"units": "inputs"},)),
+    (
+        "The second layer's patches were put on top of one in the first: its activations came from a patched run. "
+        "Begin with those of the corrupted run itself.",
+        ({"units": "on top"},),
+    ),
     (f"The whole layer was patched at once: that restores all of it. {INTO}", ({"units": "all"},)),
     (
         "The unit was set to 0: that is an ablation, and asks what happens without it. " + INTO,
@@ -224,16 +243,24 @@ MISTAKES: Mistakes = (
 )
 
 
-def _first_stays(got: Any, wanted: Two, *args: Any) -> bool:
-    """The patches of the first layer stay, whatever then came of the second."""
-    first = _patching(*args, units="up to here")[0] if kin(got, wanted) else wanted[0]
-    return not matches(first, wanted[0]) and matches(got[0], first)
+def _of(layer: int, units: str) -> Callable[..., bool]:
+    """The first layer that is wrong is this one, and it is that of the mistake, whatever came of the other."""
+
+    def fits(got: Any, wanted: Two, *args: Any) -> bool:
+        if not kin(got, wanted) or not all(map(matches, got[:layer], wanted[:layer])):
+            return False
+        part = _patching(*args, units=units)[layer]
+        return not matches(part, wanted[layer]) and matches(got[layer], part)
+
+    return fits
 
 
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     *suspects(_patching, MISTAKES),
-    Suspect(STAYS, _first_stays),
+    Suspect(STAYS, _of(0, "up to here")),
+    Suspect(STAYS, _of(1, "up to here")),
+    Suspect(INPUTS, _of(0, "inputs")),
     Suspect(
         "The two came back in reverse order: first, then second.",
         lambda got, wanted, *args: matches(got, wanted[::-1]) and not matches(wanted, wanted[::-1]),

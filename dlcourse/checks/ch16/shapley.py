@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,6 +36,7 @@ def _shapley(
     brings: str = "difference",
     empty: str = "as it is",
     among: str = "all",
+    index: str = "tuple",
     end: str = "as it is",
 ) -> Tensor:
     """By subsets, with some of the faults, in float64."""
@@ -42,6 +44,8 @@ def _shapley(
     coalitions = list(product((0, 1), repeat=players))
     won = dict(zip(coalitions, wins.double().flatten().tolist(), strict=True))
     nobody, everybody = coalitions[0], coalitions[-1]
+    if index == "list":
+        won = {coalition: wins[list(coalition)].double().mean().item() for coalition in coalitions}
     if empty == "0":
         won[nobody] = 0.0
     elif empty == "taken off all":
@@ -64,6 +68,7 @@ def _shapley(
         "difference": lambda joined, without: joined - without,
         "all of it": lambda joined, without: joined,
         "loss": lambda joined, without: without - joined,
+        "nothing": lambda joined, without: 0.0,
         "size": lambda joined, without: abs(joined - without),
         "positive": lambda joined, without: max(joined - without, 0.0),
     }[brings]
@@ -76,6 +81,8 @@ def _shapley(
                 joined = (*coalition[:player], 1, *coalition[player + 1 :])
                 shares[player] += weight[others] * gain(won[joined], won[coalition])
     values = torch.tensor(shares, dtype=torch.float64)
+    sizes = [[worth for coalition, worth in won.items() if sum(coalition) == size] for size in range(players + 1)]
+    by_size = [sum(each) / len(each) for each in sizes]
     return {
         "as it is": lambda: values,
         "over their sum": lambda: values / values.sum(),
@@ -83,6 +90,7 @@ def _shapley(
         "scaled to all": lambda: values * won[everybody] / values.sum(),
         "equal": lambda: torch.full_like(values, (won[everybody] - won[nobody]) / players),
         "reversed": lambda: values.flip(0),
+        "by place": lambda: torch.tensor(by_size, dtype=torch.float64).diff(),
     }[end]().to(wins.dtype)
 
 
@@ -97,6 +105,7 @@ def _weight(weigh: str, players: int, others: int) -> float:
         "over (n - 1)!": f(s) * f(n - s - 1) / f(n - 1),
         "with the player": f(s + 1) * f(n - s - 1) / f(n),
         "n - s": f(s) * f(n - s) / f(n),
+        "over n alone": f(s) * f(n - s - 1) / n,
         "over n twice": f(s) * f(n - s - 1) / f(n) / n,
         "choose": 1 / math.comb(n, s) / n,
         "choose, with the player": 1 / math.comb(n, s + 1) / n,
@@ -110,6 +119,12 @@ FAIR = (
     "A coalition of s others weighs s! (n - s - 1)! / n!: so often, of all n! orders, just these come first, then the "
     "player, then the rest."
 )
+ROWS = (
+    "A list picks *rows* of wins, one for each of its entries, 0 or 1; a tuple picks one number: wins[tuple(there)]. "
+    "The same holds for a tensor as an index."
+)
+TWO = "len(wins) is 2, whatever the game: the number of players is that of the dimensions, wins.dim()."
+BOOKED = "In values[player] += ... the player is the one who comes here, player = order[place], who was put there too."
 LEFT = "What it brings depends on who is there before: all n! orders count, or all coalitions with their weights."
 # What to say, and the answers that it is said of. A test holds that no two reasons fit the same numbers.
 MISTAKES: Mistakes = (
@@ -167,7 +182,7 @@ MISTAKES: Mistakes = (
         ({"end": "over their sum"}, {"end": "over all"}, {"end": "scaled to all"}),
     ),
     (
-        "What nobody wins, wins[0, 0, ...], was taken for 0: whoever comes first brings what he wins *less* that.",
+        "What nobody wins, wins[0, 0, ...], was taken for 0: whoever comes first brings what they win *less* that.",
         ({"empty": "0"},),
     ),
     ("The empty coalition is missing: a player may come first of all.", ({"among": "somebody"},)),
@@ -183,7 +198,26 @@ MISTAKES: Mistakes = (
         "The sizes of what a player brings were taken, or only what is above 0: a player may bring a loss.",
         ({"brings": "size"}, {"brings": "positive"}),
     ),
-    ("All got the same: what each brings was not asked.", ({"end": "equal"},)),
+    (
+        "All got the same. Either what each brings was not asked; or the players came as 0, 1, 2, ..., and what they "
+        f"brought was booked on order[place]. {BOOKED}",
+        ({"end": "equal"},),
+    ),
+    (
+        f"This is what comes first, second, ... in the order, not what player 0, 1, ... brings. {BOOKED}",
+        ({"end": "by place"},),
+    ),
+    (f"All got the same, because a mean over many coalitions was taken. {ROWS}", ({"index": "list"},)),
+    (
+        "Nobody brings anything here: the player was there before, too. Look up what is won without, then put a 1; and "
+        "a list under two names is one list.",
+        ({"brings": "nothing"},),
+    ),
+    (
+        "Only the first order counted: after it everybody is there. Each order begins with nobody, there = [0] * n.",
+        ({"among": "in their order", "weigh": "over n!"},),
+    ),
+    ("The sum over all orders was divided by n, and there are n! of them.", ({"weigh": "over n alone"},)),
     (
         "The players came back in reverse order: the first index of wins is player 0.",
         ({"end": "reversed"},),
@@ -197,12 +231,34 @@ MISTAKES: Mistakes = (
         ({"among": "in a circle", "weigh": "over n"},),
     ),
 )
+
+
+def _rows(got: Any, wins: Tensor) -> bool:
+    """For each player, or for each order and player, what a list of all players picks."""
+    rows = (wins.dim(), *wins.shape[1:])
+    return isinstance(got, Tensor) and got.dim() >= wins.dim() > 1 and got.shape[-len(rows) :] == rows
+
+
+def _orders_left(got: Any, wanted: Tensor) -> bool:
+    orders = math.factorial(len(wanted))
+    return isinstance(got, Tensor) and got.shape != wanted.shape and got.shape in {(orders,), (orders, len(wanted))}
+
+
 # The order matters: the first suspect that fits is named.
 SUSPECTS = (
     *suspects(_shapley, MISTAKES),
     Suspect(
         "A tensor (players,) comes back, one number for each: torch.stack makes one of a list of tensors.",
         lambda got, wanted, *args: type(got) in (tuple, list),
+    ),
+    Suspect(ROWS, lambda got, wanted, wins: _rows(got, wins)),
+    Suspect(
+        "The orders are left: of a table (orders, players) the mean over the orders is dim=0.",
+        lambda got, wanted, *args: _orders_left(got, wanted),
+    ),
+    Suspect(
+        f"There is one thing for each of two players. {TWO}",
+        lambda got, wanted, *args: isinstance(got, Tensor) and got.dim() > 0 and len(got) == 2 != len(wanted),
     ),
     Suspect(
         "There is one number for each player: wins has one dimension for each of them, wins.dim() in all.",
@@ -219,15 +275,16 @@ NO_CRASHES = (
         "Each index of wins is 0 or 1: wins[tuple(members)], with a 1 at the place of each player who takes part. The "
         "number of players is wins.dim().",
     ),
+    # A row of two is what is left of three players' wins when two indices are given.
+    ("broadcast shape [2]", TWO),
+    ("{[2]}, size=[]", TWO),
+    ("a Tensor with 2 elements", TWO),
+    ("output with shape []", ROWS),
+    ("the number of sizes provided (0)", ROWS),
+    ("a Tensor with", ROWS),
     (
         "only one element tensors can be converted",
-        "Here is a tensor of several numbers where one is wanted: wins[tuple(members)] with a *tuple* is one number, "
-        "with a list or a tensor it is many.",
-    ),
-    (
-        "a Tensor with",
-        "Here is a tensor of several numbers where one is wanted: wins[tuple(members)] with a *tuple* is one number, "
-        "with a list or a tensor it is many.",
+        f"Here is a tensor of several numbers where one is wanted. {ROWS} It needs an index for each player; and {TWO}",
     ),
     *CRASHES,
 )

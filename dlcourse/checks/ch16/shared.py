@@ -29,7 +29,31 @@ CRASHES = (
         "gather wants an index with as many dimensions as the logits, labels[:, None]. Or take "
         "logits[torch.arange(len(x)), labels].",
     ),
+    (
+        "grad can be implicitly created only for scalar outputs",
+        "There is a score for each example, and torch wants one number: their sum. No example's score depends on "
+        "another example, so the slope of the sum holds each one's own.",
+    ),
+    (
+        "appears to not have been used in the graph",
+        "The score does not depend on the tensor whose slope is asked for: compute the logits from this very tensor.",
+    ),
     *OF_SLOPES,
+)
+_A_TUPLE = (
+    "torch.autograd.grad returns a tuple of one, a slope for each input: (slope,) = torch.autograd.grad(...), or [0] "
+    "at its end."
+)
+# Of the exercises that ask for a slope: what Python says where a tensor was wanted.
+CRASHES_OF_SLOPES = (
+    ("and 'tuple'", _A_TUPLE),  # of two operands
+    ("'tuple' and", _A_TUPLE),
+    ("must be Tensor, not tuple", _A_TUPLE),
+    ("but got tuple", _A_TUPLE),
+    ("got (tuple", _A_TUPLE),
+    ("can't multiply sequence by non-int", _A_TUPLE),
+    ("only integer tensors of a single element can be converted to an index", _A_TUPLE),  # a tuple times a tensor
+    *CRASHES,
 )
 # Arguments, and what to say of what came back for them and what is right, if they differ.
 Smaller = Iterable[tuple[tuple[Any, ...], Callable[[Any, Any], str]]]
@@ -49,7 +73,10 @@ def suspects(function: Callable[..., Any], mistakes: Mistakes) -> list[Suspect]:
         def fits(got: Any, wanted: Any, *args: Any) -> bool:
             if not kin(got, wanted):
                 return False
-            value = function(*args, **faults)
+            try:
+                value = function(*args, **faults)
+            except RuntimeError:  # shapes that fit only sometimes
+                return False
             return matches(got, value) and not matches(value, wanted)
 
         return fits
