@@ -42,6 +42,10 @@ def card(root, title: str):
     return root.locator(".sx-card").filter(has=root.page.get_by_role("button", name=title, exact=True))
 
 
+def lines(paragraph) -> int:
+    return paragraph.evaluate("el => Math.round(el.clientHeight / parseFloat(getComputedStyle(el).lineHeight))")
+
+
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_both_themes_are_accessible_and_looked_at(book, explorer, theme):
     book.theme(theme)
@@ -63,6 +67,8 @@ def test_both_themes_are_accessible_and_looked_at(book, explorer, theme):
 
 
 def test_it_fits_a_narrow_page(book, explorer):
+    book.eval_in_kernel("w.layers = 1")
+    expect(card(explorer, "Saliency").locator(".sx-like").first).to_contain_text("sizes")
     book.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     book.page.set_viewport_size({"width": 640, "height": 900})
     try:
@@ -72,6 +78,7 @@ def test_it_fits_a_narrow_page(book, explorer):
             box = part.bounding_box()
             assert box["x"] >= edge["x"]
             assert box["x"] + box["width"] <= edge["x"] + edge["width"] + 1
+        assert {lines(like) for like in explorer.locator(".sx-like:visible").all()} <= {1, 2}
         for index, part in enumerate((".sx-top", ".sx-maps", ".sx-faith")):
             explorer.locator(part).evaluate("el => el.scrollIntoView()")
             book.screenshot(f"saliency-explorer-narrow-{index}")
@@ -99,7 +106,11 @@ def test_a_network_of_ones_own_with_truth_and_methods_that_do_not_apply(book, ex
     book.run(1)
     root = book.widget(1)
     expect(card(root, "Grad-CAM").locator(".sx-why")).to_contain_text("no convolution")
-    expect(card(root, "Saliency").locator(".sx-like").last).to_contain_text("Truth: ")
+    book.eval_in_kernel("one.layers = 1")
+    expect(card(root, "Saliency").locator(".sx-like").first).to_contain_text("signed")
+    truth = card(root, "Saliency").locator(".sx-like").last
+    expect(truth).to_contain_text("Truth: ")
+    assert lines(truth) == 1
     expect(root.locator(".sx-draw")).to_be_hidden()
     expect(root.locator(".sx-partly")).to_be_hidden()
     card(root, "Grad-CAM").get_by_role("button").click()
@@ -117,7 +128,8 @@ def test_the_layers_slider_a_seed_and_a_click_on_a_map(book, explorer):
     book.until("w.layers == 1")
     expect(slider).to_have_attribute("aria-valuetext", "1 of 3: linear")
     like = card(explorer, "Saliency").locator(".sx-like").first
-    expect(like).to_contain_text("Rank correlation")
+    expect(like).to_have_text(re.compile(r"^Rank correlation \S+\ssigned, \S+\ssizes$"))
+    expect(card(explorer, "Grad-CAM").locator(".sx-like").first).to_have_text(re.compile(r"^Rank correlation \S+$"))
     book.settle(3)
     drawn = [pixels(canvas) for canvas in explorer.locator(".sx-card > div > canvas").all()]
     assert all(one != other for one, other in zip(first, drawn, strict=True)), "every map is made anew"
@@ -181,7 +193,7 @@ def test_a_prediction(book, explorer):
     expect(question.get_by_role("button")).to_have_count(5)
     expect(question.get_by_role("button").first).to_be_focused()
     question.get_by_role("button", name="Guided backprop").click()
-    expect(explorer.locator(".sx-question")).to_contain_text("changes least. Rank correlations:")
+    expect(explorer.locator(".sx-question")).to_contain_text("changes least. Signed rank correlations:")
     expect(explorer.get_by_role("button", name="Predict: which map will change least?")).to_be_focused()
     book.until("w.layers == 1")
 

@@ -107,9 +107,10 @@ def test_from_a_cell(explorer):
     assert torch.equal(explorer.map, attribution.saliency(own.network(), x[4:5], answer))
     explorer.map.zero_()
     assert explorer.map.any(), "a copy was handed out"
-    assert set(explorer.correlations.values()) == {1.0}
+    assert set(explorer.correlations.values()) == set(explorer.size_correlations.values()) == {1.0}
     explorer.layers = 1
     assert explorer.correlations["saliency"] < 0.9
+    assert explorer.correlations["integrated_gradients"] < 0.7 < explorer.size_correlations["integrated_gradients"]
     explorer.anew()
     assert explorer.seed == 1
     explorer.draw([(0.1, 0.1), (0.2, 0.2)])

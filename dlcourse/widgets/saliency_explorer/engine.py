@@ -189,8 +189,15 @@ class SaliencyExplorerEngine(Engine):
         return self.level().maps[self.values["picked"]].values
 
     def correlations(self, layers: int | None = None) -> dict[str, float]:
-        """The rank correlation of each map's sizes with its own first ones, nan where one of both is constant."""
+        """The rank correlation of each map with its own first one, signs included; nan where one of both is constant.
+
+        The question goes by these.
+        """
         return dict(self.level(layers).correlations)
+
+    def size_correlations(self, layers: int | None = None) -> dict[str, float]:
+        """The same of the maps' sizes, without their signs: pixels that are 0 in both maps make them alike."""
+        return dict(self.level(layers).size_correlations)
 
     # ------------------------------------------------------------------ predict before you see
 
@@ -235,8 +242,9 @@ class SaliencyExplorerEngine(Engine):
                          the network as it is drawn anew and as it was learned
             layers       {"names": the last first, "count", "words"}
             maps         [{"name", "title", "about", "signed", "why": "" or why it does not apply, "reach": the value of
-                         the strongest colour, "scale": in words, "correlation", "likeness": in words,
-                         "mass", "rank": None without truth}]
+                         the strongest colour, "scale": in words, "correlation": with its first map, signs included,
+                         "size_correlation": of the sizes, "likeness": both in words, "mass", "rank": None without
+                         truth}]
             picked       the name of the map that the lower panels look at
             faith        None where it does not apply, or {"curve", "words", "partly": in words, "axioms": [{"name",
                          "kept", "words"}]}
@@ -306,9 +314,13 @@ class SaliencyExplorerEngine(Engine):
             f"{words.randomised(self.given.layers, self.values['layers'])}.",
         ]
         if now is not first:
-            known = {METHODS[name].title: finite(value) for name, value in now.correlations.items()}
-            alike = [f"{title} {number(round(value, 2))}" for title, value in known.items() if value is not None]
-            parts.append(f"Rank correlation of each map with its first: {', '.join(alike)}.")
+            known = {name: self._alike(name, now) for name in METHODS}
+            alike = [
+                f"{METHODS[name].title} {words.ranks(signed, sizes, METHODS[name].signed)}"
+                for name, (signed, sizes) in known.items()
+                if signed is not None
+            ]
+            parts.append(f"Rank correlation of each map with its first: {'; '.join(alike) or 'none has ranks'}.")
         refused = [f"{METHODS[name].title}: {map.why}" for name, map in now.maps.items() if map.values is None]
         if refused:
             parts.append(f"Does not apply: {' '.join(refused)}")
@@ -391,7 +403,7 @@ class SaliencyExplorerEngine(Engine):
 
     def _map(self, name: str, now: Level) -> tuple[dict[str, Any], np.ndarray]:
         """What a view knows of a map, and its bytes."""
-        method, map, like = METHODS[name], now.maps[name], finite(now.correlations.get(name))
+        method, map, (like, sizes) = METHODS[name], now.maps[name], self._alike(name, now)
         mass, rank = self._agreement(map)
         entry = {
             "name": name,
@@ -402,7 +414,8 @@ class SaliencyExplorerEngine(Engine):
             "reach": map.reach,
             "scale": words.scale(map, method.signed),
             "correlation": like,
-            "likeness": words.likeness(like),
+            "size_correlation": sizes,
+            "likeness": words.likeness(like, sizes, method.signed),
             "mass": mass,
             "rank": rank,
         }
@@ -410,6 +423,11 @@ class SaliencyExplorerEngine(Engine):
             return entry, np.zeros(self.given.shape, np.uint8)
         values = map.values[0, 0].float().cpu()
         return entry, quantise(values, -map.reach if method.signed else 0, map.reach)
+
+    @staticmethod
+    def _alike(name: str, now: Level) -> tuple[float | None, float | None]:
+        """A map's rank correlations with its first, signed and of the sizes; None where there are no ranks."""
+        return finite(now.correlations.get(name)), finite(now.size_correlations.get(name))
 
     def _agreement(self, map: Map) -> tuple[float | None, float | None]:
         """The share of a map's mass that lies on the pixels that matter, and their rank; None where that is unknown."""

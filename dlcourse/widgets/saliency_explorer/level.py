@@ -3,7 +3,7 @@
 A level is asked for once and kept by the engine; what only the lower panels need is made when it is first looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -52,10 +52,18 @@ class Level:
 
     @cached_property
     def correlations(self) -> dict[str, float]:
-        """The rank correlation of each map's sizes with those of its first one; nan where one of both is constant."""
+        """The rank correlation of each map with its first one, signs included; nan where one of both is constant."""
+        return self._alike(lambda map: map)
+
+    @cached_property
+    def size_correlations(self) -> dict[str, float]:
+        """The same of their sizes alone, without the signs."""
+        return self._alike(torch.abs)
+
+    def _alike(self, seen: Callable[[Tensor], Tensor]) -> dict[str, float]:
         pairs = {name: (map.values, self.first[name].values) for name, map in self.maps.items()}
         return {
-            name: float(attribution.rank_correlation(now.abs(), first.abs()))
+            name: float(attribution.rank_correlation(seen(now), seen(first)))
             for name, (now, first) in pairs.items()
             if now is not None and first is not None
         }

@@ -20,6 +20,11 @@ export function aloud(map, place) {
     return `${map.title}: ${map.scale}.${where} ${map.likeness}.${map.rank === null ? "" : ` ${onTruth(map)}`}`;
 }
 
+// The same words; a line never ends between a number and what it is of.
+export function together(likeness) {
+    return likeness.replaceAll(/ (?=signed|sizes$|constant$)/g, "\u00a0");
+}
+
 // How much of a map's mass lies on the pixels that matter, and the chance that one of them is above another: 1 is best.
 export function onTruth({ mass, rank }) {
     if (rank === null) return "";

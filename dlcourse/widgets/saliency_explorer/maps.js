@@ -5,7 +5,7 @@ import { element } from "../js/dom.js";
 import { percent } from "../draw_pad/strokes.js";
 import { part } from "../attack_explorer/look.js";
 import { colours, pixels, scales, short } from "../feature_map_explorer/look.js";
-import { aloud, ends, onTruth, rim, strongest } from "./look.js";
+import { aloud, ends, onTruth, rim, strongest, together } from "./look.js";
 
 const SIDE = 132; // of a picture
 const STRIP = 10; // the height of a scale of colours
@@ -72,8 +72,8 @@ export class Maps {
         this.cards = [];
         this.list = element("div", { class: "sx-maps" });
         this.note = element("p", { class: "sx-note" }, "Orange: for the target; blue: against it. Each map has a scale of its own. "
-            + "Rank correlation: of a map's sizes with those of its own first map, before any layer was drawn anew. A map that is 0 wherever the paper is shares "
-            + "these zeros with its first one, whatever the network.");
+            + "Rank correlation: with the map's own first one, before any layer was drawn anew. Signed: by its values; sizes: without their signs. A map that is "
+            + "0 wherever the paper is shares these zeros with its first one, whatever the network: that alone makes the sizes alike. Grad-CAM has no signs, so one number.");
         this.framed = view.hideable("truth", element("p", { class: "sx-note" }, "Framed: the pixels that matter. Truth: the share of the map's mass on them, and "
             + "their rank, the chance that one of them is above one of the others: 1 is best, 0.5 is chance."));
         this.el = view.hideable("maps", element("section", { class: "sx-middle-row", "aria-label": "Maps" },
@@ -124,7 +124,7 @@ class Card {
         this.strip.label(`Scale of colours: ${map.scale}`);
         this.low.textContent = low;
         this.high.textContent = high;
-        this.likeness.textContent = header.layers.count ? map.likeness : "";
+        this.likeness.textContent = header.layers.count ? together(map.likeness) : "";
         this.truth.textContent = onTruth(map);
     }
 }

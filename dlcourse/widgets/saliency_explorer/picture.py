@@ -42,7 +42,7 @@ def _map(fig, ax: Axes, entry: dict, bytes_: np.ndarray, *, picked: bool, layers
     """Orange for the target, blue against it; the one that was picked has a bold name."""
     _bare(ax, entry["title"])
     if picked:
-        ax.set_title(f"\N{BLACK RIGHT-POINTING SMALL TRIANGLE} {entry['title']}", fontsize=10, weight="bold")
+        ax.set_title(f"\N{BLACK RIGHT-POINTING SMALL TRIANGLE} {entry['title']}", fontsize=9, weight="bold")
     if entry["why"]:
         words = "\n".join(textwrap.wrap(f"Does not apply. {entry['why']}", 24))
         ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", fontsize=8)
@@ -55,7 +55,9 @@ def _map(fig, ax: Axes, entry: dict, bytes_: np.ndarray, *, picked: bool, layers
     bar.ax.tick_params(labelsize=8)
     if not entry["signed"]:
         bar.ax.set_ylim(0, reach)
-    ax.set_xlabel(entry["likeness"] if layers else "", fontsize=9)
+    if layers:
+        said = entry["likeness"]
+        ax.set_xlabel(said.replace("correlation ", "correlation\n") if entry["signed"] else said, fontsize=9)
 
 
 def _curve(ax: Axes, header: dict, arrays: dict) -> None:

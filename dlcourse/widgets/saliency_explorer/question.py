@@ -15,7 +15,10 @@ OPTIONS = 4
 
 @dataclass
 class Question:
-    """correlations: of each map with its own first one, after the layer was drawn anew; nan where it is constant."""
+    """correlations: of each map with its own first one, signs included, after the layer was drawn anew.
+
+    nan where a map is constant: it is no option.
+    """
 
     layer: str
     correlations: Mapping[str, float]
@@ -32,8 +35,8 @@ class Question:
     @property
     def text(self) -> str:
         return (
-            f"Layer {self.layer}, the last, will be drawn anew. Which of these maps changes least, by the ranks of its "
-            "sizes?"
+            f"Layer {self.layer}, the last, will be drawn anew. Which of these maps changes least, by its signed rank "
+            "correlation?"
         )
 
     @property
@@ -60,7 +63,7 @@ class Question:
             f"{title} {number(round(self.correlations[name], 2))}"
             for name, title in zip(self.names, self.options, strict=True)
         )
-        return f"{said}: {self.options[self.answer]} changes least. Rank correlations: {each}."
+        return f"{said}: {self.options[self.answer]} changes least. Signed rank correlations: {each}."
 
     def header(self) -> dict[str, Any]:
         asked = self.guess is None

@@ -27,13 +27,13 @@ class SaliencyExplorer(PadWidget):
     ("label", "answer" or a class), baseline ("paper", "ink", "mean_grey", "blurred"), layers (how many, from the last,
     are drawn anew), seed, curve ("deletion", "insertion"), gone (a share of the pixels), pen. What a hand does, a cell
     can: show(index), example(digit), draw([(x, y), ...]), anew(), ask(), guess(option), forget(). To be read: map,
-    correlations, picture_seen.
+    correlations, size_correlations, picture_seen.
     hide: any parameter, "share", "code" and the parts "draw", "images", "says", "predict", "maps", "scales",
     "likeness", "truth", "faith", "curves", "partly", "axioms", "anew", "undo", "clear", "example".
 
     >>> w = SaliencyExplorer(picked="saliency")
     >>> w.layers = 1
-    >>> w.correlations["input_x_gradient"] > w.correlations["saliency"]  # it shares the pixels that are 0
+    >>> w.size_correlations["input_x_gradient"] > 0.8 > w.correlations["input_x_gradient"]  # it shares the zeros
     True
     """
 
@@ -108,9 +108,15 @@ class SaliencyExplorer(PadWidget):
 
     @property
     def correlations(self) -> dict[str, float]:
-        """The rank correlation of each map's sizes with those of its own first one, by the method's name."""
+        """The rank correlation of each map with its own first one, signs included, by the method's name."""
         with self.guard:
             return self.engine.correlations()
+
+    @property
+    def size_correlations(self) -> dict[str, float]:
+        """The rank correlation of each map's sizes, without signs, with those of its own first one, by the name."""
+        with self.guard:
+            return self.engine.size_correlations()
 
     def to_code(self) -> str:
         """A program of dlcourse with the call that gives the picked map, to the last bit."""

@@ -34,13 +34,25 @@ def randomised(layers: list[str], count: int) -> str:
     return f"{count} of {len(layers)} layer{'s' * (len(layers) > 1)} drawn anew, from the last: {some}"
 
 
-def likeness(correlation: float | None) -> str:
-    """A map beside its own first one, by the ranks of its sizes.
+def likeness(correlation: float | None, sizes: float | None, signed: bool) -> str:
+    """A map beside its own first one, by its ranks; signed: whether the map has signs. See `ranks`.
 
-    >>> likeness(0.914), likeness(None)
-    ('Rank correlation 0.91', 'No ranks: constant')
+    >>> likeness(0.051, 0.884, True), likeness(None, None, True)
+    ('Rank correlation 0.05 signed, 0.88 sizes', 'No ranks: constant')
     """
-    return "No ranks: constant" if correlation is None else f"Rank correlation {number(round(correlation, 2))}"
+    return "No ranks: constant" if correlation is None else f"Rank correlation {ranks(correlation, sizes, signed)}"
+
+
+def ranks(correlation: float, sizes: float | None, signed: bool) -> str:
+    """Two rank correlations, with the signs and of the sizes alone; a map without signs has one.
+
+    >>> ranks(0.051, 0.884, True), ranks(0.3, 0.3, False), ranks(0.3, None, True)
+    ('0.05 signed, 0.88 sizes', '0.3', '0.3 signed, sizes constant')
+    """
+    told = number(round(correlation, 2))
+    if not signed:
+        return told
+    return f"{told} signed, {'sizes constant' if sizes is None else f'{number(round(sizes, 2))} sizes'}"
 
 
 def scale(map: Map, signed: bool) -> str:

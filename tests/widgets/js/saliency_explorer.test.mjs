@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { aloud, ends, layersAt, onTruth, rim, strongest } from "../../../dlcourse/widgets/saliency_explorer/look.js";
+import { aloud, ends, layersAt, onTruth, rim, strongest, together } from "../../../dlcourse/widgets/saliency_explorer/look.js";
 
 test("where a map is strongest, of both signs or of one", () => {
     assert.deepEqual(strongest(new Uint8Array([127, 140, 3, 127, 200, 127]), true, [2, 3]), [0, 2], "far below 0");
@@ -16,9 +16,15 @@ test("the ends of a scale", () => {
 });
 
 test("a map in words", () => {
-    const map = { title: "Saliency", scale: "from −1 to 1", likeness: "Rank correlation 0.5", mass: null, rank: null };
-    assert.equal(aloud(map, [1, 2]), "Saliency: from −1 to 1. Strongest at row 1, column 2. Rank correlation 0.5.");
-    assert.equal(aloud({ ...map, mass: 0.614, rank: 0.967 }, null), "Saliency: from −1 to 1. It is 0 everywhere. Rank correlation 0.5. Truth: 61 %, rank 0.97");
+    const map = { title: "Saliency", scale: "from −1 to 1", likeness: "Rank correlation 0.5 signed, 0.9 sizes", mass: null, rank: null };
+    assert.equal(aloud(map, [1, 2]), "Saliency: from −1 to 1. Strongest at row 1, column 2. Rank correlation 0.5 signed, 0.9 sizes.");
+    assert.equal(aloud({ ...map, mass: 0.614, rank: 0.967 }, null), "Saliency: from −1 to 1. It is 0 everywhere. Rank correlation 0.5 signed, 0.9 sizes. Truth: 61 %, rank 0.97");
+});
+
+test("a line never ends between a number and what it is of", () => {
+    assert.equal(together("Rank correlation 0.5 signed, 0.9 sizes"), "Rank correlation 0.5\u00a0signed, 0.9\u00a0sizes");
+    assert.equal(together("Rank correlation 0.5 signed, sizes constant"), "Rank correlation 0.5\u00a0signed, sizes\u00a0constant");
+    assert.equal(together("Rank correlation 0.3"), "Rank correlation 0.3");
 });
 
 test("what lies on the pixels that matter", () => {
