@@ -11,12 +11,12 @@ import torch
 from dlcourse import attacks, generator
 from dlcourse.widgets import AttackExplorerEngine
 from dlcourse.widgets.attack_explorer import own
-from dlcourse.widgets.attack_explorer.given import MOST_CLASSES
 from dlcourse.widgets.attack_explorer.picture import picture
 from dlcourse.widgets.attack_explorer.question import NEVER, Question
 from dlcourse.widgets.attack_explorer.run import MOVES
 from dlcourse.widgets.draw_pad import ink, mnist
 from dlcourse.widgets.draw_pad.digits import digit
+from dlcourse.widgets.labelled import MOST_CLASSES
 from dlcourse.widgets.snapshot import LIMIT, pack
 
 CALLS = {"FGSM": attacks.fgsm, "PGD": attacks.pgd, "momentum": attacks.mifgsm}

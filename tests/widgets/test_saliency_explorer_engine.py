@@ -15,8 +15,8 @@ from dlcourse.training.asking import asking
 from dlcourse.widgets import SaliencyExplorerEngine
 from dlcourse.widgets.draw_pad import ink, mnist
 from dlcourse.widgets.draw_pad.digits import digit
+from dlcourse.widgets.labelled import MOST_CLASSES
 from dlcourse.widgets.saliency_explorer import own, words
-from dlcourse.widgets.saliency_explorer.given import MOST_CLASSES
 from dlcourse.widgets.saliency_explorer.level import ORDERS
 from dlcourse.widgets.saliency_explorer.methods import METHODS, Map
 from dlcourse.widgets.saliency_explorer.params import BASELINES

@@ -7,15 +7,13 @@ from typing import Any
 import torch
 
 from dlcourse import attacks
-from dlcourse.types import Float, Int, Tensor
+from dlcourse.types import Float, Tensor
 from dlcourse.widgets.attack_explorer import own
 from dlcourse.widgets.feature_map_explorer.network import stamp
+from dlcourse.widgets.labelled import LONGEST, class_names, class_numbers, pictures
 from dlcourse.widgets.params import shown
 
 MOST_MODELS = 2  # side by side
-MOST_PIXELS = 4096
-MOST_CLASSES = 30
-LONGEST = 30  # characters of a name
 DRAWN = ((8, 8), (28, 28))  # pictures of these sizes can be drawn
 WANTED = 'AttackExplorer(models={"clean": network, "robust": another}, x=pictures, labels=labels)'
 
@@ -59,14 +57,14 @@ class Given:
         if models is None or x is None or labels is None:
             missing = [name for name, what in (("models", models), ("x", x), ("labels", labels)) if what is None]
             raise ValueError(f"AttackExplorer got no {' and no '.join(missing)}. Wanted all or none of it: {WANTED}.")
-        self.images = _pictures(x)
+        self.images = pictures("AttackExplorer", x, needs_two="a slice needs two or more")
         self.shape: tuple[int, int] = tuple(self.images.shape[2:])
-        self.labels = _labels(labels, len(self.images))
+        self.labels = class_numbers("AttackExplorer", labels, len(self.images))
         self.nets = tuple(Net(name, model) for name, model in _named(models).items())
         counts = {net.name: self._asked(net) for net in self.nets}
         if len(set(counts.values())) > 1:
             raise ValueError(f"AttackExplorer got networks with different numbers of classes: {counts}.")
-        self.classes = _classes(classes, next(iter(counts.values())), self.labels)
+        self.classes = class_names("AttackExplorer", classes, next(iter(counts.values())), self.labels)
 
     @property
     def drawable(self) -> bool:
@@ -100,43 +98,3 @@ def _named(models: Any) -> dict[str, Callable[[Tensor], Tensor]]:
                 f"(n, 1, height, width) to logits (n, classes). {WANTED}."
             )
     return named
-
-
-def _pictures(x: Any) -> Float[Tensor, "batch 1 height width"]:
-    came = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-    if not isinstance(x, Tensor) or x.ndim != 4 or x.shape[1] != 1 or not x.numel() or x[0].numel() > MOST_PIXELS:
-        raise ValueError(
-            f"AttackExplorer got pictures {came}; wanted a tensor (n, 1, height, width), of at most {MOST_PIXELS} "
-            "pixels each; x[:, None] adds the channel."
-        )
-    if x[0].numel() < 2:
-        raise ValueError("AttackExplorer got pictures of one pixel; a slice needs two or more.")
-    if not x.is_floating_point():
-        raise ValueError(f"AttackExplorer got pictures of {x.dtype}; wanted floats in [0, 1]: x.float() / 255.")
-    if not bool(((x >= 0) & (x <= 1)).all()):
-        raise ValueError(
-            f"AttackExplorer got pictures from {x.min():g} to {x.max():g}; wanted pixels in [0, 1]. Normalisation "
-            "belongs into the network, as a layer."
-        )
-    return x.detach()
-
-
-def _labels(labels: Any, many: int) -> Int[Tensor, " batch"]:
-    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.shape != (many,):
-        came = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
-        raise ValueError(f"AttackExplorer got labels {came}; wanted a tensor of class numbers ({many},).")
-    return labels.detach().long().cpu()
-
-
-def _classes(classes: Sequence[str] | None, many: int, labels: Tensor) -> tuple[str, ...]:
-    names = tuple(map(str, range(many) if classes is None else classes))
-    if len(names) != many or many > MOST_CLASSES or int(labels.min()) < 0 or int(labels.max()) >= many:
-        raise ValueError(
-            f"the network has {many} classes; there came {len(names)} names, and labels from {int(labels.min())} to "
-            f"{int(labels.max())}. Wanted {many} names, labels from 0 to {many - 1}, at most {MOST_CLASSES}."
-        )
-    if len(set(names)) < many or not all(0 < len(name) <= LONGEST for name in names):
-        raise ValueError(
-            f"AttackExplorer got classes {shown(names)}; wanted names of 1 to {LONGEST} letters, all different."
-        )
-    return names

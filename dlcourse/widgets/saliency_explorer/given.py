@@ -8,15 +8,13 @@ import torch
 
 from dlcourse.attribution.score import answers
 from dlcourse.training.asking import asking
-from dlcourse.types import Bool, Float, Int, Tensor
+from dlcourse.types import Bool, Float, Tensor
 from dlcourse.widgets.feature_map_explorer.network import stamp
+from dlcourse.widgets.labelled import class_names, class_numbers, pictures
 from dlcourse.widgets.params import shown
 from dlcourse.widgets.saliency_explorer import own
 from dlcourse.widgets.saliency_explorer.params import MOST_LAYERS, WORDS
 
-MOST_PIXELS = 4096
-MOST_CLASSES = 30
-LONGEST = 30  # characters of a name
 DRAWN = ((8, 8), (28, 28))  # pictures of these sizes can be drawn
 WANTED = "SaliencyExplorer(model=network, x=pictures, labels=labels)"
 
@@ -39,15 +37,15 @@ class Given:
                 f"SaliencyExplorer got {type(model).__name__} as the model; wanted a network: a callable from pictures "
                 f"(n, 1, height, width) to logits (n, classes). {WANTED}."
             )
-        self.images = _pictures(x)
+        self.images = pictures("SaliencyExplorer", x, needs_two="a map needs two or more to compare")
         self.shape: tuple[int, int] = tuple(self.images.shape[2:])
-        self.labels = _labels(labels, len(self.images))
+        self.labels = class_numbers("SaliencyExplorer", labels, len(self.images))
         self.truth = _truth(truth, self.shape)
         self.source = model
         self.version = 0  # counts the states of the network that were seen
         self._stamp: Any = None
         self.refresh()
-        self.classes = _classes(classes, self._asked(), self.labels)
+        self.classes = class_names("SaliencyExplorer", classes, self._asked(), self.labels, taken=WORDS)
 
     @property
     def drawable(self) -> bool:
@@ -113,32 +111,6 @@ def logits(model: Callable[[Tensor], Tensor], x: Float[Tensor, "batch ..."]) -> 
         return answers(model, x).detach()
 
 
-def _pictures(x: Any) -> Float[Tensor, "batch 1 height width"]:
-    came = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-    if not isinstance(x, Tensor) or x.ndim != 4 or x.shape[1] != 1 or not x.numel() or x[0].numel() > MOST_PIXELS:
-        raise ValueError(
-            f"SaliencyExplorer got pictures {came}; wanted a tensor (n, 1, height, width), of at most {MOST_PIXELS} "
-            "pixels each; x[:, None] adds the channel."
-        )
-    if x[0].numel() < 2:
-        raise ValueError("SaliencyExplorer got pictures of one pixel; a map needs two or more to compare.")
-    if not x.is_floating_point():
-        raise ValueError(f"SaliencyExplorer got pictures of {x.dtype}; wanted floats in [0, 1]: x.float() / 255.")
-    if not bool(((x >= 0) & (x <= 1)).all()):
-        raise ValueError(
-            f"SaliencyExplorer got pictures from {x.min():g} to {x.max():g}; wanted pixels in [0, 1]. Normalisation "
-            "belongs into the network, as a layer."
-        )
-    return x.detach()
-
-
-def _labels(labels: Any, many: int) -> Int[Tensor, " batch"]:
-    if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.shape != (many,):
-        came = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
-        raise ValueError(f"SaliencyExplorer got labels {came}; wanted a tensor of class numbers ({many},).")
-    return labels.detach().long().cpu()
-
-
 def _truth(truth: Any, shape: tuple[int, int]) -> Bool[Tensor, "1 1 height width"] | None:
     if truth is None:
         return None
@@ -150,18 +122,3 @@ def _truth(truth: Any, shape: tuple[int, int]) -> Bool[Tensor, "1 1 height width
             "pictures, with some of them True and some False."
         )
     return truth.detach().reshape(1, 1, *shape).cpu()
-
-
-def _classes(classes: Sequence[str] | None, many: int, labels: Tensor) -> tuple[str, ...]:
-    names = tuple(map(str, range(many) if classes is None else classes))
-    if len(names) != many or many > MOST_CLASSES or int(labels.min()) < 0 or int(labels.max()) >= many:
-        raise ValueError(
-            f"the network has {many} classes; there came {len(names)} names, and labels from {int(labels.min())} to "
-            f"{int(labels.max())}. Wanted {many} names, labels from 0 to {many - 1}, at most {MOST_CLASSES}."
-        )
-    if len(set(names)) < many or not all(0 < len(name) <= LONGEST and name not in WORDS for name in names):
-        raise ValueError(
-            f"SaliencyExplorer got classes {shown(names)}; wanted names of 1 to {LONGEST} letters, all different, and "
-            f"none called {' or '.join(WORDS)}."
-        )
-    return names
