@@ -3,7 +3,7 @@
 from dlcourse.plot.attributions import attributions, attributions_alt
 from dlcourse.plot.diagnosis import diagnosis, diagnosis_alt, layers, layers_alt
 from dlcourse.plot.draw import curves, field, grid, images, line, points
-from dlcourse.plot.faithfulness import axioms, axioms_alt, cascade, cascade_alt, deletion, deletion_alt
+from dlcourse.plot.faithfulness import deletion, deletion_alt
 from dlcourse.plot.graph import graph, graph_alt
 from dlcourse.plot.landscape import landscape, landscape_alt
 from dlcourse.plot.maps import SIGNED, kernels, kernels_alt, maps, maps_alt, patches, patches_alt
@@ -17,11 +17,7 @@ __all__ = [
     "SIGNED",
     "attributions",
     "attributions_alt",
-    "axioms",
-    "axioms_alt",
     "calibration",
-    "cascade",
-    "cascade_alt",
     "confusion",
     "curves",
     "deletion",

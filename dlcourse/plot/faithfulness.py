@@ -1,11 +1,10 @@
-"""Is a map to be trusted? Curves of deletion and insertion, a table of axioms, and what randomising a network changes.
+"""Is a map to be trusted? Curves of deletion and insertion, beside random orders.
 
-They take what `dlcourse.attribution` makes (curves, axiom reports, rank correlations) and read only its fields. Each
-curve has its name beside it with its mark, so that no colour is needed to tell them apart.
+They take the curves that `dlcourse.attribution` makes and read only their fields. Each curve has its name beside it
+with its mark, so that no colour is needed to tell them apart.
 """
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from dlcourse.plot.style import COLOURS, INK, LINES, MARKERS, PANEL, STYLES, fig
 
 LETTER, LINE = 0.073, 0.17  # inches for a letter, and for a line of text
 FLOOR = "random order"
-SCALE = "in the example with the largest gap, in parts of the axiom's scale"
 
 
 def deletion(
@@ -74,82 +72,6 @@ def deletion_alt(
     return f"{words} {_count(len(orders), 'random order')}: area {between}."
 
 
-def axioms(reports: Mapping[str, Sequence[Any]], *, within: float = 0.01) -> Figure:
-    """A table of words: a row for each method, a column for each axiom, and how far off it is.
-
-    reports: {method: what `attribution.axioms` gives}, each report with `axiom`, `gap` and `relative`, the gap in parts
-    of the scale that the axiom names. The example with the largest gap counts, as in a printed report. Gaps up to
-    `within` have a circle, larger ones a triangle; it is a fault only where the method promised the axiom. Raises
-    ValueError without reports.
-    """
-    cells, columns = _cells(reports, within)
-    first = max(map(len, cells)) * LETTER + 0.3
-    fig, ax = figure(width=first + 1.45 * len(columns), height=0.35 + 0.3 * (2 + len(cells)))
-    ax.set_axis_off()
-    ax.set(xlim=(0, fig.get_figwidth()), ylim=(len(cells) + 1.6, -0.6))
-    for column, axiom in enumerate(columns):
-        ax.text(first + 1.45 * column, 0, axiom, va="center", weight="bold")
-    ax.axhline(0.5, color=COLOURS["grey"], linewidth=0.8)
-    for row, (method, by_axiom) in enumerate(cells.items(), start=1):
-        ax.text(0.05, row, method, va="center")
-        for column, axiom in enumerate(columns):
-            holds, words = by_axiom.get(axiom, (None, "not asked"))
-            glyph = {True: "○ ", False: "▲ ", None: ""}[holds]
-            colour = {True: INK, False: "#AD4A00", None: COLOURS["grey"]}[holds]
-            ax.text(first + 1.45 * column, row, f"{glyph}{words}", va="center", color=colour)
-    ax.text(0.05, len(cells) + 1.1, f"{SCALE}.", va="center", fontsize=9, color=COLOURS["grey"])
-    return fig
-
-
-def axioms_alt(reports: Mapping[str, Sequence[Any]], *, within: float = 0.01) -> str:
-    """The table in words, for `plot.show(fig, alt=...)`."""
-    cells, columns = _cells(reports, within)
-    rows = [
-        f"{method}: {', '.join(f'{axiom} {by_axiom[axiom][1]}' for axiom in columns if axiom in by_axiom)}."
-        for method, by_axiom in cells.items()
-    ]
-    return f"A table of how far off each axiom is, {SCALE}. {' '.join(rows)}"
-
-
-def cascade(starts: Mapping[str, Sequence[Mapping[str, Any]]], *, ax: Axes | None = None) -> Figure:
-    """How alike a map stays to the trained network's while layer after layer forgets what it learned.
-
-    starts: {method: [what `attribution.cascading_randomisation` gives, for each start]}, each {layer: correlations
-    (batch,)}, the last layer first. Each start is a point, the mean over its examples; the line is the mean of the
-    starts. What has no correlation, a map of one number only, is left out. ax: where to draw; by default a figure of
-    its own. Raises ValueError without starts, or where they name other layers.
-    """
-    points, layers = _starts(starts)
-    fig, ax = figure(width=6.4, height=4.2) if ax is None else (ax.figure, ax)
-    styles, places = _styles(points), np.arange(len(layers))
-    for index, (name, values) in enumerate(points.items()):
-        aside = places + 0.06 * (index - (len(points) - 1) / 2)  # or equal points would hide each other
-        style = styles[name]
-        ax.plot(aside, _mean(values), linestyle=style["linestyle"], color=style["color"], linewidth=1.6)
-        for start in values:
-            ax.plot(aside, start, style["marker"], color=style["color"], markersize=5.5, markeredgecolor=PANEL)
-    ax.axhline(0, color=COLOURS["grey"], linewidth=0.9)
-    ax.set(xlabel="randomised, from the last layer down to", ylabel="rank correlation", xlim=(-0.4, len(layers) - 0.6))
-    ax.set_xticks(places, layers)
-    ax.set_ylim(min(-0.1, 1.1 * min(np.nanmin(values, initial=0) for values in points.values())), 1.05)
-    _name(ax, {name: (places, _mean(values)) for name, values in points.items()}, styles)
-    return fig
-
-
-def cascade_alt(starts: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The cascade in words, for `plot.show(fig, alt=...)`: each method after the first layer and after the last."""
-    points, layers = _starts(starts)
-    told = []
-    for name, values in points.items():
-        mean, low, high = _mean(values), np.nanmin(values[:, -1:], initial=9), np.nanmax(values[:, -1:], initial=-9)
-        spread = f", {_count(len(values), 'start')} from {_short(low)} to {_short(high)}" if high >= low else ""
-        told.append(f"{name}: {_short(mean[0])} at {layers[0]}, {_short(mean[-1])} at {layers[-1]}{spread}")
-    return (
-        "Rank correlation with the trained network's map, when the network is randomised from the last layer down. "
-        f"{'; '.join(told)}."
-    )
-
-
 # --- what came, as rows of numbers ------------------------------------------------------------------------------------
 
 
@@ -175,50 +97,6 @@ def _band(orders: list[Any]) -> tuple[np.ndarray, ...]:
     """Share, lowest, mean and highest score of the random orders."""
     share, scores = orders[0][0], np.stack([scores for _, scores, _ in orders])
     return share, scores.min(0), scores.mean(0), scores.max(0)
-
-
-def _cells(reports: Mapping[str, Sequence[Any]], within: float) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """By method and axiom: does it hold, and how far off in words."""
-    every = [report for row in reports.values() for report in row]
-    if not every or not all(hasattr(report, "relative") for report in every):
-        raise ValueError("plot.axioms wants {method: reports} as attribution.axioms(...) gives them.")
-    cells: dict[str, dict[str, Any]] = {}
-    for method, row in reports.items():
-        worst = {report.axiom: float(_array(report.relative)[_array(report.gap).argmax()]) for report in row}
-        cells[str(method)] = {axiom: (off <= within, _off(off)) for axiom, off in worst.items()}
-    return cells, list(dict.fromkeys(axiom for row in cells.values() for axiom in row))
-
-
-def _off(gap: float) -> str:
-    if math.isnan(gap):
-        return "not a number"
-    if gap > 10:
-        return "over 1000 % off"
-    return f"{_short(100 * gap)} % off" if gap else "exact"
-
-
-def _starts(starts: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The mean correlation of each method, (starts, layers), and the layers' names."""
-    runs = [run for several in starts.values() for run in several]
-    if not runs or not all(several for several in starts.values()) or any([*run] != [*runs[0]] for run in runs):
-        raise ValueError(
-            "plot.cascade wants {method: [attribution.cascading_randomisation(...), one for each start]}, all with the "
-            "same layers."
-        )
-    found = {
-        str(name): np.array(
-            [[float(_mean(_array(part).astype(float)[:, None])[0]) for part in run.values()] for run in several]
-        )
-        for name, several in starts.items()
-    }
-    return found, [*runs[0]]
-
-
-def _mean(values: np.ndarray) -> np.ndarray:
-    """The mean of each column over what is a number; nan where nothing is."""
-    known = np.isfinite(values)
-    total = np.where(known, values, 0).sum(0)
-    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
 
 
 # --- names on the curves ----------------------------------------------------------------------------------------------

@@ -1,6 +1,4 @@
-"""Curves, axioms and cascades: what was measured is drawn, every curve has its name and mark, and words say it too."""
-
-from types import SimpleNamespace as Some
+"""Curves: what was measured is drawn, every curve has its name and mark, and words say it too."""
 
 import numpy as np
 import pytest
@@ -8,9 +6,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from dlcourse import attribution, plot
-from dlcourse.plot.show import render
 
-MINUS = "\N{MINUS SIGN}"
 SHARE = torch.linspace(0, 1, 3)
 
 
@@ -128,133 +124,6 @@ def test_something_else_than_curves_is_refused(wrong):
             draw(CURVES, floor=[torch.zeros(3)])
 
 
-# --- axioms -----------------------------------------------------------------------------------------------------------
-
-
-def report(axiom, found, wanted):
-    """Of two examples."""
-    found, wanted = torch.tensor(found), torch.tensor(wanted)
-    return attribution.AxiomReport(axiom, found, wanted, wanted.abs())
-
-
-REPORTS = {
-    "slope": (report("completeness", [3.0, 0.5], [4.0, 1.0]), report("dummy", [0.0, 0.0], [0.0, 0.0])),
-    "path": (report("completeness", [4.0, 0.999], [4.0, 1.0]), report("symmetry", [1.0, 0.0], [0.0, 0.0])),
-}
-
-
-def test_a_table_with_a_mark_in_each_cell():
-    ax = drawn(plot.axioms(REPORTS))
-    cells = {}
-    for text in ax.texts:
-        x, y = text.get_position()
-        cells.setdefault(y, {})[x] = text.get_text()
-    rows = [[row[x] for x in sorted(row)] for _, row in sorted(cells.items())]
-    assert rows == [
-        ["completeness", "dummy", "symmetry"],
-        ["slope", "▲ 25 % off", "○ exact", "not asked"],
-        ["path", "○ 0.1 % off", "not asked", "▲ over 1000 % off"],
-        ["in the example with the largest gap, in parts of the axiom's scale."],
-    ]
-    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first row at the top"
-    inks = {text.get_text(): text.get_color() for text in ax.texts}
-    assert inks["○ exact"] != inks["▲ 25 % off"]
-
-
-def test_the_table_says_what_a_report_prints():
-    (first, *_) = REPORTS["slope"]
-    assert "25 % of the scale" in str(first)
-    assert "completeness 25 % off" in plot.axioms_alt({"slope": (first,)})
-
-
-def test_how_far_off_is_still_right():
-    near = {"slope": (report("completeness", [3.9], [4.0]),)}
-    assert "▲ 2.5 % off" in [text.get_text() for text in plot.axioms(near).axes[0].texts]
-    assert "○ 2.5 % off" in [text.get_text() for text in plot.axioms(near, within=0.03).axes[0].texts]
-    odd = {"slope": (Some(axiom="dummy", gap=torch.tensor([0.1]), relative=torch.tensor([float("nan")])),)}
-    assert "▲ not a number" in [text.get_text() for text in plot.axioms(odd).axes[0].texts]
-
-
-def test_the_table_overlaps_nothing_and_stays_on_the_figure():
-    long = {name: tuple(r for row in REPORTS.values() for r in row) for name in ("integrated gradients", "LRP epsilon")}
-    fig = plot.axioms(long)
-    ax = drawn(fig)
-    boxes = [text.get_window_extent(fig.canvas.get_renderer()) for text in ax.texts]
-    assert [(a, b) for i, a in enumerate(boxes) for b in boxes[:i] if a.overlaps(b)] == []
-    assert all(box.x0 >= 0 and box.x1 <= fig.bbox.width and box.y0 >= 0 for box in boxes)
-    assert render(fig, alt=plot.axioms_alt(long)).png
-
-
-def test_axioms_in_words():
-    assert plot.axioms_alt(REPORTS) == (
-        "A table of how far off each axiom is, in the example with the largest gap, in parts of the axiom's scale. "
-        "slope: completeness 25 % off, dummy exact. path: completeness 0.1 % off, symmetry over 1000 % off."
-    )
-
-
-@pytest.mark.parametrize("wrong", [{}, {"slope": (torch.zeros(3),)}, {"slope": ()}])
-def test_something_else_than_reports_is_refused(wrong):
-    for draw in (plot.axioms, plot.axioms_alt):
-        with pytest.raises(ValueError, match=r"wants \{method: reports\}"):
-            draw(wrong)
-
-
-# --- cascade ----------------------------------------------------------------------------------------------------------
-
-
-def run(*means):
-    """Correlations by layer, of two examples."""
-    return {layer: torch.tensor([mean - 0.1, mean + 0.1]) for layer, mean in zip(("last", "first"), means, strict=True)}
-
-
-STARTS = {"slope": [run(0.4, 0.1), run(0.2, -0.1)], "guided": [run(0.9, 0.7), run(0.9, 0.5)]}
-
-
-def test_a_point_for_each_start_and_a_line_for_their_mean():
-    ax = drawn(plot.cascade(STARTS))
-    lines = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() == "None"]
-    assert [line.get_ydata().round(6).tolist() for line in lines[:2]] == [[0.3, 0.0], [0.9, 0.6]]
-    points = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_marker() != "None"]
-    assert [line.get_ydata().round(6).tolist() for line in points] == [[0.4, 0.1], [0.2, -0.1], [0.9, 0.7], [0.9, 0.5]]
-    assert {line.get_linestyle() for line in points} == {"None"}
-    for method, line in zip(STARTS, points[::2], strict=True):
-        assert named(ax)[method] == [(line.get_marker(), line.get_color())]
-    assert len({line.get_marker() for line in points}) == 2
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["last", "first"]
-    assert ax.get_ylim()[0] < -0.1
-    assert ax.get_ylim()[1] > 1
-    assert [0, 0] in [list(line.get_ydata()) for line in ax.lines], "no likeness at all has a line"
-
-
-def test_what_has_no_correlation_is_left_out():
-    nothing = dict.fromkeys(("last", "first"), torch.full((2,), float("nan")))
-    half = {**nothing, "last": torch.tensor([0.5, float("nan")])}
-    fig = plot.cascade({"odd": [half, run(0.3, 0.1)], "still": [nothing]})
-    (line, *_) = drawn(fig).lines
-    assert line.get_ydata().round(6).tolist() == [0.4, 0.1]
-    words = plot.cascade_alt({"odd": [half, run(0.3, 0.1)], "still": [nothing]})
-    assert words.endswith("odd: 0.4 at last, 0.1 at first, 2 starts from 0.1 to 0.1; still: nan at last, nan at first.")
-    assert render(fig, alt=words).png
-
-
-def test_cascades_in_words():
-    assert plot.cascade_alt(STARTS) == (
-        "Rank correlation with the trained network's map, when the network is randomised from the last layer down. "
-        f"slope: 0.3 at last, 0 at first, 2 starts from {MINUS}0.1 to 0.1; guided: 0.9 at last, 0.6 at first, 2 starts "
-        "from 0.5 to 0.7."
-    )
-
-
-@pytest.mark.parametrize("wrong", [{}, {"slope": []}, {"slope": [run(0.4, 0.1), {"last": torch.zeros(2)}]}])
-def test_something_else_than_starts_is_refused(wrong):
-    for draw in (plot.cascade, plot.cascade_alt):
-        with pytest.raises(ValueError, match=r"wants \{method: \[attribution\.cascading_randomisation"):
-            draw(wrong)
-
-
-# --- with what the package makes --------------------------------------------------------------------------------------
-
-
 def test_all_of_it_with_what_the_package_makes():
     g = torch.Generator().manual_seed(0)
     model = torch.nn.Sequential(
@@ -269,7 +138,4 @@ def test_all_of_it_with_what_the_package_makes():
         found["saliency"].scores[-1].mean().item(),
         rtol=1e-5,
     )
-    assert plot.axioms({"saliency": attribution.axioms(model, x, 1, map, generator=g)}).axes
-    starts = [attribution.cascading_randomisation(model, x, 1, attribution.saliency, generator=g) for _ in range(3)]
-    assert [label.get_text() for label in plot.cascade({"saliency": starts}).axes[0].get_xticklabels()] == ["3", "0"]
     assert plot.attributions(x, {"saliency": map, "Grad-CAM": attribution.grad_cam(model, x, 1, layer="0")}).axes
