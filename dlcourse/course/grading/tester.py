@@ -44,6 +44,7 @@ class Outcome:
     reason: str = ""
     told: str = ""
     again: bool = False  # an answer further down may help
+    blank: bool = False  # nothing was written: no need to ask what the visible part says
     odd: str = ""
     seconds: float = 0.0
 
@@ -161,7 +162,7 @@ def judge(exchange: Any, source: str, names: dict[str, Any], points: float) -> O
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             score = _run(tree, space)
     except NotStarted as error:
-        return Outcome(False, reason="Nothing was written yet.", told=str(error), again=True)
+        return Outcome(False, reason="Nothing was written yet.", told=str(error), again=True, blank=True)
     except CheckFailed as error:
         return Outcome(False, reason=error.reason, told=str(error), again=True)
     except NameError as error:
@@ -259,12 +260,12 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
         found = first.through(whole)
     finally:
         first.end()
-    failed = {id: cells[id]["source"] for id, outcome in found.items() if not outcome.passed}
+    visible = {id: outcome for id, outcome in found.items() if outcome.blank}
+    failed = {id: cells[id]["source"] for id, outcome in found.items() if not outcome.passed and id not in visible}
     second = Pass(job, control, limits, names)
-    visible: dict[str, Outcome] = {}
     if failed:
         try:
-            visible = second.through(failed)
+            visible |= second.through(failed)
         finally:
             second.end()
     own = resource.getrusage(resource.RUSAGE_SELF)
