@@ -273,7 +273,9 @@ def _read(file: Path, outside: Iterable[Path]) -> bytes | None:
         return None
     except OSError as error:
         what = "is a link" if file.is_symlink() else f"cannot be opened ({error.strerror})"
-        raise CourseError(f"The file of keys {file} {what}. Put the file itself there, of your own and mode 600.") from error
+        raise CourseError(
+            f"The file of keys {file} {what}. Put the file itself there, of your own and mode 600."
+        ) from error
     with open(descriptor, "rb") as reader:
         _check_owner(file, os.fstat(descriptor), stat.S_ISREG, "regular file", 0o600)
         return reader.read(MAX_FILE)
@@ -281,7 +283,9 @@ def _read(file: Path, outside: Iterable[Path]) -> bytes | None:
 
 def _check_place(place: Path, outside: Iterable[Path]) -> None:
     if os.name != "posix":
-        raise CourseError("Keys need a system with owners and modes of files. Release and grade on Linux, or in a container.")
+        raise CourseError(
+            "Keys need a system with owners and modes of files. Release and grade on Linux, or in a container."
+        )
     for forbidden in outside:
         if place.resolve().is_relative_to(forbidden.resolve()):
             raise CourseError(

@@ -14,7 +14,6 @@ import contextlib
 import ctypes
 import json
 import os
-import random
 import select
 import signal
 import socket
@@ -137,7 +136,6 @@ def _load() -> dict[str, str]:
     from importlib import import_module
     from platform import python_version
 
-    import numpy
     import torch
 
     from dlcourse import __version__
@@ -147,9 +145,6 @@ def _load() -> dict[str, str]:
         import_module(name)
     for line in _imports_of_exercises():
         exec(line, {})
-    random.seed(0)
-    numpy.random.seed(0)
-    torch.manual_seed(0)
     return {"python": python_version(), "torch": torch.__version__, "dlcourse": __version__}
 
 
