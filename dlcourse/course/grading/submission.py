@@ -6,6 +6,7 @@ Nothing that the student wrote, not even a file's name, stands in such a sentenc
 """
 
 import ast
+import io
 import json
 import os
 import re
@@ -13,13 +14,14 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from dlcourse.course.grading.spec import Spec, SpecCell
 
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2_000
-MAX_VALUES = 3_000_000  # counted as [ { , and : in the file, so that its values fit in 300 MB; texts count too
+MAX_VALUES = 3_000_000  # counted as [ { , and : in the file, so that its values fit in some 300 MB; texts count too
 MAX_ENTRIES = 1_000  # of a folder without the notebook, looked through for another one
 
 AGAIN = "open it in Jupyter, save it, and hand it in again."
@@ -35,8 +37,8 @@ class Unreadable(Exception):
 def open_submission(folder: Path, notebook: str) -> bytes:
     """The bytes of the notebook that was handed in: folder is submitted/STUDENT/ASSIGNMENT, notebook the file's name.
 
-    No link is followed below submitted/. Where the notebook is missing and the folder holds exactly one other, that
-    one is meant. Nothing else in the folder is looked at.
+    No link is followed below submitted/. Where the notebook is missing and the folder holds exactly one other, or one
+    whose name begins alike, that one is meant. Nothing else in the folder is looked at.
 
     Raises Unreadable, or OSError for trouble that is not the student's.
     """
@@ -72,10 +74,14 @@ def _only_notebook(at: int, notebook: str) -> str:
                 raise Unreadable(
                     f"There is no {notebook} among more than {MAX_ENTRIES:,} files: hand in that notebook alone."
                 )
-            if entry.name.lower().endswith(".ipynb") and not entry.name.startswith("."):
+            # Browsers like to add an ending of their own to what they download.
+            if entry.name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json")) and entry.name[0] != ".":
                 names.append(entry.name)
     if not names:
         raise Unreadable(f"There is no notebook directly in the folder: hand in {notebook}.")
+    if len(names) > 1:  # "NOTEBOOK-Copy1.ipynb" beside the chapter's notebook
+        alike = [name for name in names if name.lower().startswith(notebook.removesuffix(".ipynb").lower())]
+        names = alike if len(alike) == 1 else names
     if len(names) > 1:
         raise Unreadable(
             f"There is no {notebook} but {len(names)} other notebooks: give the one that counts that name, "
@@ -305,5 +311,5 @@ def _copies(spec: Spec, cells: Iterable[SubmittedCell]) -> Iterator[tuple[SpecCe
 
 def _changed(cell: SpecCell, text: str) -> bool:
     """Whether the text is another than released, blanks at line ends and blank lines around it aside."""
-    released, now = ([line.rstrip() for line in one.strip().split("\n")] for one in (cell.source, text))
-    return released != now
+    released, now = io.StringIO(cell.source.strip()), io.StringIO(text.strip())
+    return any(before.rstrip() != after.rstrip() for before, after in zip_longest(released, now, fillvalue=""))
