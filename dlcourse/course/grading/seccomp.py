@@ -57,6 +57,7 @@ PLAIN = 0xFFFFFFFF
 # Calls allowed with some arguments only: number of the argument, and (mask, value) pairs of which one must fit.
 # The kernel itself reads the lower 32 bits of all but sendto's, an address, which must be null in both halves.
 IOCTLS = (0x5401, 0x5421, 0x541B, 0x5450, 0x5451)  # TCGETS (isatty), FIONBIO, FIONREAD, FIONCLEX, FIOCLEX
+AF_UNIX = 1
 PRCTLS = (15, 16, 0x53564D41)  # the name of a thread, set and get; the name of a piece of memory
 
 AUDIT_ARCH = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -82,6 +83,7 @@ def _conditions(machine: str, own: int) -> dict[int, tuple[int, list[tuple[int, 
         "prlimit64 302 261": (0, [(PLAIN, 0), (PLAIN, own)]),
         "ioctl 16 29": (1, [(PLAIN, request) for request in IOCTLS]),
         "prctl 157 167": (0, [(PLAIN, option) for option in PRCTLS]),
+        "socketpair 53 199": (0, [(PLAIN, AF_UNIX)]),  # two ends in one process, as asyncio's loop has them
     }
     return {number: rule for row, rule in one_of.items() for number in _numbers(row, machine).values()}
 

@@ -11,7 +11,6 @@ It ends when GRADER does: GRADER holds the other end of its lifeline. Its childr
 
 import ast
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -22,10 +21,11 @@ import sys
 import threading
 from pathlib import Path
 
+from dlcourse.course.grading import kernel
+
 PACKAGE = Path(__file__).resolve().parents[2]
 LONGEST_REQUEST = 4096  # bytes
 START = 120.0  # seconds for the first import of torch, from a cold disk
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 
 # Imported once here, they cost a submission nothing. Any other import works and costs the submission its time.
 PRELOADED = (
@@ -115,8 +115,9 @@ def main() -> None:
     """The warm process itself: `... CONTROL LIFELINE`, two descriptors."""
     control = socket.socket(fileno=int(sys.argv[1]))
     lifeline = socket.socket(fileno=int(sys.argv[2]))
-    prctl(PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
     control.send(json.dumps(_load()).encode())
+    warm = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     while True:
         ready, _, _ = select.select([control, lifeline], [], [])
@@ -127,7 +128,7 @@ def main() -> None:
             os._exit(0)
         with contextlib.suppress(OSError):  # no process to be had: the socket closes, and whoever waits there sees it
             if os.fork() == 0:
-                _child(json.loads(text), descriptors, control, lifeline)
+                _child(json.loads(text), descriptors, control, lifeline, warm)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -163,12 +164,14 @@ def _imports_of_exercises() -> list[str]:
     return list(lines)
 
 
-def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline: socket.socket) -> None:
+def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline: socket.socket, parent: int) -> None:
     """The forked child's whole life."""
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(status)
         control.close()
         lifeline.close()
         channel = socket.socket(fileno=descriptors[0])
@@ -179,14 +182,7 @@ def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline:
         else:
             from dlcourse.course.grading.student import main as live
 
-            live(channel, what)
+            live(channel, what, parent)
         status = 0
     finally:
         os._exit(status)  # no clean-up handlers of WARM's, no traceback to nobody
-
-
-def prctl(option: int, value: int) -> None:
-    """prctl(2). OSError when the kernel refuses."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl refused")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from dlcourse.course.grading import one
+from dlcourse.course.grading.jail import NoSandbox, probe
 from dlcourse.course.grading.spec import Spec, SpecCell
 
 SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"
@@ -38,6 +39,13 @@ SEEDS = {"00.accuracy": [11, 12]}
 QUICK = {"call_cpu": 0.3, "cell_cpu": 0.5, "submission_cpu": 20.0, "wall": 3.0}
 
 
+# In the best jail there is. What is judged here is harmless without one too: tests/hostile is for what is not.
+try:
+    SANDBOX = probe().name
+except NoSandbox:
+    SANDBOX = "none"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def warm():
     yield one.warm()
@@ -54,7 +62,7 @@ def notebook(*cells):
 
 
 def grade(*cells, spec=SPEC, **options):
-    options = {"limits": QUICK, "sandbox": "none", **options}
+    options = {"limits": QUICK, "sandbox": SANDBOX, **options}
     verdict = one.grade_submission(notebook(*cells), spec, SEEDS, options.pop("limits"), **options)
     assert verdict.trouble == ""
     return verdict
@@ -268,6 +276,18 @@ class Net(torch.nn.Module):
     assert grade("import torch", ("a", net), spec=toy(test)).tests[0].passed
     frozen = net.replace("self.line(x)", "self.line(x).detach()")
     assert not grade("import torch", ("a", frozen), spec=toy(test)).tests[0].passed
+
+
+@pytest.mark.parametrize("sandbox", ["none", "landlock", "namespaces"])
+def test_every_backend_gives_the_same_verdict(sandbox):
+    if sandbox != "none":
+        try:
+            probe(sandbox)
+        except NoSandbox as error:
+            pytest.skip(str(error))
+    verdict = grade(SETUP, ("double", RIGHT), "while True: pass", ("accuracy", ACCURACY), sandbox=sandbox)
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert verdict.sandbox == sandbox
 
 
 def test_students_do_not_see_each_other():
