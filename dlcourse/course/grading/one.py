@@ -8,15 +8,18 @@ A verdict is plain data and not signed: signing is GRADER's, who alone has the k
 import contextlib
 import hashlib
 import json
+import math
 import threading
 from dataclasses import dataclass
 from typing import Any
 
+from dlcourse.checks.frames import WireError, receive, send
+from dlcourse.course.grading.jailed import Limits
 from dlcourse.course.grading.spec import Spec
 from dlcourse.course.grading.submission import Unreadable, arrange, parse
 from dlcourse.course.grading.warm import Warm, WarmError
 
-LEAST_WALL = 300.0  # seconds; beyond this and twice what the limits allow, the judge itself must hang
+JUDGING = 300  # seconds beyond what two passes may take; after that the judge itself must hang
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,10 @@ def grade_submission(
         cells = parse(content)
     except Unreadable as error:
         return Verdict(tests=tuple(_nothing(test.id, test.points, str(error)) for test in spec.tests), sandbox=sandbox)
+    asked = Limits(**(limits or {}))
+    longest = math.ceil(JUDGING + 2 * asked.wall * asked.submission_cpu)
     job = {
+        "seconds": longest,
         "steps": [
             {"kind": step.kind, "label": step.label, "source": step.source, "test": step.test}
             for step in arrange(spec, cells)
@@ -139,11 +145,7 @@ def _nothing(test: str, points: float, reason: str) -> TestVerdict:
 
 
 def _judged(process: Warm, job: dict[str, Any]) -> dict[str, Any]:
-    from dlcourse.checks.frames import WireError, receive, send
-    from dlcourse.course.grading.jailed import Limits
-
-    limits = Limits(**job["limits"])
-    longest = max(LEAST_WALL, 4 * limits.wall * limits.submission_cpu)
+    longest = job["seconds"] + 1.0
     with contextlib.closing(process.tester()) as channel:
         try:
             send(channel, json.dumps(job).encode(), timeout=longest)

@@ -21,6 +21,7 @@ from dlcourse.checks.subject import Subject
 from dlcourse.checks.values import decode, encode
 from dlcourse.course.grading.jailed import Lost
 
+LONGEST_NAME = 200  # of a parameter, with the dots
 Exchange = Callable[[bytes], bytearray]  # a frame to STUDENT, and its reply; raises Lost
 
 
@@ -120,6 +121,8 @@ class ModuleStandIn(nn.Module):
 
     def _parent(self, path: str) -> tuple[nn.Module, str]:
         module: nn.Module = self
+        if len(path) > LONGEST_NAME:
+            raise Unanswered("a module whose parameters have endless names")
         *above, leaf = path.split(".")
         for step in above:
             if step not in module._modules:

@@ -3,10 +3,12 @@
 A test has passed when its cell ran to its end here. No file, output, exit code or object of the student's counts.
 
     pass 1   a STUDENT runs the cells in order; where a test stands its visible part is run, then its hidden part
-    pass 2   only if a visible part failed: those parts again, with a fresh STUDENT, which sees no hidden input. What
-             they say may be shown to the student in full.
+    pass 2   only if a cell stopped or a visible part failed: cells and those parts again, with a fresh STUDENT, which
+             sees no hidden input. What it says may be shown to the student in full.
 
-So what a process says once it has seen a hidden input is shown to nobody: of a hidden part only our own hint is told.
+So what a process says once it has seen a hidden input is shown to nobody. Of a hidden part only our own words are told,
+from a closed list: a message with a shape or a name in it could carry away what the answer was asked. What remains is
+whether it passed, and which of our hints fits.
 A test that failed is asked again after the last cell, where an answer may stand further down. A STUDENT that died or
 hung is replaced; the cells before are run again, the cell that killed it is left out.
 """
@@ -18,10 +20,13 @@ import io
 import json
 import math
 import resource
+import signal
 import socket
 import time
 import traceback
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dlcourse.checks import seeds as hidden
@@ -32,7 +37,7 @@ from dlcourse.course.grading.jailed import Jailed, JailError, Limits, Lost
 from dlcourse.course.grading.proxies import Unanswered, look
 
 MEMORY = 6 * 2**30  # bytes that judging may take in all
-RESTARTS = 12  # of STUDENT in one pass; after that every test left fails
+RESTARTS = 12  # processes for one pass; when the last has died every test left fails
 
 
 @dataclass
@@ -58,6 +63,7 @@ class Pass:
     control: socket.socket
     limits: Limits
     names: dict[str, Any]  # what the instructor's cells import
+    deadline: float  # by the monotonic clock
     student: Jailed | None = None
     done: list[int] = field(default_factory=list)  # cells that ran, by their place
     lethal: set[int] = field(default_factory=set)
@@ -111,11 +117,13 @@ class Pass:
     def _ready(self) -> Jailed:
         """A living STUDENT in which every cell so far has run."""
         while self.student is None or not self.student.alive:
-            if self.started > RESTARTS:
+            if self.started >= RESTARTS:
                 raise Lost("end", "its process ended too often")
             self.started += 1
             self.end()
-            self.student = Jailed(self.control, self.job["sandbox"], self.limits)
+            if self.cpu >= self.limits.submission_cpu:
+                raise Lost("cpu", f"the notebook has used up its {self.limits.submission_cpu:g} s of computing")
+            self.student = Jailed(self.control, self.job["sandbox"], self.limits, self.deadline, self.cpu)
             for place in self.done:
                 step = self.job["steps"][place]
                 if place in self.lethal:
@@ -256,18 +264,23 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
     hidden.use({name: tuple(numbers) for name, numbers in job["seeds"].items()})
     names = imported(job["imports"])
     cells = {test["id"]: test for test in job["tests"]}
-    first, second = (Pass(job, control, limits, names) for _ in range(2))
+    longest = limits.wall * limits.submission_cpu
+    first = Pass(job, control, limits, names, time.monotonic() + longest)
+    second = Pass(job, control, limits, names, math.inf)
     try:
         found = first.through({id: tuple(filter(None, (test["source"], test["hidden"]))) for id, test in cells.items()})
         unclear = [id for id, outcome in found.items() if outcome.part == "visible" and not outcome.blank]
-        clean = second.through({id: (cells[id]["source"],) for id in unclear}) if unclear else {}
+        clean = {}
+        if unclear or first.stopped:
+            second.deadline = time.monotonic() + longest
+            clean = second.through({id: (cells[id]["source"],) for id in unclear})
     finally:
         first.end()
         second.end()
     own = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "tests": [_verdict_of(cells[id], found[id], clean.get(id), job["explain"] == id) for id in cells],
-        "cells": list({**second.stopped, **first.stopped}.items()),
+        "cells": list(second.stopped.items()),
         "notes": [f"{id}: {found[id].odd}" for id in cells if found[id].odd],
         "waited": first.waited,
         "seconds": time.monotonic() - started,
@@ -277,20 +290,38 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
 
 def _verdict_of(test: dict, outcome: Outcome, clean: Outcome | None, explain: bool) -> dict[str, Any]:
     """clean: how the visible part ended where no hidden input had been seen. If it passed there it is not told."""
-    told = clean if clean and not clean.passed else None
-    if outcome.blank:
-        told = outcome
+    told = clean if clean and not clean.passed else outcome if outcome.blank else None
+    reason = told.reason if told else fit_for_all(outcome)
     return {
         "id": test["id"],
         "passed": outcome.passed,
         "score": outcome.score,
         "points": test["points"],
         "part": outcome.part,
-        "reason": (told or outcome).reason,
+        "reason": reason,
         "shown": told.told if told else "",
         "seconds": outcome.seconds,
         "explained": outcome.told if explain else "",
     }
+
+
+def fit_for_all(outcome: Outcome) -> str:
+    """The reason, if every letter of it is ours; else what can be said without it."""
+    if outcome.passed or outcome.reason in our_words():
+        return outcome.reason
+    return "Right on the inputs that you can see, and wrong on others from the ranges that the exercise states."
+
+
+@cache
+def our_words() -> frozenset[str]:
+    """Every text that stands as it is in the checks and in this file."""
+    from dlcourse import checks
+
+    words: set[str] = set()
+    for path in [Path(__file__), *Path(checks.__file__).parent.rglob("*.py")]:
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        words |= {node.value for node in tree if isinstance(node, ast.Constant) and type(node.value) is str}
+    return frozenset(words)
 
 
 def main(grader: socket.socket, control: socket.socket) -> None:
@@ -298,6 +329,7 @@ def main(grader: socket.socket, control: socket.socket) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     job = json.loads(receive(grader))
+    signal.alarm(job["seconds"])  # should the judge itself hang, it ends
     try:
         reply = verdict(job, control)
     except JailError as error:

@@ -140,12 +140,14 @@ def _load() -> dict[str, str]:
     import torch
 
     from dlcourse import __version__
+    from dlcourse.course.grading import tester
 
     torch.set_num_threads(1)
     for name in PRELOADED:
         import_module(name)
     for line in _imports_of_exercises():
         exec(line, {})
+    tester.our_words()
     return {"python": python_version(), "torch": torch.__version__, "dlcourse": __version__}
 
 

@@ -129,6 +129,34 @@ def test_what_was_seen_in_a_hidden_part_is_never_told():
     assert str(SECRET) not in json.dumps([verdict.cells, verdict.notes])
 
 
+def test_of_a_hidden_part_only_our_own_words_are_told():
+    """A shape can carry away what was asked: (0, 4711) says so as well as any text."""
+    thief = """
+def accuracy(predicted, labels):
+    share = (predicted == labels).float().mean().item()
+    return share if len(labels) in (5, 3, 1) else torch.empty(0, 4711, dtype=torch.float64)
+"""
+    hidden_only = toy(
+        "assert True", hidden='for s in checks.hidden_seeds("00.accuracy"):\n    checks.accuracy(f, seed=s)'
+    )
+    imports = ("from dlcourse import checks\nimport torch\n", ("a", thief.replace("accuracy", "f")))
+    spec = Spec("toy", "toy.ipynb", (SpecCell("setup", "code", "", imports[0]), *hidden_only.cells[1:]))
+    (test,) = grade(*imports, spec=spec, explain="a-test").tests
+    assert (test.passed, test.part) == (False, "hidden")
+    assert "4711" in test.explained
+    assert "4711" not in test.reason + test.shown
+    assert "wrong on others" in test.reason
+
+
+def test_the_classes_of_errors_tell_nothing_hidden():
+    """Forty cells whose errors spell what was seen, bit by bit: the process that is quoted has seen nothing."""
+    thief = "seen = [0]\ndef double(x):\n    seen.append(x)\n    return 2 * x"
+    bits = [f"raise (KeyError if max(seen) >> {bit} & 1 else ValueError)" for bit in range(14)]
+    verdict = grade(SETUP, ("double", thief), ("double-test", ""), *bits, ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert {error for _, error in verdict.cells} == {"ValueError"}
+
+
 def test_an_answer_below_its_test():
     cells = [SETUP, ("double", STUB), ("double-test", ""), ("accuracy", ACCURACY), RIGHT]
     assert scores(grade(*cells)) == {"double-test": 2.0, "accuracy-test": 3.0}
@@ -195,6 +223,13 @@ def test_sleeping_is_told_from_computing():
 def test_a_process_that_always_dies_ends_soon():
     verdict = grade(SETUP, *["import os; os._exit(1)"] * 40, ("double", RIGHT), ("accuracy", ACCURACY))
     assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 0.0}
+
+
+def test_a_notebook_that_sleeps_in_every_cell_ends_soon():
+    limits = {**QUICK, "submission_cpu": 1.0}
+    verdict = grade(SETUP, *["import time\ntime.sleep(1.2)"] * 40, ("double", RIGHT), limits=limits)
+    assert verdict.waited
+    assert verdict.seconds < 20
 
 
 def test_magics_and_commands():
