@@ -1,0 +1,308 @@
+"""TESTER: judges one submission. It runs the instructor's test cells against stand-ins for the student's names.
+
+A test has passed when its cell ran to its end here. No file, output, exit code or object of the student's counts.
+
+    pass 1   a STUDENT runs the cells in order; where a test stands, the whole test is run, its hidden part too
+    pass 2   only if a test failed: a fresh STUDENT, which sees no hidden input; the visible parts of the tests that
+             failed. What they say may be shown to the student in full.
+
+So what a process says once it has seen a hidden input is shown to nobody: of a hidden part only our own hint is told.
+A test that failed is asked again after the last cell, where an answer may stand further down. A STUDENT that died or
+hung is replaced; the cells before are run again, the cell that killed it is left out.
+"""
+
+import ast
+import builtins
+import contextlib
+import io
+import json
+import math
+import resource
+import socket
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import Any
+
+from dlcourse.checks import seeds as hidden
+from dlcourse.checks.frames import receive, send
+from dlcourse.checks.outcome import CheckFailed, NotStarted
+from dlcourse.checks.values import decode
+from dlcourse.course.grading.jailed import Jailed, JailError, Limits, Lost
+from dlcourse.course.grading.proxies import Unanswered, look
+
+MEMORY = 6 * 2**30  # bytes that judging may take in all
+RESTARTS = 12  # of STUDENT in one pass; after that every test left fails
+
+
+@dataclass
+class Outcome:
+    """How one run of one test ended. told: the full diagnosis. odd: the instructor should look at the test itself."""
+
+    passed: bool
+    score: float = 0.0
+    reason: str = ""
+    told: str = ""
+    again: bool = False  # an answer further down may help
+    odd: str = ""
+    seconds: float = 0.0
+
+
+@dataclass
+class Pass:
+    """One way through the notebook with one STUDENT and its replacements."""
+
+    job: dict[str, Any]
+    control: socket.socket
+    limits: Limits
+    names: dict[str, Any]  # what the instructor's cells import
+    student: Jailed | None = None
+    done: list[int] = field(default_factory=list)  # cells that ran, by their place
+    lethal: set[int] = field(default_factory=set)
+    stopped: dict[str, str] = field(default_factory=dict)  # label -> the error's class
+    cpu: float = 0.0
+    waited: bool = False  # something ran into a limit by the wall
+    started: int = 0
+
+    def through(self, tests: dict[str, str]) -> dict[str, Outcome]:
+        """Runs all cells, and the given tests (id -> source) where they stand."""
+        steps, found = self.job["steps"], {}
+        after: dict[str, int] = {}
+        for place, step in enumerate(steps):
+            if step["kind"] == "run":
+                self._cell(place)
+            elif step["test"] in tests:
+                found[step["test"]] = self._test(step["test"], tests[step["test"]])
+                after[step["test"]] = place
+        last = max((place for place, step in enumerate(steps) if step["kind"] == "run"), default=-1)
+        for test, outcome in found.items():
+            if not outcome.passed and outcome.again and after[test] < last:
+                found[test] = self._test(test, tests[test])
+        self.end()
+        return found
+
+    def end(self) -> None:
+        """Ends STUDENT and books what it used."""
+        if self.student:
+            self.student.end()
+            self.cpu += self.student.cpu()
+        self.student = None
+
+    def _cell(self, place: int) -> None:
+        step = self.job["steps"][place]
+        while place not in self.lethal:
+            try:
+                reply = decode(self._ready().run(step["label"], step["source"], self.limits.cell_cpu))
+            except Lost as lost:
+                self.waited |= lost.by == "wall"
+                self.lethal.add(place)
+                self.stopped[step["label"]] = {"cpu": "TimeLimit", "wall": "TimeLimit"}.get(lost.by, "ProcessEnded")
+            except ValueError:
+                self.stopped[step["label"]] = "ProcessEnded"
+                break
+            else:
+                if type(reply) is dict and "error" in reply:
+                    self.stopped[step["label"]] = _error_name(reply["error"])
+                break
+        self.done.append(place)
+
+    def _ready(self) -> Jailed:
+        """A living STUDENT in which every cell so far has run."""
+        while self.student is None or not self.student.alive:
+            if self.started > RESTARTS:
+                raise Lost("end", "its process ended too often")
+            self.started += 1
+            self.end()
+            self.student = Jailed(self.control, self.job["sandbox"], self.limits)
+            for place in self.done:
+                step = self.job["steps"][place]
+                if place in self.lethal:
+                    continue
+                try:
+                    self.student.run(step["label"], step["source"], self.limits.cell_cpu)
+                except Lost as lost:  # it ran before; now it does not
+                    self.waited |= lost.by == "wall"
+                    self.lethal.add(place)
+                    break
+        return self.student
+
+    def _exchange(self, frame: bytes) -> bytearray:
+        try:
+            if self.student is None or not self.student.alive:
+                raise Lost("end", "the answer's process ended")
+            return self.student.exchange(frame, self.limits.call_cpu)
+        except Lost as lost:
+            self.waited |= lost.by == "wall"
+            raise
+
+    def _test(self, test: str, source: str) -> Outcome:
+        started = time.monotonic()
+        try:
+            self._ready()
+            outcome = judge(self._exchange, source, self.names, self.job["points"][test])
+        except Lost as lost:
+            outcome = Outcome(False, reason=f"Nothing could be asked: {lost}.", told=str(lost))
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+
+def judge(exchange: Any, source: str, names: dict[str, Any], points: float) -> Outcome:
+    """Runs one test cell; the student's names in it are looked up through `exchange`."""
+    tree = ast.parse(source)
+    space = {"__name__": "__test__", "__builtins__": builtins, **names}
+    missing = ""
+    try:
+        for name in free_names(tree):
+            if name not in space:
+                try:
+                    space[name] = look(exchange, name)
+                except NameError:
+                    missing = missing or name
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            score = _run(tree, space)
+    except NotStarted as error:
+        return Outcome(False, reason="Nothing was written yet.", told=str(error), again=True)
+    except CheckFailed as error:
+        return Outcome(False, reason=error.reason, told=str(error), again=True)
+    except NameError as error:
+        if missing and repr(missing) in str(error):
+            text = f"There is no `{missing}`. Was it renamed or deleted, or did its cell stop with an error?"
+            return Outcome(False, reason=text, told=text, again=True)
+        return _unexpected(error)
+    except AssertionError as error:
+        text = "A test of this cell does not hold."
+        return Outcome(False, reason=text, told=_last_lines(error), again=True)
+    except Unanswered as error:
+        return Outcome(False, reason="The answer gave no value: it ended, or took too long.", told=str(error))
+    except Exception as error:
+        return _unexpected(error)
+    if score is None:
+        return Outcome(True, score=points)
+    if not 0 <= score <= points:
+        return Outcome(
+            False, odd=f"the test gave {score:g} of {points:g} points", reason="The test could not judge it."
+        )
+    return Outcome(score == points, score=score, reason="" if score == points else "Partly right.")
+
+
+def _run(tree: ast.Module, space: dict[str, Any]) -> float | None:
+    """Runs the statements; the number that the last one is, for partial credit as nbgrader has it."""
+    if not tree.body or not isinstance(tree.body[-1], ast.Expr):
+        exec(compile(tree, "<test>", "exec"), space)
+        return None
+    *first, last = tree.body
+    exec(compile(ast.Module(first, []), "<test>", "exec"), space)
+    value = eval(compile(ast.Expression(last.value), "<test>", "eval"), space)
+    return float(value) if type(value) in (int, float) and math.isfinite(value) else None
+
+
+def _unexpected(error: Exception) -> Outcome:
+    """The test stopped with an error that is no verdict: no points, and the instructor is told."""
+    text = f"The test stopped with a {type(error).__name__}."
+    return Outcome(False, reason=text, told=_last_lines(error), again=True, odd=text)
+
+
+def _last_lines(error: BaseException) -> str:
+    place = traceback.extract_tb(error.__traceback__)
+    line = next((frame.lineno for frame in reversed(place) if frame.filename == "<test>"), 0)
+    return f"line {line} of the test: {type(error).__name__}: {error}"[:2000]
+
+
+def free_names(tree: ast.Module) -> list[str]:
+    """Names that the cell reads and nowhere makes, built-in ones apart, in the order they appear."""
+    made = {"__name__"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            made.add(node.name)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            made.add(node.name)
+        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            made.add(node.id)
+    read = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    return list(dict.fromkeys(name for name in read if name not in made and not hasattr(builtins, name)))
+
+
+def imported(sources: list[str]) -> dict[str, Any]:
+    """What the import lines at the top level of the instructor's cells give."""
+    space: dict[str, Any] = {}
+    for source in sources:
+        with contextlib.suppress(SyntaxError):
+            body = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+            exec(compile(ast.Module(body, []), "<imports>", "exec"), space)
+    space.pop("__builtins__", None)
+    return space
+
+
+def _error_name(described: Any) -> str:
+    """The class of the student's error if Python has one of that name: a word of ours, not the student's."""
+    name = described[2] if type(described) is tuple and len(described) > 2 else ""
+    known = getattr(builtins, name, None) if type(name) is str else None
+    if isinstance(known, type) and issubclass(known, BaseException):
+        return name
+    return "NotStarted" if name == "NotStarted" else "Error"
+
+
+def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
+    """The whole judgement as plain values; see one.Verdict."""
+    started = time.monotonic()
+    limits = Limits(**job["limits"])
+    hidden.use({name: tuple(numbers) for name, numbers in job["seeds"].items()})
+    names = imported(job["imports"])
+    cells = {test["id"]: test for test in job["tests"]}
+    whole = {id: test["hidden"] or test["source"] for id, test in cells.items()}
+    first = Pass(job, control, limits, names)
+    try:
+        found = first.through(whole)
+    finally:
+        first.end()
+    failed = {id: cells[id]["source"] for id, outcome in found.items() if not outcome.passed}
+    second = Pass(job, control, limits, names)
+    visible: dict[str, Outcome] = {}
+    if failed:
+        try:
+            visible = second.through(failed)
+        finally:
+            second.end()
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "tests": [_verdict_of(cells[id], found[id], visible.get(id), job["explain"] == id) for id in cells],
+        "cells": list({**second.stopped, **first.stopped}.items()),
+        "notes": [f"{id}: {found[id].odd}" for id in cells if found[id].odd],
+        "waited": first.waited,
+        "seconds": time.monotonic() - started,
+        "cpu": own.ru_utime + own.ru_stime + first.cpu + second.cpu,
+    }
+
+
+def _verdict_of(test: dict, outcome: Outcome, visible: Outcome | None, explain: bool) -> dict[str, Any]:
+    part = "" if outcome.passed else "visible" if visible and not visible.passed else "hidden"
+    told = visible if part == "visible" else outcome
+    return {
+        "id": test["id"],
+        "passed": outcome.passed,
+        "score": outcome.score,
+        "points": test["points"],
+        "part": part,
+        "reason": told.reason,
+        "shown": told.told if part == "visible" else "",
+        "seconds": outcome.seconds,
+        "explained": outcome.told if explain else "",
+    }
+
+
+def main(grader: socket.socket, control: socket.socket) -> None:
+    """The process: a job in, a verdict out. Whatever stops it is trouble, and trouble is no score."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    job = json.loads(receive(grader))
+    try:
+        reply = verdict(job, control)
+    except JailError as error:
+        reply = {"trouble": str(error)}
+    except Exception as error:
+        reply = {"trouble": f"the judge stopped: {type(error).__name__}: {error}"}
+    send(grader, json.dumps(reply).encode())
