@@ -24,7 +24,8 @@ def hidden_seeds(id: str) -> tuple[int, ...]:
     """
     if _given is not None:
         if id not in _given:
-            raise UnknownExercise(f"The grader gave no hidden seeds for {id!r}, only for {', '.join(_given) or 'none'}.")
+            known = ", ".join(_given) or "none"
+            raise UnknownExercise(f"The grader gave no hidden seeds for {id!r}, only for {known}.")
         return _given[id]
     from dlcourse.checks.registry import find  # here: it loads torch
 

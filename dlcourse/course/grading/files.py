@@ -20,7 +20,7 @@ def write_whole(path: Path, content: bytes, *, keep: bool = False) -> None:
     OSError when it cannot be written; then the old file is as it was, and nothing is left aside.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside = path.with_name(f".{path.name}.part")
+    aside, kept = path.with_name(f".{path.name}.part"), None
     with suppress(FileNotFoundError):
         aside.unlink()
     try:
@@ -30,20 +30,22 @@ def write_whole(path: Path, content: bytes, *, keep: bool = False) -> None:
             writer.flush()
             os.fsync(writer.fileno())
         if keep and path.exists() and path.read_bytes() != content:
-            _keep(path)
+            kept = _free_name(path)
+            os.link(path, kept)
         os.replace(aside, path)
     except BaseException:
-        with suppress(OSError):
-            aside.unlink()
+        for left in filter(None, (aside, kept)):
+            with suppress(OSError):
+                left.unlink()
         raise
     _sync_folder(path.parent)
 
 
-def _keep(path: Path) -> None:
+def _free_name(path: Path) -> Path:
     number = 1
-    while (kept := path.with_name(f"{path.name}.{number}")).exists():
+    while (free := path.with_name(f"{path.name}.{number}")).exists():
         number += 1
-    os.link(path, kept)
+    return free
 
 
 def _sync_folder(folder: Path) -> None:
@@ -78,8 +80,12 @@ def canonical(value: Any) -> bytes:
     ASCII (other characters as \\uXXXX), the names of an object sorted by code point, no blank between tokens, numbers
     as Python's repr has them (1 and 1.0 differ), no nan and no infinity (ValueError), only text as names (TypeError).
     """
-    _only_text_names(value)
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+    try:
+        _only_text_names(value)
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    return text.encode("ascii")
 
 
 def _only_text_names(value: Any) -> None:

@@ -3,9 +3,9 @@
     course keys     from them come the hidden seeds: who has one can work the inputs of hidden tests out beforehand
     signing keys    they sign results: who has one can forge a result
 
-One file for each course, `~/.config/dlcourse/keys/COURSE.json` (DLCOURSE_KEYS names another folder), which only its owner
-can read. It keeps every key there was: seeds of an assignment come from the key it was released with, and an old result
-is verified with the key that signed it, until that key is revoked.
+One file for each course, `~/.config/dlcourse/keys/COURSE.json` (DLCOURSE_KEYS names another folder), which only its
+owner can read. It keeps every key there was: seeds of an assignment come from the key it was released with, and an old
+result is verified with the key that signed it, until that key is revoked.
 
 Seeds and signatures are HMAC-SHA256 (RFC 2104) of canonical JSON (`files.canonical`) behind a line that says which of
 the two it is, so that neither can stand for the other.
@@ -77,8 +77,8 @@ class Keys:
         found = next((key for key in self.every if key.id == id and key.kind == "course"), None)
         if found is None:
             raise CourseError(
-                f"{assignment} was released with the course key {id}, which is not among the keys in {path(self.course)}. "
-                f"Bring the file from the account that released it, or: {again}."
+                f"{assignment} was released with the course key {id}, which is not among the keys in "
+                f"{path(self.course)}. Bring the file from the account that released it, or: {again}."
             )
         if found.revoked:
             raise CourseError(
@@ -130,8 +130,8 @@ def path(course_id: str) -> Path:
     """The file of a course's keys. CourseError when the course's id cannot be a file name."""
     if not re.fullmatch(r"[\w@+][\w@+. -]{0,99}", course_id):
         raise CourseError(
-            f"The course id {course_id!r} cannot be a file name: 1 to 100 letters, digits, spaces and _ - . @ +, the first "
-            "a letter or a digit. It is c.CourseDirectory.course_id in nbgrader_config.py."
+            f"The course id {course_id!r} cannot be a file name: 1 to 100 letters, digits, spaces and _ - . @ + are "
+            "wanted, the first a letter or a digit. It is c.CourseDirectory.course_id in nbgrader_config.py."
         )
     return folder() / f"{course_id}.json"
 
@@ -145,16 +145,16 @@ def load(course_id: str, *, outside: Iterable[Path] = ()) -> Keys:
     content = _read(file, outside)
     if content is None:
         raise NoKeys(
-            f"There are no keys for the course {course_id!r} in {file.parent}. `dlcourse course release ASSIGNMENT` makes "
-            "them when the first assignment is released. If that was done on another machine or account, copy the file "
-            f"{file.name} from there (mode 600)."
+            f"There are no keys for the course {course_id!r} in {file.parent}. `dlcourse course release ASSIGNMENT` "
+            "makes them when the first assignment is released. If that was done on another machine or account, copy "
+            f"the file {file.name} from there (mode 600)."
         )
     try:
         return _keys(course_id, parse(content))
     except (ValueError, KeyError, TypeError) as error:
         raise CourseError(
-            f"{file} does not hold keys as this version of dlcourse writes them ({error}). Put back a copy of it: without "
-            "these keys no result of this course can be verified."
+            f"{file} does not hold keys as this version of dlcourse writes them ({error}). Put back a copy of it: "
+            "without these keys no result of this course can be verified."
         ) from error
 
 
@@ -273,20 +273,27 @@ def _read(file: Path, outside: Iterable[Path]) -> bytes | None:
         return None
     except OSError as error:
         what = "is a link" if file.is_symlink() else f"cannot be opened ({error.strerror})"
-        raise CourseError(f"The file of keys {file} {what}. Put the file itself there, of your own and mode 600.") from error
-    with open(descriptor, "rb") as reader:
+        raise CourseError(
+            f"The file of keys {file} {what}. Put the file itself there, of your own and mode 600."
+        ) from error
+    try:
         _check_owner(file, os.fstat(descriptor), stat.S_ISREG, "regular file", 0o600)
-        return reader.read(MAX_FILE)
+        return os.read(descriptor, MAX_FILE)
+    finally:
+        os.close(descriptor)
 
 
 def _check_place(place: Path, outside: Iterable[Path]) -> None:
     if os.name != "posix":
-        raise CourseError("Keys need a system with owners and modes of files. Release and grade on Linux, or in a container.")
+        raise CourseError(
+            "Keys need a system with owners and modes of files. Release and grade on Linux, or in a container."
+        )
     for forbidden in outside:
         if place.resolve().is_relative_to(forbidden.resolve()):
             raise CourseError(
-                f"The keys would lie in {place}, inside {forbidden}, which others can read or copy. Name another folder "
-                "in DLCOURSE_KEYS, or unset it. If keys were ever there, they have leaked: see `dlcourse course keys revoke`."
+                f"The keys would lie in {place}, inside {forbidden}, which others can read or copy. Name another "
+                "folder in DLCOURSE_KEYS, or unset it. If keys were ever there, they have leaked: see "
+                "`dlcourse course keys revoke`."
             )
 
 
@@ -300,11 +307,12 @@ def _check_owner(place: Path, found: os.stat_result, is_kind, kind: str, mode: i
         raise CourseError(f"{place}, for the keys, is no {kind}. Put a {kind} of your own there, mode {mode:o}.")
     if found.st_uid != os.geteuid():
         raise CourseError(
-            f"{place}, for the keys, belongs to the user {found.st_uid}, and you are {os.geteuid()}. Grade as that user, or "
-            "name a folder of your own in DLCOURSE_KEYS."
+            f"{place}, for the keys, belongs to the user {found.st_uid}, and you are {os.geteuid()}. Grade as that "
+            "user, or name a folder of your own in DLCOURSE_KEYS."
         )
     if found.st_mode & 0o077:
         raise CourseError(
-            f"{place}, for the keys, is open to others (mode {stat.S_IMODE(found.st_mode):o}). If anybody else uses this "
-            f"machine the keys may have leaked: see `dlcourse course keys revoke`. Close it: chmod {mode:o} '{place}'"
+            f"{place}, for the keys, is open to others (mode {stat.S_IMODE(found.st_mode):o}). If anybody else uses "
+            "this machine the keys may have leaked: see `dlcourse course keys revoke`. "
+            f"Close it: chmod {mode:o} '{place}'"
         )
