@@ -47,6 +47,7 @@ class Local:
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="grade")
+        self._futures: set[Future] = set()
 
     def ready(self, look: Callable[[], tuple[str, str]]) -> None:
         name, why = look()
@@ -61,23 +62,33 @@ class Local:
         return self.workers + 1  # one waits, so that no worker does
 
     def submit(self, work: Callable, *arguments: Any) -> Future:
-        return self._executor.submit(work, *arguments)
+        future = self._executor.submit(work, *arguments)
+        self._futures.add(future)
+        future.add_done_callback(self._futures.discard)
+        return future
 
     def check(self) -> None:
         """This machine is not gone."""
 
     def close(self) -> None:
+        """Ends what is still at work, with all its processes."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._futures:
+            from dlcourse.course.grading import one
+
+            one.close()
 
 
 class Dask:
-    """A cluster by its scheduler's address. A worker that dies is replaced by the scheduler, and its work done again."""
+    """A cluster by its scheduler's address. When a worker dies the scheduler has its work done again by another."""
 
     def __init__(self, address: str) -> None:
         try:
             from distributed import Client
         except ImportError:
-            raise CourseError(f"Grading on a Dask cluster needs the package distributed. Install it: {INSTALL}") from None
+            raise CourseError(
+                f"Grading on a Dask cluster needs the package distributed. Install it: {INSTALL}"
+            ) from None
         self.address = address
         try:
             self._client = Client(address, timeout=CONNECT, set_as_default=False)
@@ -91,7 +102,9 @@ class Dask:
         try:
             self._client.wait_for_workers(1, timeout=CONNECT)
         except OSError:
-            raise CourseError(f"The Dask scheduler at {self.address} has no worker. Start some, or grade here.") from None
+            raise CourseError(
+                f"The Dask scheduler at {self.address} has no worker. Start some, or grade here."
+            ) from None
         # A worker without our package cannot even read this call: its error comes back in place of an answer.
         found = self._client.run(versions, on_error="return")
         wrong = [
