@@ -7,12 +7,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlcourse.course.errors import CourseError
-from dlcourse.course.grading.grade import AskedWrongly, Ground, chosen, prepare, printable, read
+from dlcourse.course.grading.grade import AskedWrongly, Ground, chosen, exercises, prepare, printable, read
 from dlcourse.course.grading.pools import Local, sandbox
-from dlcourse.course.grading.result import BadResult, Result, find
+from dlcourse.course.grading.result import BadResult, Result, TestResult, find
 from dlcourse.course.grading.spec import Spec, SpecCell
+
+if TYPE_CHECKING:
+    from dlcourse.course.grading.one import TestVerdict
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,17 @@ def explain(
         name, _ = sandbox()
     if grade_one is None:
         from dlcourse.course.grading.one import grade_submission as grade_one
-    verdict = grade_one(submission.content, ground.spec, ground.seeds, sandbox=name, explain=test.id)
-    if verdict.trouble:
-        raise CourseError(f"The verdict could not be replayed: {printable(verdict.trouble)}")
-    now = next(each for each in verdict.tests if each.id == test.id)
+
+    def judge(seeds: dict[str, list[int]]) -> "TestVerdict":
+        verdict = grade_one(submission.content, ground.spec, seeds, sandbox=name, explain=test.id)
+        if verdict.trouble:
+            raise CourseError(f"The verdict could not be replayed: {printable(verdict.trouble)}")
+        return next(each for each in verdict.tests if each.id == test.id)
+
+    now = judge(ground.seeds)
     lines = [
         f"{printable(student)}, {assignment}, {test.id}: {_outcome(now)}",
-        *_seeds(ground, test),
+        *_seeds(ground, test, now, judge),
         *(["", "what the visible test said:", *_indented(now.shown)] if now.shown else []),
         *(["", "what the whole test said, its hidden part too:", *_indented(now.explained)] if now.explained else []),
         "",
@@ -75,26 +83,31 @@ def _test(spec: Spec, exercise: str) -> SpecCell:
     return found[0]
 
 
-def _outcome(test: object) -> str:
+def _outcome(test: "TestVerdict | TestResult") -> str:
     failed = {"visible": ", failed in its visible part", "hidden": ", failed in its hidden part"}.get(test.part, "")
     reason = f": {printable(test.reason)}" if test.reason else ""
     return f"{test.score:g} of {test.points:g} points{failed}{reason}"
 
 
-def _seeds(ground: Ground, test: SpecCell) -> list[str]:
-    text = f"{test.source}\n{test.hidden}"
-    return [
-        f"hidden seeds of {exercise}: {', '.join(map(str, seeds))}"
-        for exercise, seeds in ground.seeds.items()
-        if exercise in text
-    ]
+def _seeds(ground: Ground, test: SpecCell, now: "TestVerdict", judge: Callable) -> list[str]:
+    """The hidden seeds of the test, and the first of them that it fails with: each alone, in their order."""
+    lines = []
+    for exercise, seeds in ground.seeds.items():
+        if exercise not in exercises(test):
+            continue
+        lines.append(f"hidden seeds of {exercise}: {', '.join(map(str, seeds))}")
+        if now.part == "hidden":
+            failing = (seed for seed in seeds if not judge({**ground.seeds, exercise: [seed]}).passed)
+            first = next(failing, None)
+            lines.append(f"it fails with the seed {first}" if first is not None else "it fails with none of them alone")
+    return lines
 
 
 def _indented(text: str) -> list[str]:
     return [f"    {printable(line)}".rstrip() for line in text.splitlines()]
 
 
-def _compared(ground: Ground, student: str, sha256: str, now: object) -> tuple[str, bool | None]:
+def _compared(ground: Ground, student: str, sha256: str, now: "TestVerdict") -> tuple[str, bool | None]:
     again = f"dlcourse course grade {ground.spec.assignment} --student {student}"
     try:
         result = find(ground.course, ground.spec.assignment, student, sha256, ground.spec.digest, ground.keys)
@@ -113,5 +126,5 @@ def _when(result: Result) -> str:
     return f"{result.graded_at[:16].replace('T', ' ')} UTC ({other}, release {result.version})"
 
 
-def _essence(test: object) -> tuple:
+def _essence(test: "TestVerdict | TestResult") -> tuple:
     return (test.passed, test.score, test.points, test.part, test.reason)

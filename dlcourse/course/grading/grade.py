@@ -30,7 +30,7 @@ from dlcourse.course.grading.files import alone, write_whole
 from dlcourse.course.grading.keys import Keys
 from dlcourse.course.grading.pools import Dask, Local, pool, sandbox, versions
 from dlcourse.course.grading.result import BadName, BadResult, Result, TestResult, find, folder_name, write
-from dlcourse.course.grading.spec import Spec, read_spec
+from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 from dlcourse.course.grading.submission import Unreadable, open_submission
 
 ATTEMPTS = 3  # at one submission, before a human is asked
@@ -158,15 +158,17 @@ def prepare(course: Path, assignment: str, *, accept_changes: bool, unsafe: bool
             "was handed in with what is here now, and every result says so."
         )
     keys = load_keys(course)
-    seeds = {exercise: keys.seeds(assignment, lock.version, exercise, key=lock.key) for exercise in _exercises(spec)}
+    seeds = {
+        exercise: keys.seeds(assignment, lock.version, exercise, key=lock.key) for exercise in exercises(*spec.tests)
+    }
     notes = (f"graded although it is not what was released: {'; '.join(found)}",) if found else ()
     return Ground(course, spec, lock.version, keys, seeds, notes, unsafe)
 
 
-def _exercises(spec: Spec) -> list[str]:
-    """Exercises whose hidden seeds a test asks for."""
+def exercises(*tests: SpecCell) -> list[str]:
+    """The exercises whose hidden seeds these tests ask for."""
     asked = r"hidden_seeds\(\s*[\"']([^\"']+)[\"']\s*\)"
-    return sorted({name for test in spec.tests for name in re.findall(asked, f"{test.source}\n{test.hidden}")})
+    return sorted({name for test in tests for name in re.findall(asked, f"{test.source}\n{test.hidden}")})
 
 
 def chosen(course: Path, assignment: str, wanted: Sequence[str] | None) -> list[str]:

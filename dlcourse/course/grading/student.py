@@ -15,6 +15,7 @@ import builtins
 import inspect
 import json
 import linecache
+import random
 import socket
 import sys
 import traceback
@@ -22,6 +23,7 @@ import types
 import warnings
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -56,6 +58,10 @@ def main(channel: socket.socket, what: dict) -> None:
 
 
 def serve(channel: socket.socket) -> None:
+    # A fork draws fresh entropy; here every run of a submission is the same.
+    random.seed(0)
+    numpy.random.seed(0)
+    torch.manual_seed(0)
     notebook = Notebook()
     desk = Desk(notebook)
     roles = {b"C": notebook.run, b"A": desk.ask, b"D": desk.use}

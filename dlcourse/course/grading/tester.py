@@ -2,9 +2,9 @@
 
 A test has passed when its cell ran to its end here. No file, output, exit code or object of the student's counts.
 
-    pass 1   a STUDENT runs the cells in order; where a test stands, the whole test is run, its hidden part too
-    pass 2   only if a test failed: a fresh STUDENT, which sees no hidden input; the visible parts of the tests that
-             failed. What they say may be shown to the student in full.
+    pass 1   a STUDENT runs the cells in order; where a test stands its visible part is run, then its hidden part
+    pass 2   only if a visible part failed: those parts again, with a fresh STUDENT, which sees no hidden input. What
+             they say may be shown to the student in full.
 
 So what a process says once it has seen a hidden input is shown to nobody: of a hidden part only our own hint is told.
 A test that failed is asked again after the last cell, where an answer may stand further down. A STUDENT that died or
@@ -41,9 +41,11 @@ class Outcome:
 
     passed: bool
     score: float = 0.0
+    part: str = ""  # "visible" or "hidden", where it did not pass
     reason: str = ""
     told: str = ""
     again: bool = False  # an answer further down may help
+    blank: bool = False  # nothing was written: no need to ask what the visible part says
     odd: str = ""
     seconds: float = 0.0
 
@@ -64,8 +66,8 @@ class Pass:
     waited: bool = False  # something ran into a limit by the wall
     started: int = 0
 
-    def through(self, tests: dict[str, str]) -> dict[str, Outcome]:
-        """Runs all cells, and the given tests (id -> source) where they stand."""
+    def through(self, tests: dict[str, tuple[str, ...]]) -> dict[str, Outcome]:
+        """Runs all cells, and the given tests (id -> visible part, hidden part) where they stand."""
         steps, found = self.job["steps"], {}
         after: dict[str, int] = {}
         for place, step in enumerate(steps):
@@ -135,54 +137,61 @@ class Pass:
             self.waited |= lost.by == "wall"
             raise
 
-    def _test(self, test: str, source: str) -> Outcome:
+    def _test(self, test: str, parts: tuple[str, ...]) -> Outcome:
         started = time.monotonic()
         try:
             self._ready()
-            outcome = judge(self._exchange, source, self.names, self.job["points"][test])
+            outcome = judge(self._exchange, parts, self.names, self.job["points"][test])
         except Lost as lost:
-            outcome = Outcome(False, reason=f"Nothing could be asked: {lost}.", told=str(lost))
+            outcome = Outcome(False, part="visible", reason=f"Nothing could be asked: {lost}.", told=str(lost))
         outcome.seconds = time.monotonic() - started
         return outcome
 
 
-def judge(exchange: Any, source: str, names: dict[str, Any], points: float) -> Outcome:
-    """Runs one test cell; the student's names in it are looked up through `exchange`."""
-    tree = ast.parse(source)
+def judge(exchange: Any, parts: tuple[str, ...], names: dict[str, Any], points: float) -> Outcome:
+    """Runs the parts of one test cell; the student's names in them are looked up through `exchange`."""
     space = {"__name__": "__test__", "__builtins__": builtins, **names}
-    missing = ""
-    try:
-        for name in free_names(tree):
-            if name not in space:
-                try:
-                    space[name] = look(exchange, name)
-                except NameError:
-                    missing = missing or name
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            score = _run(tree, space)
-    except NotStarted as error:
-        return Outcome(False, reason="Nothing was written yet.", told=str(error), again=True)
-    except CheckFailed as error:
-        return Outcome(False, reason=error.reason, told=str(error), again=True)
-    except NameError as error:
-        if missing and repr(missing) in str(error):
-            text = f"There is no `{missing}`. Was it renamed or deleted, or did its cell stop with an error?"
-            return Outcome(False, reason=text, told=text, again=True)
-        return _unexpected(error)
-    except AssertionError as error:
-        text = "A test of this cell does not hold."
-        return Outcome(False, reason=text, told=_last_lines(error), again=True)
-    except Unanswered as error:
-        return Outcome(False, reason="The answer gave no value: it ended, or took too long.", told=str(error))
-    except Exception as error:
-        return _unexpected(error)
+    score = None
+    for part, source in zip(("visible", "hidden"), parts, strict=False):
+        tree, missing = ast.parse(source), ""
+        try:
+            for name in free_names(tree):
+                if name not in space:
+                    try:
+                        space[name] = look(exchange, name)
+                    except NameError:
+                        missing = missing or name
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                score = _run(tree, space)
+        except Exception as error:
+            outcome = _failed(error, missing)
+            outcome.part = part
+            return outcome
     if score is None:
         return Outcome(True, score=points)
     if not 0 <= score <= points:
-        return Outcome(
-            False, odd=f"the test gave {score:g} of {points:g} points", reason="The test could not judge it."
-        )
-    return Outcome(score == points, score=score, reason="" if score == points else "Partly right.")
+        odd = f"the test gave {score:g} of {points:g} points"
+        return Outcome(False, part=part, reason="The test could not judge it.", odd=odd)
+    right = score == points
+    return Outcome(right, score=score, part="" if right else part, reason="" if right else "Partly right.")
+
+
+def _failed(error: Exception, missing: str) -> Outcome:
+    """What it means that a test stopped with this error. missing: a name that the notebook does not have."""
+    if isinstance(error, NotStarted):
+        return Outcome(False, reason="Nothing was written yet.", told=str(error), again=True, blank=True)
+    if isinstance(error, CheckFailed):
+        return Outcome(False, reason=error.reason, told=str(error), again=True)
+    if isinstance(error, NameError) and missing and repr(missing) in str(error):
+        text = f"There is no `{missing}`. Was it renamed or deleted, or did its cell stop with an error?"
+        return Outcome(False, reason=text, told=text, again=True)
+    if isinstance(error, AssertionError):
+        return Outcome(False, reason="A test of this cell does not hold.", told=_last_lines(error), again=True)
+    if isinstance(error, Unanswered):
+        return Outcome(False, reason="The answer gave no value: it ended, or took too long.", told=str(error))
+    # An error that is no verdict: no points, and the instructor is told.
+    text = f"The test stopped with a {type(error).__name__}."
+    return Outcome(False, reason=text, told=_last_lines(error), again=True, odd=text)
 
 
 def _run(tree: ast.Module, space: dict[str, Any]) -> float | None:
@@ -194,12 +203,6 @@ def _run(tree: ast.Module, space: dict[str, Any]) -> float | None:
     exec(compile(ast.Module(first, []), "<test>", "exec"), space)
     value = eval(compile(ast.Expression(last.value), "<test>", "eval"), space)
     return float(value) if type(value) in (int, float) and math.isfinite(value) else None
-
-
-def _unexpected(error: Exception) -> Outcome:
-    """The test stopped with an error that is no verdict: no points, and the instructor is told."""
-    text = f"The test stopped with a {type(error).__name__}."
-    return Outcome(False, reason=text, told=_last_lines(error), again=True, odd=text)
 
 
 def _last_lines(error: BaseException) -> str:
@@ -253,23 +256,17 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
     hidden.use({name: tuple(numbers) for name, numbers in job["seeds"].items()})
     names = imported(job["imports"])
     cells = {test["id"]: test for test in job["tests"]}
-    whole = {id: test["hidden"] or test["source"] for id, test in cells.items()}
-    first = Pass(job, control, limits, names)
+    first, second = (Pass(job, control, limits, names) for _ in range(2))
     try:
-        found = first.through(whole)
+        found = first.through({id: tuple(filter(None, (test["source"], test["hidden"]))) for id, test in cells.items()})
+        unclear = [id for id, outcome in found.items() if outcome.part == "visible" and not outcome.blank]
+        clean = second.through({id: (cells[id]["source"],) for id in unclear}) if unclear else {}
     finally:
         first.end()
-    failed = {id: cells[id]["source"] for id, outcome in found.items() if not outcome.passed}
-    second = Pass(job, control, limits, names)
-    visible: dict[str, Outcome] = {}
-    if failed:
-        try:
-            visible = second.through(failed)
-        finally:
-            second.end()
+        second.end()
     own = resource.getrusage(resource.RUSAGE_SELF)
     return {
-        "tests": [_verdict_of(cells[id], found[id], visible.get(id), job["explain"] == id) for id in cells],
+        "tests": [_verdict_of(cells[id], found[id], clean.get(id), job["explain"] == id) for id in cells],
         "cells": list({**second.stopped, **first.stopped}.items()),
         "notes": [f"{id}: {found[id].odd}" for id in cells if found[id].odd],
         "waited": first.waited,
@@ -278,17 +275,19 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
     }
 
 
-def _verdict_of(test: dict, outcome: Outcome, visible: Outcome | None, explain: bool) -> dict[str, Any]:
-    part = "" if outcome.passed else "visible" if visible and not visible.passed else "hidden"
-    told = visible if part == "visible" else outcome
+def _verdict_of(test: dict, outcome: Outcome, clean: Outcome | None, explain: bool) -> dict[str, Any]:
+    """clean: how the visible part ended where no hidden input had been seen. If it passed there it is not told."""
+    told = clean if clean and not clean.passed else None
+    if outcome.blank:
+        told = outcome
     return {
         "id": test["id"],
         "passed": outcome.passed,
         "score": outcome.score,
         "points": test["points"],
-        "part": part,
-        "reason": told.reason,
-        "shown": told.told if part == "visible" else "",
+        "part": outcome.part,
+        "reason": (told or outcome).reason,
+        "shown": told.told if told else "",
         "seconds": outcome.seconds,
         "explained": outcome.told if explain else "",
     }
