@@ -8,17 +8,17 @@ Each test cell has the outputs from which nbgrader's own `determine_grade` reads
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from dlcourse.course.grading.inert import clean, inert
 
 if TYPE_CHECKING:
     from dlcourse.course.grading.result import Result, TestResult
     from dlcourse.course.grading.spec import Spec, SpecCell
     from dlcourse.course.grading.submission import SubmittedCell
 
-MAX_TEXT = 100_000  # characters of one Markdown cell: some Markdown takes a renderer more than linear time
 MAX_OUTPUT = 50_000  # characters of one output
 MAX_LINES = 1_000  # of one output, as nbgrader's LimitOutput has it
 HIDDEN = "# Hidden tests ran here too: the same checks on other inputs."
@@ -220,45 +220,3 @@ def _limited(text: str) -> str:
     if len(text) <= MAX_OUTPUT and len(lines) <= MAX_LINES:
         return text
     return "\n".join([*lines[:MAX_LINES], "... cut here ..."])
-
-
-# ---- text of a stranger
-
-INVISIBLE = "\u2063"  # the invisible separator: no width in text, known to MathJax, part of no tag, link or command
-
-# What can lead out of a formula in MathJax 2 and 3, style the page, or change what later formulas mean.
-_COMMANDS = (
-    "href url class cssId style bbox mmlToken require data htmlData htmlId htmlClass htmlStyle toggle mathtip texttip "
-    "action includegraphics def edef gdef xdef let newcommand renewcommand providecommand newenvironment "
-    "renewenvironment DeclareMathOperator Newextarrow csname rule unicode"
-).split()
-_DANGEROUS = [
-    re.compile(r"<(?=[A-Za-z/!?])"),  # all that can begin a tag, a comment or an autolink, for every parser of HTML
-    re.compile(r"&(?=#|(?!(?:lt|gt|amp|nbsp|quot);)[A-Za-z][A-Za-z0-9]*;)"),  # a character in disguise: &#92;, &bsol;
-    re.compile(r"\\(?=(?:" + "|".join(_COMMANDS) + r")(?![A-Za-z]))"),
-    re.compile(r"\](?=[(\[:])"),  # links, pictures and the definitions of both: an address stays readable as text
-    re.compile(r"(?<=[`~])[ \t]*(?=mermaid)"),  # nbconvert puts such a block out unescaped
-    re.compile(r"#[ \t]*(?=[^#\s])"),  # headings become ids, and formgrader finds its score boxes by id
-    re.compile(r"\S(?=[ \t]*\n[ \t>]*(?:=+|-+)[ \t]*(?:\n|\Z))"),  # so does a line that is underlined
-]
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def inert(text: str) -> str:
-    """Markdown of a stranger that shows what it says and can do nothing.
-
-    Where something could begin to act (a tag, a link, an entity, a command of MathJax) an invisible character stands
-    between its first character and the rest. That holds whatever parser reads it, inside code and formulas too, and
-    emphasis, lists, tables, code and formulas look as they were meant.
-    """
-    text = clean(text)
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}\n\n(cut here: {len(text):,} characters)"
-    for pattern in _DANGEROUS:
-        text = pattern.sub(lambda found: found[0] + INVISIBLE, text)
-    return text
-
-
-def clean(text: str) -> str:
-    """Text without what a terminal or a browser takes for an order: control characters and lone surrogates."""
-    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
