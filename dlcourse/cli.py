@@ -1,7 +1,7 @@
 """The command line. Every command imports what it needs when it is called, so `dlcourse --help` is there at once."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +12,11 @@ from dlcourse import __version__
 from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
+    import threading
+
     from rich.console import Console
 
+    from dlcourse.course.grading.grade import Report, Row
     from dlcourse.course.run import Outcome
 
 # Plain help and plain tracebacks: both are read in pipes, in logs and by screen readers.
@@ -36,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments, prog_name="dlcourse")
     except CourseError as error:
-        fail(error)
+        fail(error, error.status)
 
 
 def fail(error: object, status: int = 1) -> None:
@@ -353,6 +356,148 @@ def course_lint() -> None:
     if problems:
         fail(f"{len(problems)} to mend")
     print("Nothing to mend.")
+
+
+@course_app.command("grade")
+def course_grade(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="A folder of solutions/.")],
+    workers: Annotated[
+        int | None, typer.Option(help="Submissions at once on this machine; else one for each CPU.", min=1)
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, tcp://host:8786, whose workers grade.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was interrupted, a --regrade included.")
+    ] = False,
+    regrade: Annotated[
+        bool, typer.Option("--regrade", help="Also what has a result; earlier results are kept.")
+    ] = False,
+    student: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this student; may be repeated.")] = None,
+    explain: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="STUDENT EXERCISE", help="Replay one verdict with all that the test saw; writes nothing."),
+    ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Grade although this is not what was released; results say so.")
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run submissions with your own rights; results say so.")
+    ] = False,
+) -> None:
+    """Grade what was handed in: each submission in a jail, judged outside it, its result signed.
+
+    What has a valid result is not graded again. Ctrl-C keeps what is graded. Exit status: 0 all graded, 1 some need a
+    human or it failed, 2 no such student or exercise, 3 no sandbox and nothing was graded, 4 this is not what was
+    released, 130 interrupted.
+
+    Example: dlcourse course grade 01-neurons --workers 4
+    """
+    from dlcourse.course.grading.grade import grade
+
+    if (workers and dask) or (explain and (workers or dask or resume or regrade or student)):
+        fail("--workers and --dask exclude each other, and --explain takes neither, nor what chooses students", USAGE)
+    if explain:
+        _explain(assignment, *explain, accept_changes=accept_changes, unsafe=unsafe)
+    if workers is None:
+        from dlcourse.device import cpu_budget
+
+        workers = cpu_budget()
+    with _stoppable() as stop, _progress() as show:
+        report = grade(
+            _checkout(),
+            assignment,
+            students=student,
+            workers=workers,
+            dask=dask,
+            regrade=regrade,
+            resume=resume,
+            accept_changes=accept_changes,
+            unsafe=unsafe,
+            on_progress=lambda done, total, who: show(assignment, done, total, who),
+            on_trouble=lambda line: print(f"dlcourse: {line}", file=sys.stderr, flush=True),
+            stop=stop,
+        )
+    _grades(report)
+    if report.interrupted:
+        print(
+            f"dlcourse: interrupted; what is graded stays, {report.left} are left. "
+            f"Go on with: dlcourse course grade {assignment} --resume",
+            file=sys.stderr,
+        )
+    raise typer.Exit(report.status)
+
+
+@contextmanager
+def _stoppable() -> "Iterator[threading.Event]":
+    """An event that Ctrl-C or SIGTERM sets. A second one ends at once; nothing is half written then either."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+
+    def note(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+MANY = 30  # submissions; of more only the lowest are listed
+
+
+def _grades(report: "Report") -> None:
+    """The summary: every submission of a small class; of a big one the lowest, and where the rest is."""
+    rows = report.rows
+    kept = sum(row.kept for row in rows)
+    humans = sum(row.score is None for row in rows)
+    print()
+    if len(rows) <= MANY:
+        _grade_table(rows)
+    else:
+        print("The ten lowest:")
+        _grade_table(sorted(rows, key=lambda row: (row.score is not None, row.score or 0, row.student))[:10])
+    counts = [f"{len(rows) - kept - humans} graded"]
+    counts += [f"{kept} were graded before"] if kept else []
+    counts += [f"{humans} need a human"] if humans else []
+    print(f"\n{report.assignment}: {', '.join(counts)}.")
+    if report.log:
+        print(f"Who failed what, and why: {report.log}")
+
+
+def _grade_table(rows: "Iterable[Row]") -> None:
+    from dlcourse.course.grading.grade import printable
+
+    _table(
+        ["student", "score", "failed tests", "flags", "seconds"],
+        [
+            [
+                printable(row.student),
+                f"{'?' if row.score is None else format(row.score, 'g')}/{row.max_score:g}",
+                ", ".join(row.failed),
+                printable("; ".join(row.flags)),
+                f"{row.seconds:.1f}",
+            ]
+            for row in rows
+        ],
+        right=("score", "seconds"),
+    )
+
+
+def _explain(assignment: str, student: str, exercise: str, *, accept_changes: bool, unsafe: bool) -> None:
+    from dlcourse.course.grading.explain import explain
+
+    told = explain(_checkout(), assignment, student, exercise, accept_changes=accept_changes, unsafe=unsafe)
+    print("\n".join(told.lines))
+    raise typer.Exit(not told.same)
 
 
 def _checkout() -> Path:

@@ -19,7 +19,7 @@ COMMANDS = [
     ("doctor",),
     *(("data", name) for name in ("list", "fetch")),
     *(("progress", name) for name in ("show", "export", "import")),
-    *(("course", name) for name in ("build", "lint")),
+    *(("course", name) for name in ("build", "lint", "grade")),
 ]
 
 
