@@ -144,17 +144,17 @@ def hide_memory_in_a_file(world: World) -> str:
 
 
 def fill_scratch(world: World) -> str:
-    with open("large", "wb") as file:
-        for _ in range(2):
-            file.write(bytes(SCRATCH))
-    return f"{2 * SCRATCH} bytes"
+    with open("large", "wb", buffering=0) as file:
+        file.seek(SCRATCH)
+        file.write(b"x")
+    return f"{SCRATCH + 1} bytes"
 
 
 def hide_a_file(world: World) -> str:
     # One without a name is seen by nobody who counts; in a tmpfs of our own it counts all the same.
     with open(os.open(".", os.O_TMPFILE | os.O_RDWR), "wb", buffering=0) as file:
-        for _ in range(2):
-            file.write(bytes(SCRATCH // 2 + 1))
+        file.seek(SCRATCH)
+        file.write(b"x")
     return "O_TMPFILE"
 
 

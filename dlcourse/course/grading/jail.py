@@ -28,8 +28,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dlcourse.course.grading import kernel, landlock, namespaces, seccomp
@@ -141,7 +142,7 @@ def confine(
         raise OSError("the process that asked for a jail is gone")
     if folders := [descriptor for descriptor in keep if stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
         raise ValueError(f"descriptors {folders} are folders: a way out of the jail")
-    visible = _visible(readable)
+    visible = _visible(tuple(readable))
     address_space = _address_space()
     if "environment" not in without:
         kernel.wipe_environment()
@@ -191,11 +192,19 @@ def confine(
         seccomp.restrict(own_root=folder is None)
 
 
+def prepare(readable: Sequence[Path] = ()) -> None:
+    """Work out once what every `confine` of a child needs: saves each child some milliseconds."""
+    _visible(tuple(readable))
+    for own_root in (True, False):
+        seccomp.program(platform.machine(), os.getpid(), own_root)
+
+
 def _die_with_parent() -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _visible(readable: Iterable[Path]) -> dict[Path, Path]:
+@cache
+def _visible(readable: tuple[Path, ...]) -> dict[Path, Path]:
     """What the loaded Python needs to import further modules: each path by its name, and what it is without links.
 
     Of a prefix only its libraries: a virtual environment may lie in the course folder, or be the course folder.
@@ -273,10 +282,11 @@ def _tasks_of(uid: int) -> int:
     found = 0
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
-            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            text = status.read_text()
         except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             continue
-        found += int(fields["Threads"]) if int(fields["Uid"].split()[0]) == uid else 0
+        if f"\nUid:\t{uid}\t" in text:
+            found += int(text.partition("\nThreads:\t")[2].partition("\n")[0])
     return found
 
 
