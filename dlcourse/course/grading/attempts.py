@@ -7,6 +7,7 @@ middle of an attempt, or becomes another program, has not been held.
 
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import json
 import mmap
@@ -28,6 +29,8 @@ from dlcourse.course.grading import jail, kernel
 
 TOKEN = "DLCOURSE_CANARY"
 MEMORY, SCRATCH, CPU = 2**28, 2**22, 20
+F_SETOWN = 8
+PTRACE_SEIZE = 0x4206
 PATIENCE = 60  # seconds for all attempts together
 
 
@@ -72,7 +75,8 @@ def write_elsewhere(world: World) -> str:
     written = []
     for place in (world.folder, jail.PACKAGE, Path(os.__file__).parent, Path("/")):
         with contextlib.suppress(OSError):
-            (place / "dlcourse-was-here").write_text("x")
+            (mark := place / "dlcourse-was-here").touch()
+            mark.unlink()
             written.append(str(place))
     return _any(written)
 
@@ -101,9 +105,13 @@ def signal_a_process(world: World) -> str:
     return f"process {world.pid}"
 
 
-def signal_everybody(world: World) -> str:
-    os.kill(-1, 0)
-    return "every process of this user"
+def signal_by_a_file(world: World) -> str:
+    # The owner of a file is sent SIGIO, or whatever signal it is told to send, when there is something to read.
+    hear, tell = os.pipe()
+    fcntl.fcntl(hear, F_SETOWN, world.pid)
+    os.close(hear)
+    os.close(tell)
+    return f"process {world.pid}"
 
 
 def connect_over_tcp(world: World) -> str:
@@ -136,10 +144,18 @@ def hide_memory_in_a_file(world: World) -> str:
 
 
 def fill_scratch(world: World) -> str:
-    with open("large", "wb") as file:
-        for _ in range(2):
-            file.write(bytes(SCRATCH))
-    return f"{2 * SCRATCH} bytes"
+    with open("large", "wb", buffering=0) as file:
+        file.seek(SCRATCH)
+        file.write(b"x")
+    return f"{SCRATCH + 1} bytes"
+
+
+def hide_a_file(world: World) -> str:
+    # One without a name is seen by nobody who counts; in a tmpfs of our own it counts all the same.
+    with open(os.open(".", os.O_TMPFILE | os.O_RDWR), "wb", buffering=0) as file:
+        file.seek(SCRATCH)
+        file.write(b"x")
+    return "O_TMPFILE"
 
 
 def make_a_namespace(world: World) -> str:
@@ -148,9 +164,7 @@ def make_a_namespace(world: World) -> str:
 
 
 def trace_a_process(world: World) -> str:
-    attach, detach = 16, 17
-    kernel.libc("ptrace", attach, world.pid, 0, 0)
-    kernel.libc("ptrace", detach, world.pid, 0, 0)
+    kernel.libc("ptrace", PTRACE_SEIZE, world.pid, 0, 0)
     return f"process {world.pid}"
 
 
@@ -165,10 +179,11 @@ def be_root_again(world: World) -> str:
     return "chroot"
 
 
-def burn_time_unbounded(world: World) -> str:
-    if resource.getrlimit(resource.RLIMIT_CPU)[1] <= CPU + 5:
-        raise OSError("RLIMIT_CPU is set")
-    return "no RLIMIT_CPU"
+def burn_time_without_end(world: World) -> str:
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if most != resource.RLIM_INFINITY and most <= CPU + 5:
+        raise OSError(f"it would end after {most} s")
+    return "no end"
 
 
 def fork(world: World) -> str:
@@ -195,10 +210,10 @@ def _any(found: list[str]) -> str:
 
 ESCAPES: tuple[Callable[[World], str], ...] = (
     *(read_a_file, list_a_folder, list_the_course, use_a_stray_descriptor, write_elsewhere, change_a_mode),
-    *(see_processes, see_an_environment, signal_a_process, signal_everybody, trace_a_process),
+    *(see_processes, see_an_environment, signal_a_process, signal_by_a_file, trace_a_process),
     *(connect_over_tcp, connect_to_an_abstract_socket, connect_to_a_path),
-    *(allocate_too_much, hide_memory_in_a_file, fill_scratch, burn_time_unbounded),
-    *(make_a_namespace, be_root_again, outlive_the_jail, fork, execute),
+    *(allocate_too_much, hide_memory_in_a_file, fill_scratch, hide_a_file, burn_time_without_end),
+    *(be_root_again, make_a_namespace, outlive_the_jail, fork, execute),
 )
 
 # --- and what must work all the same: each raises where it does not --------------------------------------------------
@@ -220,10 +235,8 @@ def load_a_library(world: World) -> None:
 def use_scratch(world: World) -> None:
     assert Path.cwd() == Path.home()
     assert os.listdir() == []
-    with tempfile.NamedTemporaryFile("w+") as file:
-        file.write("kept")
-        file.seek(0)
-        assert file.read() == "kept"
+    Path("note").write_text("kept")
+    assert Path("note").read_text() == "kept"
 
 
 def start_a_thread(world: World) -> None:

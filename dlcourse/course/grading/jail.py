@@ -28,8 +28,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dlcourse.course.grading import kernel, landlock, namespaces, seccomp
@@ -41,6 +42,11 @@ if sys.platform == "linux":
 BACKENDS = ("namespaces", "landlock")
 PACKAGE = Path(__file__).parents[2]
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache")
+# What the tests of the probe can leave out.
+PROTECTIONS = (
+    *("mount", "pid", "network", "landlock", "seccomp", "nobody", "capabilities"),
+    *("environment", "descriptors", "memory", "cpu", "files"),
+)
 OPEN_FILES = 256
 THREADS = 256
 STACK = 8 * 2**20
@@ -127,6 +133,8 @@ def confine(
     The confined one has an empty environment but for HOME and TMPDIR, which are its empty scratch folder, as is the
     current folder. Any step that fails raises, and whoever catches that is not in a jail: he must end.
     """
+    if unknown := set(without) - set(PROTECTIONS):
+        raise ValueError(f"no protection is called {' or '.join(sorted(unknown))}")
     if backend not in BACKENDS:
         raise ValueError(f"no backend is called {backend!r}; there are {', '.join(BACKENDS)}")
     _die_with_parent()
@@ -134,7 +142,7 @@ def confine(
         raise OSError("the process that asked for a jail is gone")
     if folders := [descriptor for descriptor in keep if stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
         raise ValueError(f"descriptors {folders} are folders: a way out of the jail")
-    visible = _visible(readable)
+    visible = _visible(tuple(readable))
     address_space = _address_space()
     if "environment" not in without:
         kernel.wipe_environment()
@@ -146,7 +154,10 @@ def confine(
     if backend == "namespaces":
         folder = None
         flags = sum(flag for name, flag in namespaces.NEW.items() if name not in without)
-        pid = kernel.clone(flags)
+        try:
+            pid = kernel.clone(flags)
+        except OSError as error:
+            raise OSError(error.errno, f"new namespaces are refused ({error.strerror})") from error
     else:
         landlock.abi()
         folder = _Folder()
@@ -171,7 +182,9 @@ def confine(
         raise OSError("the outer process of the jail is gone")
     os.close(told)
     _limit(memory + address_space, cpu, scratch, folder is not None, without)
-    kernel.forget_capabilities()
+    if "capabilities" not in without:
+        kernel.forget_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user may look into it, nor does it leave a core file
     if folder is not None and "landlock" not in without:
         landlock.restrict(visible.values(), folder.path)
@@ -179,11 +192,19 @@ def confine(
         seccomp.restrict(own_root=folder is None)
 
 
+def prepare(readable: Sequence[Path] = ()) -> None:
+    """Work out once what every `confine` of a child needs: saves each child some milliseconds."""
+    _visible(tuple(readable))
+    for own_root in (True, False):
+        seccomp.program(platform.machine(), os.getpid(), own_root)
+
+
 def _die_with_parent() -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _visible(readable: Iterable[Path]) -> dict[Path, Path]:
+@cache
+def _visible(readable: tuple[Path, ...]) -> dict[Path, Path]:
     """What the loaded Python needs to import further modules: each path by its name, and what it is without links.
 
     Of a prefix only its libraries: a virtual environment may lie in the course folder, or be the course folder.
@@ -216,8 +237,7 @@ def _into_namespaces(visible: dict[Path, Path], scratch: int, without: Collectio
         os.chdir(tempfile.gettempdir())
     else:
         namespaces.build(visible, scratch if "files" not in without else 2**40)
-    if "uts" not in without:
-        kernel.libc("sethostname", b"jail", 4)
+    kernel.libc("sethostname", b"jail", 4)
     kernel.forget_bounding_set()
     if os.geteuid() == 0 and "nobody" not in without:
         namespaces.become_nobody()
@@ -241,11 +261,12 @@ def _limit(address_space: int, cpu: float, scratch: int, shared_user: bool, with
     # Threads are counted for each user of a namespace: in one of our own nobody else has any.
     others = _tasks_of(os.getuid()) if shared_user else 0
     wanted = {
-        resource.RLIMIT_CPU: math.ceil(cpu + time.process_time()),
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_NPROC: others + THREADS,
         resource.RLIMIT_STACK: STACK,
     }
+    if "cpu" not in without:
+        wanted[resource.RLIMIT_CPU] = math.ceil(cpu + time.process_time())
     if "memory" not in without:
         wanted[resource.RLIMIT_AS] = address_space
     if "files" not in without:
@@ -261,10 +282,11 @@ def _tasks_of(uid: int) -> int:
     found = 0
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
-            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            text = status.read_text()
         except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             continue
-        found += int(fields["Threads"]) if int(fields["Uid"].split()[0]) == uid else 0
+        if f"\nUid:\t{uid}\t" in text:
+            found += int(text.partition("\nThreads:\t")[2].partition("\n")[0])
     return found
 
 
@@ -272,7 +294,8 @@ class _Folder:
     """The Landlock backend's scratch folder, on the machine's own disk: locked while in use, watched, removed.
 
     Landlock bounds no sizes, and RLIMIT_FSIZE only each file. So the outer process looks in at every GLANCE, and kills
-    who has more than `scratch` bytes or MOST_FILES files there. What a killed outer process leaves, a later one removes.
+    who has more than `scratch` bytes or MOST_FILES files there. Files cannot be removed from inside, nor made without
+    a name: so none escapes its count. What a killed outer process leaves behind, a later one removes.
     """
 
     def __init__(self) -> None:
@@ -297,7 +320,7 @@ class _Folder:
         with os.scandir(folder) as entries:
             for entry in entries:
                 try:
-                    yield entry.name, entry.stat(follow_symlinks=False).st_blocks * 512
+                    yield entry.name, _size(entry.stat(follow_symlinks=False))
                 except FileNotFoundError:  # removed meanwhile
                     continue
 
@@ -325,6 +348,10 @@ class _Folder:
                 continue
             finally:
                 os.close(handle)
+
+
+def _size(found: os.stat_result) -> int:
+    return max(found.st_size, 512 * found.st_blocks)
 
 
 def _wait(pid: int, tell: int, folder: _Folder | None, scratch: int) -> None:
