@@ -220,6 +220,9 @@ class Step:
     mine: bool  # whether the text is the student's own
 
 
+Plan = list[tuple[str, Step | None]]  # id in the spec, "" for none; what to do, nothing for a text
+
+
 def arrange(spec: Spec, cells: Iterable[SubmittedCell]) -> tuple[Step, ...]:
     """What to run and to ask, in the student's order.
 
@@ -230,7 +233,7 @@ def arrange(spec: Spec, cells: Iterable[SubmittedCell]) -> tuple[Step, ...]:
     cells = tuple(cells)
     wanted = {cell.id: cell for cell in spec.cells if cell.role}
     has_code = {cell.grade_id for cell in cells if cell.kind == "code"}
-    plan: list[tuple[str, Step | None]] = []  # (id of the spec, if any; what to do: nothing for a text)
+    plan: Plan = []
     seen: set[str] = set()
     for number, cell in enumerate(cells, 1):
         ours = wanted.get(cell.grade_id)
@@ -247,7 +250,12 @@ def arrange(spec: Spec, cells: Iterable[SubmittedCell]) -> tuple[Step, ...]:
         plan.append((ours.id if ours else "", step))
     for cell in reversed(spec.cells):  # backwards, so that the next one is always there
         if cell.role and cell.id not in seen and (_is_ours(cell) or cell.role == "answer"):
-            plan.insert(_place(plan, spec, cell), (cell.id, _our_step(cell)))
+            place = _place(plan, spec, cell)
+            earlier = _mentioned(plan[:place], cell) if cell.role == "answer" else None
+            if earlier is None:
+                plan.insert(place, (cell.id, _our_step(cell)))
+            else:  # so far from its place that nothing else is put in beside it
+                plan.insert(earlier, ("", _our_step(cell)))
     return tuple(step for _, step in plan if step)
 
 
@@ -261,16 +269,23 @@ def _our_step(cell: SpecCell) -> Step:
     return Step("run", cell.id, cell.source, "", False)
 
 
-def _place(plan: list[tuple[str, Step | None]], spec: Spec, missing: SpecCell) -> int:
-    """Where a missing cell goes; a stub never after a text of the student's that may hold the answer itself."""
+def _place(plan: Plan, spec: Spec, missing: SpecCell) -> int:
+    """The place of the next cell of the spec that is there, or the end."""
     first = {name: place for place, (name, _) in reversed(list(enumerate(plan)))}
-    later = (cell.id for cell in spec.cells[spec.cells.index(missing) + 1 :] if cell.role and cell.id in first)
-    place = first.get(next(later, ""), len(plan))
-    names = _defined(missing.source) if missing.role == "answer" else ()
-    for earlier, (_, step) in enumerate(plan[:place]):
+    later = (first[cell.id] for cell in spec.cells[spec.cells.index(missing) + 1 :] if cell.role and cell.id in first)
+    return next(later, len(plan))
+
+
+def _mentioned(plan: Plan, answer: SpecCell) -> int | None:
+    """Where the student's own text first has a name that this answer's stub defines.
+
+    It may be the answer itself, in a cell that lost its id: a stub after it would undo it.
+    """
+    names = _defined(answer.source)
+    for place, (_, step) in enumerate(plan):
         if step and step.mine and any(name in step.source for name in names):
-            return earlier
-    return place
+            return place
+    return None
 
 
 def _defined(stub: str) -> set[str]:

@@ -62,8 +62,8 @@ PLAIN = (
          "    ### END SOLUTION\n\nassert callable(squares)"),
     cell("test", "squares-half", "assert squares(1) == [0]", points=0.5),
     cell("test", "squares-regions", "assert squares(2) == [0, 1]\n### BEGIN HIDDEN TESTS\n"
-         "assert squares(3) == [0, 1, 4]\n### END HIDDEN TESTS\nassert squares(0) == []\n### BEGIN HIDDEN TESTS\nassert squares(9)[-1] == 64\n"
-         "### END HIDDEN TESTS", points=2),
+         "assert squares(3) == [0, 1, 4]\n### END HIDDEN TESTS\nassert squares(0) == []\n### BEGIN HIDDEN TESTS\n"
+         "assert squares(9)[-1] == 64\n### END HIDDEN TESTS", points=2),
     cell("test", "squares-all", "### BEGIN HIDDEN TESTS\nassert squares(4)[3] == 9\n### END HIDDEN TESTS", points=1),
     cell("answer", "whole", "secret_of_the_whole = 7"),
     cell("test", "partial", "score = 0\nif squares(2) == [0, 1]:\n    score += 1\n### BEGIN HIDDEN TESTS\n"
