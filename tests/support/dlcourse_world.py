@@ -31,7 +31,7 @@ def unfit() -> str | None:
 
 
 class World:
-    """`run(user, script)` is `sh -e` in that user's home, as that user; `home(user)` the home as this process sees it."""
+    """`run(user, script)` is `sh -e` as that user, at home; `home(user)` is that home as this process sees it."""
 
     def __init__(self, *users: str):
         # Not pytest's folder: that is closed to other users.
