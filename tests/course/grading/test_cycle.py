@@ -7,10 +7,7 @@ students, `root` the administrator; `server` keeps running; a file's name is wha
 
 import csv
 import json
-import os
 import re
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
