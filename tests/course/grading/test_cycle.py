@@ -1,0 +1,258 @@
+"""The instructor's guide, followed from its first command to its last: one instructor, three students, four users.
+
+Commands are read out of deploy/instructors.md and run by whom the guide tells to, so the guide says nothing that does
+not work. A fenced block says after its language who types it: nobody named is the instructor, `student` each of the
+students, `root` the administrator; `server` keeps running; a file's name is what to put its text into.
+"""
+
+import csv
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from dlcourse_world import World, unfit
+
+ROOT = Path(__file__).parents[3]
+GUIDE = (ROOT / "deploy/instructors.md").read_text(encoding="utf-8")
+TEACHER, STUDENTS = "teacher", ("student1", "student2", "student3")
+ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons/01-neurons-exercises.ipynb"
+AUTOMATIC, BY_HAND = 16, 4  # points
+HALF_DONE = {"perceptron-test": 2, "xor-test": 3}  # what student2 has right
+EXPLANATION = "The first loss is above log 2, so the start is sure of something false. I would start from zero."
+
+pytestmark = pytest.mark.skipif(unfit() is not None, reason=f"{unfit()}")
+
+
+@dataclass(frozen=True)
+class Block:
+    section: str
+    language: str
+    who: str
+    text: str
+
+
+def blocks(guide: str) -> list[Block]:
+    found, section = [], ""
+    for part in re.finditer(r"^## ([^\n]+)$|^```(\w+) ?(\S*)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL):
+        if part[1]:
+            section = part[1]
+        else:
+            found.append(Block(section, part[2], part[3], part[4]))
+    return found
+
+
+BLOCKS = blocks(GUIDE)
+
+
+class Cycle:
+    """The machine, the course folder, and what following the guide printed: `said[section][user]`."""
+
+    def __init__(self):
+        self.world = World(TEACHER, *STUDENTS)
+        self.course = self.world.course_of(TEACHER)
+        self.said: dict[str, dict[str, str]] = {}
+        self.followed: set[Block] = set()
+
+    def type(self, user: str, script: str, *, status: int = 0) -> str:
+        """In the course folder for the instructor, at home for the others. Python finds the instructor's own clone."""
+        folder, path = ("dlcourse", {"PYTHONPATH": "/home/teacher/dlcourse"}) if user == TEACHER else ("", {})
+        return self.world.run(user, script, folder, status=status, DLCOURSE_PROGRESS="0", **path)
+
+    def follow(self, section: str, *numbers: int, instead: tuple[str, str] | None = None) -> dict[str, str]:
+        """Do what the blocks of a section say (all, or those of these numbers); what each user saw.
+
+        instead: words of the guide that are other ones here, such as a date.
+        """
+        here = [block for block in BLOCKS if block.section == section]
+        for block in [here[number] for number in numbers] or here:
+            self.followed.add(block)
+            text = block.text
+            if instead:
+                assert instead[0] in text
+                text = text.replace(*instead)
+            if block.language != "sh":
+                with (self.course / block.who).open("a", encoding="utf-8") as file:
+                    file.write(text)
+                continue
+            for user in {"": (TEACHER,), "student": STUDENTS}.get(block.who, (block.who,)):
+                seen = self.said.setdefault(section, {})
+                seen[user] = seen.get(user, "") + self.type(user, text)
+        return self.said[section]
+
+    def write_into(self, student: str, sources: dict[str, str]) -> None:
+        """The student's work: cells of the fetched notebook with other text."""
+        path = self.world.home(student) / NOTEBOOK
+        notebook = json.loads(path.read_bytes())
+        for cell in notebook["cells"]:
+            cell["source"] = sources.get(cell["metadata"].get("nbgrader", {}).get("grade_id"), cell["source"])
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+
+    def scores(self) -> dict[str, dict[str, tuple]]:
+        """student -> cell -> (score, given by hand, whether a person must look), as nbgrader's gradebook has them."""
+        said = self.type(TEACHER, f"python - <<'END'\n{READ_SCORES}\nEND")
+        table: dict[str, dict[str, tuple]] = {}
+        for student, cell, *grade in json.loads(said.splitlines()[-1]):
+            table.setdefault(student, {})[cell] = tuple(grade)
+        return table
+
+    def grades(self) -> dict[str, dict[str, str]]:
+        """student -> row of the exported file."""
+        with (self.course / "grades.csv").open(encoding="utf-8", newline="") as file:
+            return {row["student_id"]: row for row in csv.DictReader(file)}
+
+
+READ_SCORES = """
+import json
+from nbgrader.api import Gradebook
+
+with Gradebook("sqlite:///gradebook.db") as gradebook:
+    print(json.dumps([
+        (submission.student.id, grade.name, grade.score, grade.manual_score, grade.needs_manual_grade)
+        for submission in gradebook.assignment_submissions("01-neurons")
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+    ]))
+"""
+
+
+def solved() -> dict[str, str]:
+    """The sources of our own answers, by cell."""
+    cells = json.loads((ROOT / "solutions" / NOTEBOOK).read_bytes())["cells"]
+    marked = [(cell["metadata"].get("nbgrader", {}), cell["source"]) for cell in cells]
+    return {meta["grade_id"]: source for meta, source in marked if meta.get("solution") and not meta["grade"]}
+
+
+@pytest.fixture(scope="module")
+def cycle():
+    cycle = Cycle()
+    yield cycle
+    cycle.world.remove()
+
+
+@pytest.fixture(scope="module")
+def released(cycle):
+    cycle.follow("Install", 1)
+    cycle.follow("The exchange")
+    cycle.follow("Release")
+    return cycle
+
+
+@pytest.fixture(scope="module")
+def handed_in(released):
+    """Fetched by three; student1 has all, student2 a part and one mistake, student3 hands in what was fetched."""
+    cycle = released
+    cycle.follow("Students", 0)
+    answers = solved()
+    cycle.write_into("student1", answers | {"explain-manual": EXPLANATION})
+    naive = "def sigmoid(x):\n    return 1 / (1 + torch.exp(-x))"
+    part = {name: answers[name] for name in ("perceptron-answer", "xor-answer")}
+    cycle.write_into("student2", part | {"sigmoid-answer": naive})
+    cycle.follow("Students", 1)
+    cycle.follow("Collect", 0)
+    return cycle
+
+
+@pytest.fixture(scope="module")
+def graded(handed_in):
+    handed_in.follow("Grade", 0)
+    return handed_in
+
+
+@pytest.fixture(scope="module")
+def first_scores(graded):
+    return graded.scores()
+
+
+@pytest.fixture(scope="module")
+def given_back(graded):
+    """Feedback is with the students, grades are in a file."""
+    graded.follow("Read the log")
+    graded.follow("Feedback")
+    graded.follow("Export", 0)
+    return graded
+
+
+# --- the guide itself -----------------------------------------------------------------------------------------------
+
+
+def test_the_contents_name_every_section():
+    sections = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
+    anchors = [re.sub(r"[^\w\- ]", "", section.lower()).replace(" ", "-") for section in sections]
+    contents = GUIDE[GUIDE.index("Contents:") : GUIDE.index("\n## ")]
+    assert re.findall(r"\[(.+?)\]\(#(.+?)\)", contents) == list(zip(sections, anchors, strict=True))
+    assert set(re.findall(r"\]\(#(.+?)\)", GUIDE)) == set(anchors)
+
+
+def test_the_line_that_installs_is_the_readmes_with_the_extra():
+    (line,) = [block.text for block in BLOCKS if block.who == "install"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    learn = next(text for text in readme.splitlines() if text.startswith("python3 -m venv .venv &&"))
+    assert line == learn.replace(" -e . && .venv/bin/dlcourse lab", ' -e ".[grading]"') + "\n"
+    assert "\ngrading = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+# --- the course of an assignment ------------------------------------------------------------------------------------
+
+
+def test_each_command_ran_as_its_user(handed_in):
+    world = handed_in.world
+    inbound = world.folder / "srv/nbgrader/exchange/dlcourse/inbound"
+    owners = {path.name.partition("+")[0]: path.stat().st_uid for path in inbound.iterdir()}
+    assert owners == {student: world.numbers[student] for student in STUDENTS}
+    assert (handed_in.course / "gradebook.db").stat().st_uid == world.numbers[TEACHER] != 0
+
+
+def test_a_student_sees_nothing_of_another_nor_of_the_instructor(handed_in):
+    for place in ("/home/student1", "/home/teacher", "/srv/nbgrader/exchange/dlcourse/inbound"):
+        assert "Permission denied" in handed_in.type("student2", f"ls {place} 2>&1", status=2)
+    (work,) = (handed_in.world.folder / "srv/nbgrader/exchange/dlcourse/inbound").glob("student1+*")
+    moved = f"mv '/srv/nbgrader/exchange/dlcourse' /srv/nbgrader/exchange/mine 2>&1; test -d '{work.name}'"
+    assert "not permitted" in handed_in.type("student2", moved, status=1)
+
+
+def test_scores_are_those_of_the_work(first_scores):
+    by_machine = {
+        student: {cell: grade[0] for cell, grade in cells.items() if cell.endswith("-test") and grade[0]}
+        for student, cells in first_scores.items()
+    }
+    assert sum(by_machine.pop("student1").values()) == AUTOMATIC
+    assert by_machine == {"student2": HALF_DONE, "student3": {}}
+
+
+def test_a_person_is_asked_to_read_the_explanation_that_was_written(first_scores):
+    asked = {student for student, cells in first_scores.items() for grade in cells.values() if grade[2]}
+    assert asked == {"student1"}
+
+
+def test_the_log_names_all(given_back):
+    log = given_back.said["Read the log"][TEACHER]
+    for student in STUDENTS:
+        assert student in log
+    assert "01.sigmoid" in log or "sigmoid-test" in log
+
+
+def test_each_student_has_the_own_feedback_and_no_other(given_back):
+    pages = {}
+    for student in STUDENTS:
+        (page,) = (given_back.world.home(student) / ASSIGNMENT / "feedback").glob("*/*.html")
+        assert page.stat().st_uid == given_back.world.numbers[student]
+        pages[student] = page.read_text(encoding="utf-8")
+    assert len(set(pages.values())) == len(STUDENTS)
+    assert EXPLANATION.partition(",")[0] in pages["student1"]
+    assert all(EXPLANATION.partition(",")[0] not in pages[student] for student in STUDENTS[1:])
+    assert "slope" in pages["student2"]  # the diagnosis of the naive sigmoid
+    released = "/srv/nbgrader/exchange/dlcourse/feedback"
+    assert "Permission denied" in given_back.type("student2", f"ls {released} 2>&1", status=2)
+
+
+def test_the_exported_file_holds_every_student(given_back):
+    rows = given_back.grades()
+    assert {student: float(row["score"]) for student, row in rows.items()} == {
+        "student1": AUTOMATIC,
+        "student2": sum(HALF_DONE.values()),
+        "student3": 0,
+    }
+    assert {float(row["max_score"]) for row in rows.values()} == {AUTOMATIC + BY_HAND}
+    assert {row["duedate"][:10] for row in rows.values()} == {"2030-10-14"}
