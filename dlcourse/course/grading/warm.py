@@ -22,6 +22,7 @@ import threading
 from pathlib import Path
 
 from dlcourse.course.grading import kernel
+from dlcourse.course.grading.jailed import request
 
 PACKAGE = Path(__file__).resolve().parents[2]
 LONGEST_REQUEST = 4096  # bytes
@@ -104,11 +105,6 @@ def environment() -> dict[str, str]:
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     course = {"DLCOURSE_GRADED": "1", "DLCOURSE_PROGRESS": "0", "DLCOURSE_DEVICE": "cpu"}
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "Agg", **one_thread, **course}
-
-
-def request(control: socket.socket, what: dict, *descriptors: int) -> None:
-    """Asks WARM for a child of that role, who gets the descriptors."""
-    socket.send_fds(control, [json.dumps(what).encode()], list(descriptors))
 
 
 def main() -> None:
