@@ -15,7 +15,7 @@ from typing import Any
 
 from dlcourse.checks.frames import WireError, receive, send
 from dlcourse.course.grading.jailed import Limits
-from dlcourse.course.grading.spec import Spec
+from dlcourse.course.grading.spec import Spec, SpecCell
 from dlcourse.course.grading.submission import Unreadable, arrange, parse
 from dlcourse.course.grading.warm import Warm, WarmError
 
@@ -115,7 +115,7 @@ def grade_submission(
         ],
         "tests": [{"id": t.id, "source": t.source, "hidden": t.hidden, "points": t.points} for t in spec.tests],
         "points": {test.id: test.points for test in spec.tests},
-        "imports": [cell.source for cell in spec.cells if cell.kind == "code" and cell.role in ("", "locked", "test")],
+        "cells": [part for cell in spec.cells if cell.kind == "code" for part in _parts(cell)],
         "seeds": seeds,
         "limits": limits or {},
         "sandbox": sandbox,
@@ -138,6 +138,11 @@ def grade_submission(
         cpu=found["cpu"],
         waited=found["waited"],
     )
+
+
+def _parts(cell: SpecCell) -> list[tuple[str, str]]:
+    """(role, source) of a cell, and of a test the hidden part as another."""
+    return [(cell.role, cell.source), *([(cell.role, cell.hidden)] if cell.hidden else [])]
 
 
 def _nothing(test: str, points: float, reason: str) -> TestVerdict:
