@@ -4,8 +4,8 @@
     assert sigmoid(torch.zeros(2))[0] == 0.5     and a function, for tests written as plain Python
     net = Net(3); loss = net(x).sum(); loss.backward(); torch.optim.SGD(net.parameters(), 0.1).step()
 
-What a test learns of an object of the student's is the student's word, so a comparison must be the test's own: a stand-in
-is equal to nothing, and `answer(x).allclose(y)` is refused where the answer gave no tensor.
+What a test learns of an object of the student's is the student's word, so a comparison must be the test's own: a
+stand-in is equal to nothing, and `answer(x).allclose(y)` is refused where the answer gave no tensor.
 
 A module's stand-in is a torch module whose parameters live in TESTER: each forward pass sends them over, and the slopes
 come back through torch's own autograd, so an optimiser written in a test trains the student's network.
