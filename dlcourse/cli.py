@@ -13,10 +13,12 @@ from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
     import threading
+    from datetime import datetime
 
     from rich.console import Console
 
     from dlcourse.course.grading.grade import Report, Row
+    from dlcourse.course.grading.keys import Keys
     from dlcourse.course.run import Outcome
 
 # Plain help and plain tracebacks: both are read in pipes, in logs and by screen readers.
@@ -28,6 +30,8 @@ course_app = typer.Typer(**PLAIN, help="For authors: build and check the course 
 app.add_typer(data_app, name="data")
 app.add_typer(progress_app, name="progress")
 app.add_typer(course_app, name="course")
+keys_app = typer.Typer(**PLAIN, help="The course's secret keys: hidden seeds come from one, one signs results.")
+course_app.add_typer(keys_app, name="keys")
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -356,6 +360,118 @@ def course_lint() -> None:
     if problems:
         fail(f"{len(problems)} to mend")
     print("Nothing to mend.")
+
+
+@course_app.command("release")
+def course_release(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="As its folder in solutions/: 01-neurons.")],
+    due: Annotated[
+        str | None, typer.Option(metavar="WHEN", help='"2030-01-31 23:59" in this machine\'s time, or with "+01:00".')
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Release it once more, with other hidden seeds.")] = False,
+    exchange: Annotated[
+        bool, typer.Option("--exchange/--no-exchange", help="Hand it to the students through nbgrader's exchange.")
+    ] = True,
+) -> None:
+    """Release an assignment to the students, and note what it was.
+
+    The students' notebook is made again and must be the one in exercises/. The assignment enters the gradebook and
+    nbgrader's exchange; grading goes by the lock in grading/locks/. The first release makes the course's keys.
+
+    Example: dlcourse course release 01-neurons --due "2030-01-31 23:59"
+    """
+    from dlcourse.course.grading.release import release
+
+    released = release(_checkout(), assignment, due=_when(due), again=again, exchange=exchange)
+    lock = released.lock
+    if released.new_keys:
+        print(f"New keys for this course: {released.new_keys}. Keep a copy where only you can read it; see")
+        print("`dlcourse course keys show`.")
+    due_date = f"due {lock.due[:16].replace('T', ' ')} UTC" if lock.due else "with no due date"
+    print(f"{assignment}, version {lock.version}, is released, {due_date}: {released.spec.points:g} points.")
+    print(f"Students fetch it from {released.exchange}." if released.exchange else "Hand out exercises/ yourself.")
+
+
+def _when(text: str | None) -> "datetime | None":
+    from datetime import datetime
+
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        fail(f'--due {text!r} is no time; "2030-01-31 23:59" and "2030-01-31T23:59+01:00" are', USAGE)
+
+
+@keys_app.command("show")
+def keys_show() -> None:
+    """Show the ids and dates of this course's keys, and where they are; never the keys themselves.
+
+    Example: dlcourse course keys show
+    """
+    from dlcourse.course.grading.keys import path
+    from dlcourse.course.grading.release import load_keys
+
+    _show_keys(keys := load_keys(_checkout()))
+    print(f"\nIn {path(keys.course)}, which only you can read. Keep a copy: without it no result can be verified.")
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    signing: Annotated[bool, typer.Option("--signing", help="The key that signs results.")] = False,
+    course: Annotated[bool, typer.Option("--course", help="The key that hidden seeds come from.")] = False,
+) -> None:
+    """Use a new key from now on; the old one goes on counting for what it was used for.
+
+    Results that the old key signed stay valid, and what was released keeps its hidden seeds. For a key that leaked
+    see `dlcourse course keys revoke`.
+
+    Example: dlcourse course keys rotate --signing
+    """
+    from dlcourse.course.grading.keys import rotate
+    from dlcourse.course.grading.settings import forbidden, settings
+
+    if signing == course:
+        fail("rotate one key: --signing or --course", USAGE)
+    here = settings(_checkout())
+    _show_keys(rotate(here.id, "signing" if signing else "course", outside=forbidden(here)))
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `dlcourse course keys show` has it.")],
+) -> None:
+    """A key leaked: from now on it does not count. If it was the one in use, a new one takes its place.
+
+    Who has a signing key can forge results: those that it signed no longer count and are graded again.
+    Who has a course key can work out the hidden seeds: what was released with it is released and graded again.
+
+    Example: dlcourse course keys revoke s01234567
+    """
+    from dlcourse.course.grading.keys import revoke
+    from dlcourse.course.grading.release import read_lock
+    from dlcourse.course.grading.settings import forbidden, settings
+
+    here = settings(_checkout())
+    keys = revoke(here.id, id, outside=forbidden(here))
+    _show_keys(keys)
+    released = [read_lock(here.course, path.stem) for path in sorted(here.course.glob("grading/locks/*.json"))]
+    if next(key for key in keys.every if key.id == id).kind == "signing":
+        what = "What it signed is believed no more. Grade again:"
+        todo = [f"dlcourse course grade {lock.assignment}" for lock in released]
+    else:
+        what = "Its hidden seeds may be known. Release again, then grade:"
+        todo = [f"dlcourse course release {lock.assignment} --again" for lock in released if lock.key == id]
+    print("", *((what, *todo) if todo else ("Nothing was released with it.",)), sep="\n")
+
+
+def _show_keys(keys: "Keys") -> None:
+    in_use = {keys.current("course").id, keys.current("signing").id}
+    states = [
+        f"revoked {key.revoked[:10]}" if key.revoked else "in use" if key.id in in_use else "old" for key in keys.every
+    ]
+    rows = [[key.id, key.kind, key.made[:10], state] for key, state in zip(keys.every, states, strict=True)]
+    _table(["id", "kind", "made", "state"], rows)
 
 
 @course_app.command("grade")
