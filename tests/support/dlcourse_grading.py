@@ -4,7 +4,8 @@ A submission is a notebook whose only cell is an order to the stand-in, JSON:
 
     {"who": "ann", "points": [2, 3], "sleep": 0.01, "trouble": ["no memory"], "waited": 1, "raises": "MemoryError"}
 
-trouble: what goes wrong at the first attempt, the second, ... ("" for nothing). waited: so many attempts run into the clock.
+trouble: what goes wrong at the first attempt, the second, ..., "" for nothing. waited: so many attempts run into the
+clock.
 The ledger is the file named in DLCOURSE_TEST_LEDGER; each line is "begin" or "end", who, and a time.
 """
 
