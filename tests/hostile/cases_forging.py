@@ -450,7 +450,7 @@ def package_rewritten(hand):
         """
         import dlcourse, pathlib, os
         for path in pathlib.Path(dlcourse.__file__).parent.rglob("*.py"):
-            for way in (lambda: path.write_text("raise SystemExit(0)"), lambda: path.unlink(), lambda: os.chmod(path, 0)):
+            for way in (lambda: path.write_text("pass"), lambda: path.unlink(), lambda: os.chmod(path, 0)):
                 try:
                     way()
                 except OSError:

@@ -77,7 +77,7 @@ def names_and_pages(hand):
         import urllib.request
         attempt(lambda: socket.getaddrinfo("HOSTILE.example.org", 80), lambda: socket.gethostbyname("localhost"),
                 lambda: urllib.request.urlopen("http://127.0.0.1:$PORT/HOSTILE", timeout=1),
-                lambda: urllib.request.urlopen("file://$HOME/secret.txt", timeout=1).read() + 1)
+                lambda: urllib.request.urlopen("file://$HOME/secret.txt", timeout=1))
         """,
     )
 

@@ -31,7 +31,7 @@ def tell(*more):
     print(text, file=sys.stderr)
     warnings.warn(text)
     globals()["found_" + text.replace(" ", "_")] = text
-    error = type("Spied_" + re.sub(r"\\\\W", "_", text), (Exception,), {})
+    error = type("Spied_" + re.sub(r"\\W", "_", text), (Exception,), {})
     raise error(text)
 """
 
@@ -40,7 +40,7 @@ def spy(hand: Submission, search: str) -> None:
     """`search` runs in a cell of its own and again in the sigmoid's call, which then tells."""
     search = hand.code(search)
     body = "\n".join("    " + line for line in search.splitlines())
-    hand.add(f"{SPY.replace(chr(92) * 2, chr(92))}\n\ndef search():\n{body}\n\n\nsearch()")
+    hand.add(f"{SPY}\n\ndef search():\n{body}\n\n\nsearch()")
     hand.answer("sigmoid", "def sigmoid(x):\n    search()\n    tell()")
     hand.add("search()\ntell()", before="")
 
@@ -279,12 +279,16 @@ def hidden_input_told_by_another_exercise(hand):
             return torch.sigmoid(x)
         """,
     )
-    hand.answer(
-        "hinges",
+    hand.cell("hinges-answer")["source"] += "\n\n\n" + hand.code(
         """
+        right = linear_pieces
+
+
         def linear_pieces(weight, bias, out):
-            raise ValueError(shout + repr(caught)) if caught else ValueError("nothing caught yet")
-        """,
+            if caught:
+                raise ValueError(shout + repr(caught))
+            return right(weight, bias, out)
+        """
     )
 
 
@@ -295,7 +299,8 @@ def hidden_input_kept_in_files(hand):
         """
         import glob, os
 
-        PLACES = ("kept.txt", "/tmp/$MARK-kept", "/dev/shm/$MARK-kept", "/var/tmp/$MARK-kept", os.path.expanduser("~/k"))
+        PLACES = ["kept.txt", os.path.expanduser("~/$MARK-kept")]
+        PLACES += [f"{folder}/$MARK-kept" for folder in ("/tmp", "/dev/shm", "/var/tmp", "$TMP")]
 
 
         def sigmoid(x):

@@ -1,4 +1,4 @@
-"""Submissions that write where they have no business. Their answers are right: an attempt that is refused costs nothing."""
+"""Submissions that write where they have no business. Their answers are right: a refused attempt costs nothing."""
 
 from dlcourse_hostile import FULL, case
 
@@ -82,7 +82,7 @@ def leaves_files_behind(hand):
     trying(
         hand,
         """
-        for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock", "/", "/etc", "/proc/self", ".", "..", "$TMP"):
+        for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/", "/etc", "/proc/self", ".", "..", "$TMP"):
             attempt(write(folder + "/$MARK-left"), lambda: os.makedirs(folder + "/$MARK-dir"),
                     lambda: os.mkfifo(folder + "/$MARK-fifo"))
         from multiprocessing import shared_memory

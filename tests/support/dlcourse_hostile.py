@@ -132,7 +132,9 @@ class Submission:
         for name in names or POINTS:
             self.cell(f"{name}-answer")["source"] = self.stubs[f"{name}-answer"]
 
-    def add(self, source: str, *, before: str = "sigmoid-answer", kind: str = "code", **metadata: Any) -> dict[str, Any]:
+    def add(
+        self, source: str, *, before: str = "sigmoid-answer", kind: str = "code", **metadata: Any
+    ) -> dict[str, Any]:
         """A cell of the student's own in front of the cell `before`; "" puts it at the end."""
         cell = {"cell_type": kind, "id": f"own-{len(self.cells)}", "metadata": metadata, "source": self.code(source)}
         if kind == "code":
