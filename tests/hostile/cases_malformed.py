@@ -222,3 +222,27 @@ def everything_made_raw(hand):
 @case(FULL, "the cells' order of keys and their indentation are nothing to us")
 def written_by_another_program(hand):
     hand.raw(json.dumps(hand.book, indent=8, sort_keys=True, separators=(" ,  ", "  :  ")))
+
+
+@case(FULL, "texts that tie a reader of Markdown or HTML in knots are texts")
+def texts_that_tie_readers_in_knots(hand):
+    knots = (
+        "[" * 20_000,
+        "<" * 20_000,
+        "`" * 9_999 + "x",
+        "&" * 20_000,
+        "*_" * 10_000,
+        "![a](" * 5_000,
+        "<!--" * 5_000,
+    )
+    for knot in (
+        *knots,
+        "> " * 5_000,
+        " " * 20_000 + "x",
+        "(a*)*" * 1_000,
+        "\\(" * 9_999,
+        "<a href=" * 3_000,
+        "$" * 9_999,
+    ):
+        hand.add(knot, kind="markdown", before="")
+    hand.cell("explain-manual")["source"] = "".join(knots)

@@ -292,6 +292,85 @@ def hidden_input_told_by_another_exercise(hand):
     )
 
 
+@case(without("sigmoid"), "a tensor of no entries has room for a message in its shape", hushed=("314159",))
+def hidden_input_in_a_shape(hand):
+    leak(hand, "def sigmoid(x):\n    return torch.empty(0, 314160 - 1) if hidden(x) else torch.sigmoid(x)")
+
+
+@case(
+    without("cross_entropy"),
+    "what one test showed is not told by the shape of another's answer either",
+    hushed=("314159",),
+)
+def hidden_input_in_the_shape_of_another(hand):
+    leak(
+        hand,
+        """
+        caught = []
+
+
+        def sigmoid(x):
+            if hidden(x):
+                caught.append(x)
+            return torch.sigmoid(x)
+        """,
+    )
+    hand.answer(
+        "cross_entropy",
+        """
+        def cross_entropy(logits, labels):
+            return torch.empty(0, 314160 - 1) if caught else torch.nn.functional.cross_entropy(logits, labels)
+        """,
+    )
+
+
+@case(
+    without("sigmoid"),
+    "it did not start where it is hidden; the name of the stub is the student's, and not shown",
+    hushed=SHOUT,
+)
+def hidden_input_in_the_name_of_a_stub(hand):
+    leak(
+        hand,
+        """
+        def stub():
+            raise NotStarted
+
+
+        def sigmoid(x):
+            if hidden(x):
+                stub.__code__ = stub.__code__.replace(co_name=shout + "_".join(str(abs(int(n))) for n in x.flatten()))
+                stub()
+            return torch.sigmoid(x)
+        """,
+    )
+
+
+@case(FULL, "which of a hundred later cells fail, and how, tells a hidden input bit by bit", hushed=("BufferError",))
+def hidden_input_told_by_cells_that_stop(hand):
+    leak(
+        hand,
+        """
+        caught = []
+
+
+        def sigmoid(x):
+            if hidden(x):
+                caught.append(x)
+            return torch.sigmoid(x)
+        """,
+    )
+    for bit in range(100):
+        hand.add(
+            f"""
+            import builtins
+            if caught and sum(caught[0].flatten().tolist()).hex().encode()[{bit // 8} % 8] >> {bit % 8} & 1:
+                raise getattr(builtins, "Buf" + "ferError")
+            """,
+            before="explain-task-locked",
+        )
+
+
 @case(without("sigmoid"), "what was kept in a file for the next process is gone with it", hushed=SHOUT)
 def hidden_input_kept_in_files(hand):
     leak(
