@@ -622,6 +622,36 @@ def _course() -> Path:
     return here if (here / "nbgrader_config.py").is_file() and (here / "solutions").is_dir() else _checkout()
 
 
+@course_app.command("similarity")
+def course_similarity(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="As its folder is called: 01-neurons.")],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a page with both passages of each pair.")
+    ] = None,
+) -> None:
+    """Show which submissions are alike, and which are like our own solutions and source.
+
+    Run it in the course's folder, after collecting. It proves nothing: it says which passages to read side by side.
+
+    Example: dlcourse course similarity 01-neurons --html similarity.html
+    """
+    from dlcourse.course.grading import similarity_report
+
+    found = similarity_report.report(Path.cwd(), assignment)
+    matches = [*found.pairs, *found.ours]
+    if matches:
+        _table(similarity_report.HEADER, similarity_report.rows(matches[:40]), right=("shared", "rare", "share"))
+        if len(matches) > 40:
+            print(f"... and {len(matches) - 40} more.")
+    else:
+        print("No two answers reach the threshold.")
+    print("\n" + "\n".join(similarity_report.remarks(found)))
+    if html:
+        with _plain_errors(f"Writing {html}"):
+            html.write_text(similarity_report.html(found), encoding="utf-8")
+        print(f"\nThe passages are in {html}")
+
+
 def _checkout() -> Path:
     from dlcourse.course.sync import course_root
 
