@@ -1,7 +1,7 @@
 """The command line. Every command imports what it needs when it is called, so `dlcourse --help` is there at once."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +12,13 @@ from dlcourse import __version__
 from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
+    import threading
+    from datetime import datetime
+
     from rich.console import Console
 
+    from dlcourse.course.grading.grade import Report, Row
+    from dlcourse.course.grading.keys import Keys
     from dlcourse.course.run import Outcome
 
 # Plain help and plain tracebacks: both are read in pipes, in logs and by screen readers.
@@ -25,6 +30,8 @@ course_app = typer.Typer(**PLAIN, help="For authors: build and check the course 
 app.add_typer(data_app, name="data")
 app.add_typer(progress_app, name="progress")
 app.add_typer(course_app, name="course")
+keys_app = typer.Typer(**PLAIN, help="The course's secret keys: hidden seeds come from one, one signs results.")
+course_app.add_typer(keys_app, name="keys")
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -36,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments, prog_name="dlcourse")
     except CourseError as error:
-        fail(error)
+        fail(error, error.status)
 
 
 def fail(error: object, status: int = 1) -> None:
@@ -353,6 +360,260 @@ def course_lint() -> None:
     if problems:
         fail(f"{len(problems)} to mend")
     print("Nothing to mend.")
+
+
+@course_app.command("release")
+def course_release(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="As its folder in solutions/: 01-neurons.")],
+    due: Annotated[
+        str | None, typer.Option(metavar="WHEN", help='"2030-01-31 23:59" in this machine\'s time, or with "+01:00".')
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Release it once more, with other hidden seeds.")] = False,
+    exchange: Annotated[
+        bool, typer.Option("--exchange/--no-exchange", help="Hand it to the students through nbgrader's exchange.")
+    ] = True,
+) -> None:
+    """Release an assignment to the students, and note what it was.
+
+    The students' notebook is made again and must be the one in exercises/. The assignment enters the gradebook and
+    nbgrader's exchange; grading goes by the lock in grading/locks/. The first release makes the course's keys.
+
+    Example: dlcourse course release 01-neurons --due "2030-01-31 23:59"
+    """
+    from dlcourse.course.grading.release import release
+
+    released = release(_checkout(), assignment, due=_when(due), again=again, exchange=exchange)
+    lock = released.lock
+    if released.new_keys:
+        print(f"New keys for this course: {released.new_keys}. Keep a copy where only you can read it; see")
+        print("`dlcourse course keys show`.")
+    due_date = f"due {lock.due[:16].replace('T', ' ')} UTC" if lock.due else "with no due date"
+    print(f"{assignment}, version {lock.version}, is released, {due_date}: {released.spec.points:g} points.")
+    print(f"Students fetch it from {released.exchange}." if released.exchange else "Hand out exercises/ yourself.")
+
+
+def _when(text: str | None) -> "datetime | None":
+    from datetime import datetime
+
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        fail(f'--due {text!r} is no time; "2030-01-31 23:59" and "2030-01-31T23:59+01:00" are', USAGE)
+
+
+@keys_app.command("show")
+def keys_show() -> None:
+    """Show the ids and dates of this course's keys, and where they are; never the keys themselves.
+
+    Example: dlcourse course keys show
+    """
+    from dlcourse.course.grading.keys import path
+    from dlcourse.course.grading.release import load_keys
+
+    _show_keys(keys := load_keys(_checkout()))
+    print(f"\nIn {path(keys.course)}, which only you can read. Keep a copy: without it no result can be verified.")
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    signing: Annotated[bool, typer.Option("--signing", help="The key that signs results.")] = False,
+    course: Annotated[bool, typer.Option("--course", help="The key that hidden seeds come from.")] = False,
+) -> None:
+    """Use a new key from now on; the old one goes on counting for what it was used for.
+
+    Results that the old key signed stay valid, and what was released keeps its hidden seeds. For a key that leaked
+    see `dlcourse course keys revoke`.
+
+    Example: dlcourse course keys rotate --signing
+    """
+    from dlcourse.course.grading.keys import rotate
+    from dlcourse.course.grading.settings import forbidden, settings
+
+    if signing == course:
+        fail("rotate one key: --signing or --course", USAGE)
+    here = settings(_checkout())
+    _show_keys(rotate(here.id, "signing" if signing else "course", outside=forbidden(here)))
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    id: Annotated[str, typer.Argument(metavar="ID", help="As `dlcourse course keys show` has it.")],
+) -> None:
+    """A key leaked: from now on it does not count. If it was the one in use, a new one takes its place.
+
+    Who has a signing key can forge results: those that it signed no longer count and are graded again.
+    Who has a course key can work out the hidden seeds: what was released with it is released and graded again.
+
+    Example: dlcourse course keys revoke s01234567
+    """
+    from dlcourse.course.grading.keys import revoke
+    from dlcourse.course.grading.release import read_lock
+    from dlcourse.course.grading.settings import forbidden, settings
+
+    here = settings(_checkout())
+    keys = revoke(here.id, id, outside=forbidden(here))
+    _show_keys(keys)
+    released = [read_lock(here.course, path.stem) for path in sorted(here.course.glob("grading/locks/*.json"))]
+    if next(key for key in keys.every if key.id == id).kind == "signing":
+        what = "What it signed is believed no more. Grade again:"
+        todo = [f"dlcourse course grade {lock.assignment}" for lock in released]
+    else:
+        what = "Its hidden seeds may be known. Release again, then grade:"
+        todo = [f"dlcourse course release {lock.assignment} --again" for lock in released if lock.key == id]
+    print("", *((what, *todo) if todo else ("Nothing was released with it.",)), sep="\n")
+
+
+def _show_keys(keys: "Keys") -> None:
+    in_use = {keys.current("course").id, keys.current("signing").id}
+    states = [
+        f"revoked {key.revoked[:10]}" if key.revoked else "in use" if key.id in in_use else "old" for key in keys.every
+    ]
+    rows = [[key.id, key.kind, key.made[:10], state] for key, state in zip(keys.every, states, strict=True)]
+    _table(["id", "kind", "made", "state"], rows)
+
+
+@course_app.command("grade")
+def course_grade(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="A folder of solutions/.")],
+    workers: Annotated[
+        int | None, typer.Option(help="Submissions at once on this machine; else one for each CPU.", min=1)
+    ] = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, tcp://host:8786, whose workers grade.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was interrupted, a --regrade included.")
+    ] = False,
+    regrade: Annotated[
+        bool, typer.Option("--regrade", help="Also what has a result; earlier results are kept.")
+    ] = False,
+    student: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this student; may be repeated.")] = None,
+    explain: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="STUDENT EXERCISE", help="Replay one verdict with all that the test saw; writes nothing."),
+    ] = None,
+    accept_changes: Annotated[
+        bool, typer.Option("--accept-changes", help="Grade although this is not what was released; results say so.")
+    ] = False,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run submissions with your own rights; results say so.")
+    ] = False,
+) -> None:
+    """Grade what was handed in: each submission in a jail, judged outside it, its result signed.
+
+    What has a valid result is not graded again. Ctrl-C keeps what is graded. Exit status: 0 all graded, 1 some need a
+    human or it failed, 2 no such student or exercise, 3 no sandbox and nothing was graded, 4 this is not what was
+    released, 130 interrupted.
+
+    Example: dlcourse course grade 01-neurons --workers 4
+    """
+    from dlcourse.course.grading.grade import grade
+
+    if (workers and dask) or (explain and (workers or dask or resume or regrade or student)):
+        fail("--workers and --dask exclude each other, and --explain takes neither, nor what chooses students", USAGE)
+    if explain:
+        _explain(assignment, *explain, accept_changes=accept_changes, unsafe=unsafe)
+    if workers is None:
+        from dlcourse.device import cpu_budget
+
+        workers = cpu_budget()
+    with _stoppable() as stop, _progress() as show:
+        report = grade(
+            _checkout(),
+            assignment,
+            students=student,
+            workers=workers,
+            dask=dask,
+            regrade=regrade,
+            resume=resume,
+            accept_changes=accept_changes,
+            unsafe=unsafe,
+            on_progress=lambda done, total, who: show(assignment, done, total, who),
+            on_trouble=lambda line: print(f"dlcourse: {line}", file=sys.stderr, flush=True),
+            stop=stop,
+        )
+    _grades(report)
+    if report.interrupted:
+        print(
+            f"dlcourse: interrupted; what is graded stays, {report.left} are left. "
+            f"Go on with: dlcourse course grade {assignment} --resume",
+            file=sys.stderr,
+        )
+    raise typer.Exit(report.status)
+
+
+@contextmanager
+def _stoppable() -> "Iterator[threading.Event]":
+    """An event that Ctrl-C or SIGTERM sets. A second one ends at once; nothing is half written then either."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+
+    def note(*_: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {each: signal.signal(each, note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+MANY = 30  # submissions; of more only the lowest are listed
+
+
+def _grades(report: "Report") -> None:
+    """The summary: every submission of a small class; of a big one the lowest, and where the rest is."""
+    rows = report.rows
+    kept = sum(row.kept for row in rows)
+    humans = sum(row.score is None for row in rows)
+    print()
+    if len(rows) <= MANY:
+        _grade_table(rows)
+    else:
+        print("The ten lowest:")
+        _grade_table(sorted(rows, key=lambda row: (row.score is not None, row.score or 0, row.student))[:10])
+    counts = [f"{len(rows) - kept - humans} graded"]
+    counts += [f"{kept} were graded before"] if kept else []
+    counts += [f"{humans} need a human"] if humans else []
+    print(f"\n{report.assignment}: {', '.join(counts)}.")
+    if report.log:
+        print(f"Who failed what, and why: {report.log}")
+
+
+def _grade_table(rows: "Iterable[Row]") -> None:
+    from dlcourse.course.grading.grade import printable
+
+    _table(
+        ["student", "score", "failed tests", "flags", "seconds"],
+        [
+            [
+                printable(row.student),
+                f"{'?' if row.score is None else format(row.score, 'g')}/{row.max_score:g}",
+                ", ".join(row.failed),
+                printable("; ".join(row.flags)),
+                f"{row.seconds:.1f}",
+            ]
+            for row in rows
+        ],
+        right=("score", "seconds"),
+    )
+
+
+def _explain(assignment: str, student: str, exercise: str, *, accept_changes: bool, unsafe: bool) -> None:
+    from dlcourse.course.grading.explain import explain
+
+    told = explain(_checkout(), assignment, student, exercise, accept_changes=accept_changes, unsafe=unsafe)
+    print("\n".join(told.lines))
+    raise typer.Exit(not told.same)
 
 
 def _checkout() -> Path:

@@ -19,7 +19,8 @@ COMMANDS = [
     ("doctor",),
     *(("data", name) for name in ("list", "fetch")),
     *(("progress", name) for name in ("show", "export", "import")),
-    *(("course", name) for name in ("build", "lint")),
+    *(("course", name) for name in ("build", "lint", "release", "grade")),
+    *(("course", "keys", name) for name in ("show", "rotate", "revoke")),
 ]
 
 

@@ -5,6 +5,7 @@
     checks.solution("01.sigmoid")        a worked answer, after a try
     checks.progress()                    what is done
     checks.continue_here()               the next exercise
+    checks.hidden_seeds("01.sigmoid")    for the hidden test of an exercise
 
 Importing this loads no torch; the first check does.
 """
@@ -15,6 +16,7 @@ from typing import Any
 from dlcourse.checks.outcome import CheckFailed, NotStarted
 
 _GUIDE = ("hint", "solution", "progress", "continue_here")
+_SEEDS = ("hidden_seeds",)
 _CHECKS = (
     *("accuracy", "sigmoid", "perceptron", "xor", "cross_entropy", "hinges", "debug_neuron"),
     *("local_derivatives", "unbroadcast", "topological_order"),
@@ -27,12 +29,14 @@ _CHECKS = (
     *("integrated_gradients", "shapley", "grad_cam", "debug_faithfulness", "patching"),
 )
 
-__all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE]
+__all__ = ["CheckFailed", "NotStarted", *_CHECKS, *_GUIDE, *_SEEDS]
 
 
 def __getattr__(name: str) -> Any:
     if name in _GUIDE:
         return getattr(import_module("dlcourse.checks.guide"), name)
+    if name in _SEEDS:
+        return getattr(import_module("dlcourse.checks.seeds"), name)
     if name in _CHECKS:
         return import_module("dlcourse.checks.registry").CALLABLES[name]
     raise AttributeError(f"dlcourse.checks has no {name!r}; it has {', '.join(__all__)}")

@@ -20,8 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dlcourse.checks.frames import WireError, receive, send
 from dlcourse.checks.outcome import AnswerError, NotStarted
-from dlcourse.checks.values import WireError, decode, encode, receive, send
+from dlcourse.checks.values import decode, encode
 
 MAX_TEXT = 2_000  # characters of a learner's message that are kept
 MAX_WARNINGS = 10

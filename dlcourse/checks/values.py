@@ -4,7 +4,6 @@ A value is None, a bool, int, float or str, a plain tensor, a `Model`, or a tupl
 Nothing else passes: no pickle, no class of the sender's choosing, no object that could lie about itself.
 
     message = 4 bytes: length of the header | header: JSON, the tree of values | the tensors' bytes, in the tree's order
-    frame   = 8 bytes: length of the message | message
 
 A tensor travels as its storage from the beginning to its last element, so dtype, shape, strides and offset arrive as
 they left. The receiver trusts nothing: every length, depth, dtype, stride and offset is validated before memory is
@@ -13,16 +12,15 @@ reserved, and whatever is wrong raises WireError. Limits far above any exercise 
 
 import json
 import math
-import socket
 import struct
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-MAX_BYTES = 64 * 2**20  # of one message
+from dlcourse.checks.frames import MAX_BYTES, WireError
+
 MAX_HEADER = 2**20  # bytes of JSON
 MAX_DEPTH = 16  # of nested containers
 MAX_ITEMS = 50_000  # values in one message
@@ -39,10 +37,6 @@ DTYPES = {
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 type_names = "None, a bool, an int, a float, a text, a tensor, or a tuple, list or dict of these"
-
-
-class WireError(ValueError):
-    """A value outside the closed list, or bytes that are no message."""
 
 
 @dataclass(frozen=True)
@@ -279,46 +273,3 @@ def _sizes(numbers: Any) -> list[int]:
     if not all(type(number) is int and 0 <= number <= MAX_BYTES for number in numbers):
         raise WireError("a size, stride or offset that is negative, too large or no whole number")
     return numbers
-
-
-# --- frames on a socket ---------------------------------------------------------------------------------------------
-
-
-def send(channel: socket.socket, message: bytes, *, timeout: float | None = None) -> None:
-    """Sends one frame. TimeoutError when it is not read within `timeout` seconds, OSError when nobody is there."""
-    channel.settimeout(timeout)
-    channel.sendall(struct.pack(">Q", len(message)) + message)
-
-
-def receive(channel: socket.socket, *, timeout: float | None = None) -> bytearray | None:
-    """One frame's message; None when the other side ended between frames.
-
-    timeout: seconds for the whole frame, however slowly it drips in. TimeoutError after that; WireError on a length
-    beyond the limit or a frame cut short. Memory grows with what has arrived, not with what was announced.
-    """
-    deadline = None if timeout is None else time.monotonic() + timeout
-    head = _read_bytes(channel, 8, deadline)
-    if not head:
-        return None
-    (length,) = struct.unpack(">Q", head) if len(head) == 8 else (-1,)
-    if not 0 <= length <= MAX_BYTES:
-        raise WireError(f"a frame that claims {length:,} bytes; {MAX_BYTES:,} is the limit")
-    message = _read_bytes(channel, length, deadline)
-    if len(message) != length:
-        raise WireError("a frame cut short")
-    return message
-
-
-def _read_bytes(channel: socket.socket, count: int, deadline: float | None) -> bytearray:
-    """`count` bytes, or fewer when the other side ends."""
-    found = bytearray()
-    while len(found) < count:
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            raise TimeoutError("timed out")
-        channel.settimeout(left)
-        piece = channel.recv(min(count - len(found), 2**16))
-        if not piece:
-            break
-        found += piece
-    return found

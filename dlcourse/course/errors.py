@@ -2,4 +2,9 @@
 
 
 class CourseError(Exception):
-    """Something a person can mend. The command line prints its text alone, with no traceback."""
+    """Something a person can mend. The command line prints its text alone, with no traceback.
+
+    status: the exit status then.
+    """
+
+    status = 1

@@ -138,7 +138,7 @@ def test_every_exercise_is_well_formed(exercise):
 def test_offered_names_are_those_of_the_exercises():
     assert set(checks.__all__) == {
         *(exercise.name for exercise in EXERCISES.values()),
-        *("CheckFailed", "NotStarted", "hint", "solution", "progress", "continue_here"),
+        *("CheckFailed", "NotStarted", "hint", "solution", "progress", "continue_here", "hidden_seeds"),
     }
     with pytest.raises(AttributeError, match="sigmoid"):
         checks.no_such_check  # noqa: B018

@@ -13,10 +13,11 @@ import torch
 from dlcourse_answers import local, remote
 
 from dlcourse.checks import CheckFailed, NotStarted
+from dlcourse.checks.frames import MAX_BYTES, send
 from dlcourse.checks.outcome import AnswerError
 from dlcourse.checks.registry import EXERCISES, find
 from dlcourse.checks.subject import MAX_DEPTH, LocalSubject, RemoteSubject, Subject
-from dlcourse.checks.values import DTYPES, MAX_BYTES, encode, send
+from dlcourse.checks.values import DTYPES, encode
 
 
 def refused(connect, answer, question):

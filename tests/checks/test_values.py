@@ -14,18 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dlcourse.checks.values import (
-    DTYPES,
-    MAX_BYTES,
-    MAX_DEPTH,
-    MAX_ITEMS,
-    Model,
-    WireError,
-    decode,
-    encode,
-    receive,
-    send,
-)
+from dlcourse.checks.frames import MAX_BYTES, WireError, receive, send
+from dlcourse.checks.values import DTYPES, MAX_DEPTH, MAX_ITEMS, Model, decode, encode
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats() | texts

@@ -1,0 +1,75 @@
+"""The grading log: who got what, when and why, for an instructor to read. Made from the results, never read back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from dlcourse.course.grading import handed_in
+from dlcourse.course.grading.files import write_whole
+from dlcourse.course.grading.keys import load
+from dlcourse.course.grading.nbcourse import settings_of, told_plainly
+from dlcourse.course.grading.result import BadResult, Result, every, plain_assignment
+
+
+def grading_log(course: Path, assignment: str, results: Iterable[Result | BadResult] | None = None) -> str:
+    """Who got what, when and why, for an instructor to read; also written to grading/log/ASSIGNMENT.txt.
+
+    It is made anew from the signed results (or from those given). Everything in it that may come from a student is
+    escaped: no control character reaches a terminal.
+    """
+    course = Path(course).resolve()
+    settings = settings_of(course)
+    if results is None:
+        results = every(course, assignment, load(settings.coursedir.course_id))
+    found, bad = {}, []
+    for result in results:
+        if isinstance(result, BadResult):
+            bad.append(result)
+        else:
+            found.setdefault(result.student, []).append(result)
+    lines = [f"Grading log of {assignment}, made from the results in grading/results/{assignment}.", ""]
+    newest = [max(some, key=lambda one: one.graded_at) for some in found.values()]
+    waiting = sum(one.status != "graded" for one in newest)
+    lines.append(f"{len(newest)} students, {len(newest) - waiting} graded, {waiting} waiting for a person.")
+    for result in sorted(newest, key=lambda one: one.student):
+        earlier = sorted((one for one in found[result.student] if one is not result), key=lambda one: one.graded_at)
+        folder = settings.folder("submitted", result.student, assignment)
+        lines += ["", *_student_lines(result, earlier, handed_in.read(folder))]
+    if bad:
+        lines += ["", "Files that are no results of ours:", *(f"  {_shown(str(one))}" for one in bad)]
+    text = "\n".join(lines) + "\n"
+    path = course / "grading" / "log" / f"{plain_assignment(assignment)}.txt"
+    with told_plainly(course):
+        write_whole(path, text.encode("utf-8"))
+    return text
+
+
+def _student_lines(result: Result, earlier: Sequence[Result], beside: handed_in.HandedIn) -> Iterator[str]:
+    scored = "not graded" if result.score is None else f"{result.score:g} of {result.max_score:g} points"
+    yield f"{_shown(result.student)}: {scored}"
+    came = f"handed in {beside.at:%Y-%m-%d %H:%M:%S} UTC" if beside.at else "no time of handing in"
+    yield f"  graded     {result.graded_at[:19].replace('T', ' ')} UTC, {came}"
+    how = f"version {result.version}, {result.seconds:.1f} s, sandbox: {result.sandbox}"
+    yield f"  submission {result.submission[:16]}, {how}"
+    for test in result.tests:
+        if test.score < test.points:
+            where = f" ({test.part} part)" if test.part else ""
+            yield f"  failed     {_shown(test.id)}: {test.score:g} of {test.points:g}{where}: {_shown(test.reason)}"
+    for label, error in result.cells:
+        yield f"  stopped    {_shown(label)}: {_shown(error)}"
+    if result.trouble:
+        yield f"  TROUBLE    {_shown(result.trouble)}"
+    flags = ["graded without a sandbox"] if result.unsafe else []
+    for flag in (*flags, *beside.flags(), *result.notes):
+        yield f"  flag       {_shown(flag)}"
+    for one in earlier:
+        scored = "not graded" if one.score is None else f"{one.score:g} of {one.max_score:g} points"
+        yield f"  earlier    {one.graded_at[:19].replace('T', ' ')} UTC, submission {one.submission[:16]}: {scored}"
+
+
+def _shown(text: str, most: int = 400) -> str:
+    """One line, printable: a control character, a line end and a sign that turns the writing round are spelt out."""
+    text = text.strip()
+    text = text if len(text) <= most else f"{text[:most]}..."
+    return "".join(
+        one if one.isprintable() else " / " if one == "\n" else one.encode("unicode_escape").decode() for one in text
+    )

@@ -1,0 +1,160 @@
+"""One submission, from its bytes to a verdict: read here, run in a jail, judged outside it.
+
+    verdict = grade_submission(content, spec, seeds, Limits(), sandbox="namespaces")
+
+A verdict is plain data and not signed: signing is GRADER's, who alone has the key.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from dlcourse.checks.frames import WireError, receive, send
+from dlcourse.course.grading.jailed import Limits
+from dlcourse.course.grading.spec import Spec
+from dlcourse.course.grading.submission import Unreadable, arrange, parse
+from dlcourse.course.grading.warm import Warm, WarmError
+
+JUDGING = 300  # seconds beyond what two passes may take; after that the judge itself must hang
+
+
+@dataclass(frozen=True)
+class TestVerdict:
+    """What became of one test cell.
+
+    part: "" when it passed, else "visible" or "hidden", where it failed. reason: our words, fit for everybody.
+    shown: the whole diagnosis, only of a visible part. explained: the diagnosis of the hidden part too, for the
+    instructor's eyes, when it was asked for.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    id: str
+    passed: bool
+    score: float
+    points: float
+    part: str = ""
+    reason: str = ""
+    shown: str = ""
+    seconds: float = 0.0
+    explained: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one submission.
+
+    cells: (label, class of the error) of cells that stopped. notes: for the instructor. waited: something ran into a
+    limit by the wall clock, which a busy machine can cause. trouble: a fault of ours; then there is no score.
+    """
+
+    tests: tuple[TestVerdict, ...] = ()
+    cells: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    sandbox: str = ""
+    versions: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.0
+    cpu: float = 0.0
+    waited: bool = False
+    trouble: str = ""
+
+
+_warm: Warm | None = None
+_lock = threading.Lock()
+
+
+def warm() -> Warm:
+    """This process's WARM, started at the first call and again when it has ended. WarmError when it cannot be."""
+    global _warm
+    with _lock:
+        if _warm is None or not _warm.alive:
+            if _warm is not None:
+                _warm.close()
+            _warm = Warm()
+        return _warm
+
+
+def close() -> None:
+    """Ends this process's WARM and all that hangs on it."""
+    global _warm
+    with _lock:
+        if _warm is not None:
+            _warm.close()
+        _warm = None
+
+
+def grade_submission(
+    content: bytes,
+    spec: Spec,
+    seeds: dict[str, list[int]],
+    limits: dict[str, Any] | None = None,
+    *,
+    sandbox: str,
+    explain: str = "",
+) -> Verdict:
+    """Judges the bytes of one submitted notebook. Never raises for what a student did.
+
+    seeds: of the hidden inputs, by exercise. limits: fields of jailed.Limits that differ from its defaults.
+    sandbox: a backend that `jail.probe` found to hold, or "none". explain: a test whose hidden diagnosis is wanted.
+    """
+    try:
+        cells = parse(content)
+    except Unreadable as error:
+        return Verdict(tests=tuple(_nothing(test.id, test.points, str(error)) for test in spec.tests), sandbox=sandbox)
+    asked = Limits(**(limits or {}))
+    longest = math.ceil(JUDGING + 2 * asked.wall * asked.submission_cpu)
+    job = {
+        "seconds": longest,
+        "steps": [
+            {"kind": step.kind, "label": step.label, "source": step.source, "test": step.test}
+            for step in arrange(spec, cells)
+        ],
+        "tests": [{"id": t.id, "source": t.source, "hidden": t.hidden, "points": t.points} for t in spec.tests],
+        "points": {test.id: test.points for test in spec.tests},
+        "imports": [cell.source for cell in spec.cells if cell.kind == "code" and cell.role in ("", "locked", "test")],
+        "seeds": seeds,
+        "limits": limits or {},
+        "sandbox": sandbox,
+        "explain": explain,
+    }
+    try:
+        process = warm()
+        found = _judged(process, job)
+    except (WarmError, OSError) as error:
+        return Verdict(sandbox=sandbox, trouble=str(error) or type(error).__name__)
+    if "trouble" in found:
+        return Verdict(sandbox=sandbox, trouble=found["trouble"])
+    return Verdict(
+        tests=tuple(TestVerdict(**test) for test in found["tests"]),
+        cells=tuple((label, error) for label, error in found["cells"]),
+        notes=tuple(found["notes"]),
+        sandbox=sandbox,
+        versions=tuple(sorted(process.versions.items())),
+        seconds=found["seconds"],
+        cpu=found["cpu"],
+        waited=found["waited"],
+    )
+
+
+def _nothing(test: str, points: float, reason: str) -> TestVerdict:
+    return TestVerdict(test, False, 0.0, points, "visible", reason, reason)
+
+
+def _judged(process: Warm, job: dict[str, Any]) -> dict[str, Any]:
+    longest = job["seconds"] + 1.0
+    with contextlib.closing(process.tester()) as channel:
+        try:
+            send(channel, json.dumps(job).encode(), timeout=longest)
+            reply = receive(channel, timeout=longest)
+        except (TimeoutError, WireError) as error:
+            return {"trouble": f"the judge gave no verdict: {error}"}
+    return json.loads(reply) if reply else {"trouble": "the judge ended without a verdict"}
+
+
+def digest(content: bytes) -> str:
+    """The name of a submission's bytes: their SHA-256."""
+    return hashlib.sha256(content).hexdigest()

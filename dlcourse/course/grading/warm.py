@@ -1,0 +1,190 @@
+"""WARM: a process that has torch imported once and does nothing but fork, so that a submission costs no import.
+
+    GRADER -- exec, empty environment --> WARM -- fork --> TESTER (judges)
+                                               -- fork --> STUDENT (jailed, runs the submission)
+
+It is never told a submission, a test or a key: a request names a role and brings the socket over which the child will
+be told its work. So whatever a STUDENT digs out of its own memory was in every installation of the course before.
+
+It ends when GRADER does: GRADER holds the other end of its lifeline. Its children end with it (PR_SET_PDEATHSIG).
+"""
+
+import ast
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from dlcourse.course.grading import kernel
+
+PACKAGE = Path(__file__).resolve().parents[2]
+LONGEST_REQUEST = 4096  # bytes
+START = 120.0  # seconds for the first import of torch, from a cold disk
+
+# Imported once here, they cost a submission nothing. Any other import works and costs the submission its time.
+PRELOADED = (
+    *("dlcourse.course.grading.student", "dlcourse.course.grading.tester"),
+    *("dlcourse.checks.registry", "dlcourse.checks.guide"),
+    # What torch itself imports at a first random number, optimiser or assert_close, and the bundled data sets.
+    *("torch.testing", "torch.fx.experimental.symbolic_shapes", "torch._dynamo", "torch.distributed.tensor"),
+    *("IPython.core.inputtransformer2", "sklearn.datasets"),
+)
+
+
+class WarmError(Exception):
+    """The warm process cannot be started or has ended: our trouble, never a student's score."""
+
+
+class Warm:
+    """The warm process, seen from GRADER. Threads may share it.
+
+    versions: of Python, torch and dlcourse in it.
+    """
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        lifeline, held = socket.socketpair()
+        start = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from {__name__} import main; main()"
+        with theirs, held:
+            command = [sys.executable, "-I", "-c", start, str(theirs.fileno()), str(held.fileno())]
+            self._process = subprocess.Popen(
+                command,
+                env=environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=(theirs.fileno(), held.fileno()),
+            )
+        self._control, self._lifeline, self._lock = ours, lifeline, threading.Lock()
+        ours.settimeout(START)
+        try:
+            self.versions: dict[str, str] = json.loads(ours.recv(LONGEST_REQUEST) or b"null") or self._died()
+        except TimeoutError:
+            self.close()
+            raise WarmError(f"torch was not imported within {START:g} s") from None
+
+    def _died(self) -> None:
+        errors = self._process.stderr.read().decode(errors="replace").strip()
+        self.close()
+        raise WarmError(f"the process that imports torch ended at once: {errors or 'it said nothing'}")
+
+    def tester(self) -> socket.socket:
+        """The channel to a fresh TESTER. WarmError when WARM has ended."""
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
+            try:
+                request(self._control, {"role": "tester"}, theirs.fileno(), self._control.fileno())
+            except OSError as error:
+                ours.close()
+                raise WarmError(f"the process that forks the others has ended ({error})") from error
+        return ours
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Ends WARM and all that it forked."""
+        self._lifeline.close()
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+        self._process.stderr.close()
+
+
+def environment() -> dict[str, str]:
+    """All that WARM and its children have in their environment: nothing of the person who grades."""
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    course = {"DLCOURSE_GRADED": "1", "DLCOURSE_PROGRESS": "0", "DLCOURSE_DEVICE": "cpu"}
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "Agg", **one_thread, **course}
+
+
+def request(control: socket.socket, what: dict, *descriptors: int) -> None:
+    """Asks WARM for a child of that role, who gets the descriptors."""
+    socket.send_fds(control, [json.dumps(what).encode()], list(descriptors))
+
+
+def main() -> None:
+    """The warm process itself: `... CONTROL LIFELINE`, two descriptors."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    lifeline = socket.socket(fileno=int(sys.argv[2]))
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
+    control.send(json.dumps(_load()).encode())
+    warm = os.getpid()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
+    while True:
+        ready, _, _ = select.select([control, lifeline], [], [])
+        if lifeline in ready:
+            os._exit(0)
+        text, descriptors, *_ = socket.recv_fds(control, LONGEST_REQUEST, 2)
+        if not text:
+            os._exit(0)
+        with contextlib.suppress(OSError):  # no process to be had: the socket closes, and whoever waits there sees it
+            if os.fork() == 0:
+                _child(json.loads(text), descriptors, control, lifeline, warm)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _load() -> dict[str, str]:
+    from importlib import import_module
+    from platform import python_version
+
+    import torch
+
+    from dlcourse import __version__
+    from dlcourse.course.grading import tester
+
+    torch.set_num_threads(1)
+    for name in PRELOADED:
+        import_module(name)
+    for line in _imports_of_exercises():
+        exec(line, {})
+    tester.our_words()
+    return {"python": python_version(), "torch": torch.__version__, "dlcourse": __version__}
+
+
+def _imports_of_exercises() -> list[str]:
+    """The import lines of the released exercises, each once. They are public: a learner reads them."""
+    from dlcourse.learn.content import content_root
+
+    lines: dict[str, None] = {}
+    for path in sorted((content_root() / "exercises").glob("*/*.ipynb")):
+        for cell in json.loads(path.read_bytes())["cells"]:
+            if cell["cell_type"] == "code":
+                body = ast.parse("".join(cell["source"])).body
+                lines |= dict.fromkeys(
+                    ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)
+                )
+    return list(lines)
+
+
+def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline: socket.socket, parent: int) -> None:
+    """The forked child's whole life."""
+    status = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(status)
+        control.close()
+        lifeline.close()
+        channel = socket.socket(fileno=descriptors[0])
+        if what["role"] == "tester":
+            from dlcourse.course.grading.tester import main as live
+
+            live(channel, socket.socket(fileno=descriptors[1]))
+        else:
+            from dlcourse.course.grading.student import main as live
+
+            live(channel, what, parent)
+        status = 0
+    finally:
+        os._exit(status)  # no clean-up handlers of WARM's, no traceback to nobody

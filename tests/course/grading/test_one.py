@@ -1,0 +1,352 @@
+"""One submission from bytes to verdict: what is asked, what counts, what is told, and that nothing hangs it."""
+
+import json
+
+import pytest
+
+from dlcourse.course.grading import one
+from dlcourse.course.grading.jail import NoSandbox, probe
+from dlcourse.course.grading.spec import Spec, SpecCell
+
+SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"
+STUB = "def double(x):\n    raise NotStarted"
+RIGHT = "def double(x):\n    return 2 * x"
+SECRET = 7041
+# Two exercises: plain assertions with a hidden one, and a check of the course.
+SPEC = Spec(
+    "toy",
+    "toy.ipynb",
+    (
+        SpecCell("setup", "code", "", SETUP),
+        SpecCell("double", "code", "answer", STUB),
+        SpecCell(
+            "double-test", "code", "test", "assert double(2) == 4", f"assert double({SECRET}) == {2 * SECRET}", 2.0
+        ),
+        SpecCell("accuracy", "code", "answer", "def accuracy(predicted, labels):\n    raise NotStarted"),
+        SpecCell(
+            "accuracy-test",
+            "code",
+            "test",
+            "checks.accuracy(accuracy)",
+            'for s in checks.hidden_seeds("00.accuracy"):\n    checks.accuracy(accuracy, seed=s)',
+            3.0,
+        ),
+        SpecCell("explain", "markdown", "manual", "Why?", points=4.0),
+    ),
+)
+ACCURACY = "def accuracy(predicted, labels):\n    return (predicted == labels).float().mean().item()"
+SEEDS = {"00.accuracy": [11, 12]}
+QUICK = {"call_cpu": 0.3, "cell_cpu": 0.5, "submission_cpu": 20.0, "wall": 3.0}
+
+
+# In the best jail there is. What is judged here is harmless without one too: tests/hostile is for what is not.
+try:
+    SANDBOX = probe().name
+except NoSandbox:
+    SANDBOX = "none"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    yield one.warm()
+    one.close()
+
+
+def notebook(*cells):
+    """Bytes of a notebook: (grade_id, source) pairs, or plain sources of cells of the student's own."""
+    made = []
+    for cell in cells:
+        name, source = cell if isinstance(cell, tuple) else ("", cell)
+        made.append({"cell_type": "code", "source": source, "metadata": {"nbgrader": {"grade_id": name}}})
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}).encode()
+
+
+def grade(*cells, spec=SPEC, **options):
+    options = {"limits": QUICK, "sandbox": SANDBOX, **options}
+    verdict = one.grade_submission(notebook(*cells), spec, SEEDS, options.pop("limits"), **options)
+    assert verdict.trouble == ""
+    return verdict
+
+
+def scores(verdict):
+    return {test.id: test.score for test in verdict.tests}
+
+
+def the(verdict, name):
+    return next(test for test in verdict.tests if test.id == name)
+
+
+def test_right_answers():
+    verdict = grade(SETUP, ("double", RIGHT), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert all(test.passed and test.part == test.reason == test.shown == "" for test in verdict.tests)
+    assert verdict.cells == verdict.notes == ()
+    assert dict(verdict.versions)["torch"]
+    assert verdict.cpu > 0
+
+
+def test_untouched():
+    verdict = grade(SETUP, ("double", STUB), ("accuracy", SPEC.cells[3].source))
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 0.0}
+    assert [test.part for test in verdict.tests] == ["visible", "visible"]
+    assert the(verdict, "accuracy-test").reason == "Nothing was written yet."
+
+
+def test_one_right_one_wrong():
+    wrong = "def accuracy(predicted, labels):\n    return (predicted == labels).sum().item()"
+    verdict = grade(SETUP, ("double", RIGHT), ("accuracy", wrong))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 0.0}
+    test = the(verdict, "accuracy-test")
+    assert "Divide by how many" in test.reason
+    assert "accuracy(torch.tensor([3, 1, 4, 1, 5])" in test.shown  # of a visible part all is told
+
+
+def test_a_hard_coded_answer_fails_the_hidden_part():
+    verdict = grade(SETUP, ("double", "def double(x):\n    return 4"), ("accuracy", ACCURACY))
+    test = the(verdict, "double-test")
+    assert (test.passed, test.score, test.part, test.shown) == (False, 0.0, "hidden", "")
+    assert str(SECRET) not in json.dumps([test.reason, test.shown])
+
+
+def test_only_the_instructor_is_told_of_a_hidden_part():
+    wrong = "def double(x):\n    if x > 9:\n        raise ValueError(f'I was asked {x}')\n    return 2 * x"
+    verdict = grade(SETUP, ("double", wrong), explain="double-test")
+    test = the(verdict, "double-test")
+    assert f"I was asked {SECRET}" in test.explained
+    assert str(SECRET) not in test.reason + test.shown
+    assert the(verdict, "accuracy-test").explained == ""
+
+
+def test_what_was_seen_in_a_hidden_part_is_never_told():
+    """The second answer tells, in a visible part, what the first one was asked in a hidden part."""
+    thief = "seen = []\ndef double(x):\n    seen.append(x)\n    return 2 * x"
+    teller = "def accuracy(predicted, labels):\n    raise ValueError(f'seen {seen}')"
+    verdict = grade(SETUP, ("double", thief), ("accuracy", teller))
+    test = the(verdict, "accuracy-test")
+    assert test.part == "visible"
+    assert "seen []" in test.shown  # in the process that is quoted, nothing hidden was ever asked
+    assert str(SECRET) not in json.dumps([[each.reason, each.shown] for each in verdict.tests])
+    assert str(SECRET) not in json.dumps([verdict.cells, verdict.notes])
+
+
+def test_of_a_hidden_part_only_our_own_words_are_told():
+    """A shape can carry away what was asked: (0, 4711) says so as well as any text."""
+    thief = """
+def accuracy(predicted, labels):
+    share = (predicted == labels).float().mean().item()
+    return share if len(labels) in (5, 3, 1) else torch.empty(0, 4711, dtype=torch.float64)
+"""
+    hidden_only = toy(
+        "assert True", hidden='for s in checks.hidden_seeds("00.accuracy"):\n    checks.accuracy(f, seed=s)'
+    )
+    imports = ("from dlcourse import checks\nimport torch\n", ("a", thief.replace("accuracy", "f")))
+    spec = Spec("toy", "toy.ipynb", (SpecCell("setup", "code", "", imports[0]), *hidden_only.cells[1:]))
+    (test,) = grade(*imports, spec=spec, explain="a-test").tests
+    assert (test.passed, test.part) == (False, "hidden")
+    assert "4711" in test.explained
+    assert "4711" not in test.reason + test.shown
+    assert "wrong on others" in test.reason
+
+
+def test_the_classes_of_errors_tell_nothing_hidden():
+    """Forty cells whose errors spell what was seen, bit by bit: the process that is quoted has seen nothing."""
+    thief = "seen = [0]\ndef double(x):\n    seen.append(x)\n    return 2 * x"
+    bits = [f"raise (KeyError if max(seen) >> {bit} & 1 else ValueError)" for bit in range(14)]
+    verdict = grade(SETUP, ("double", thief), ("double-test", ""), *bits, ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert {error for _, error in verdict.cells} == {"ValueError"}
+
+
+def test_an_answer_below_its_test():
+    cells = [SETUP, ("double", STUB), ("double-test", ""), ("accuracy", ACCURACY), RIGHT]
+    assert scores(grade(*cells)) == {"double-test": 2.0, "accuracy-test": 3.0}
+
+
+def test_a_later_cell_does_not_take_points_back():
+    cells = [SETUP, ("double", RIGHT), ("double-test", ""), ("accuracy", ACCURACY), "def double(x):\n    return 0"]
+    assert scores(grade(*cells))["double-test"] == 2.0
+
+
+def test_a_cell_that_stops_costs_only_itself():
+    verdict = grade(SETUP, ("double", RIGHT), "1 / 0", "def broken(:", ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert verdict.cells == (("cell 3", "ZeroDivisionError"), ("cell 4", "SyntaxError"))
+
+
+def test_a_missing_name():
+    verdict = grade(SETUP, ("double", "def dubble(x):\n    return 2 * x"), ("accuracy", ACCURACY))
+    assert "There is no `double`" in the(verdict, "double-test").reason
+
+
+@pytest.mark.parametrize(
+    "lethal",
+    [
+        "while True:\n    pass",
+        "import os\nos._exit(0)",
+        "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+        "raise SystemExit",
+        "exit()",
+        "input()",
+        "import time\ntime.sleep(100)",
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f():\n    f()\nf()",
+    ],
+)
+def test_a_cell_that_ends_or_hangs_the_process(lethal):
+    """At the top of the notebook, and the rest still counts."""
+    verdict = grade(lethal, SETUP, ("double", RIGHT), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+
+
+@pytest.mark.parametrize(
+    "lethal",
+    [
+        "while True:\n        pass",
+        "import os; os._exit(0)",
+        "import time; time.sleep(100)",
+        "(x for x in range(10**12))",
+    ],
+)
+def test_an_answer_that_ends_or_hangs_the_process(lethal):
+    verdict = grade(SETUP, ("double", f"def double(x):\n    {lethal}"), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 3.0}
+
+
+def test_an_interpreter_taken_apart_is_no_trouble_of_ours():
+    assert sum(scores(grade("import sys\nsys.modules.clear()", SETUP, ("double", RIGHT))).values()) <= 2.0
+
+
+def test_sleeping_is_told_from_computing():
+    assert grade(SETUP, ("double", "def double(x):\n    import time; time.sleep(100)")).waited
+    assert not grade(SETUP, ("double", "def double(x):\n    while True: pass")).waited
+
+
+def test_a_process_that_always_dies_ends_soon():
+    verdict = grade(SETUP, *["import os; os._exit(1)"] * 40, ("double", RIGHT), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 0.0}
+
+
+def test_a_notebook_that_sleeps_in_every_cell_ends_soon():
+    limits = {**QUICK, "submission_cpu": 1.0}
+    verdict = grade(SETUP, *["import time\ntime.sleep(1.2)"] * 40, ("double", RIGHT), limits=limits)
+    assert verdict.waited
+    assert verdict.seconds < 20
+
+
+def test_magics_and_commands():
+    cells = ["%matplotlib inline", "!touch /tmp/nonsense", "%%time\n" + SETUP, "files = !ls", "%%bash\nexit 1"]
+    assert sum(scores(grade(*cells, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0
+
+
+def test_top_level_await():
+    assert scores(grade(SETUP, "import asyncio\nawait asyncio.sleep(0)\n" + RIGHT))["double-test"] == 2.0
+
+
+def test_unreadable():
+    verdict = one.grade_submission(b"{", SPEC, SEEDS, sandbox="none")
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 0.0}
+    assert "not a notebook" in verdict.tests[0].reason
+
+
+def toy(test, points=4.0, hidden=""):
+    return Spec(
+        "toy",
+        "toy.ipynb",
+        (
+            SpecCell("setup", "code", "", "import torch"),
+            SpecCell("a", "code", "answer", "..."),
+            SpecCell("a-test", "code", "test", test, hidden, points),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "score"),
+    [
+        ("(f(1) == 1) + (f(2) == 2) + 2 * (f(3) == 3)", 0.0),  # a bool times an int is an int
+        ("points = 0\nif f(1) == 1:\n    points += 1.5\npoints", 1.5),
+        ("f(1)", 1.0),
+        ("f(7)", 0.0),
+        ("-1", 0.0),
+        ("float('nan')", 4.0),  # no number: it ran to its end, as nbgrader has it
+        ("assert f(1) == 1\n'done'", 4.0),
+        ("undefined_helper(f)", 0.0),
+        ("raise RuntimeError('the test is broken')", 0.0),
+    ],
+)
+def test_partial_credit(test, score):
+    verdict = grade("import torch", ("a", "def f(x):\n    return x if x != 2 and x != 3 else 9"), spec=toy(test))
+    expected = 1.0 if test.startswith("(f(1)") else score
+    assert verdict.tests[0].score == expected
+
+
+def test_a_broken_test_is_told_to_the_instructor():
+    verdict = grade("import torch", ("a", "f = 1"), spec=toy("raise RuntimeError('x')"))
+    assert verdict.notes == ("a-test: The test stopped with a RuntimeError.",)
+
+
+def test_a_network_is_trained_by_the_test():
+    test = """
+torch.manual_seed(0)
+net = Net()
+x = torch.randn(32, 2)
+y = x.sum(1, keepdim=True)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+first = None
+for step in range(30):
+    loss = ((net(x) - y) ** 2).mean()
+    first = first or loss.item()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+assert loss.item() < first / 10
+"""
+    net = """
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = torch.nn.Linear(2, 1)
+    def forward(self, x):
+        return self.line(x)
+"""
+    assert grade("import torch", ("a", net), spec=toy(test)).tests[0].passed
+    frozen = net.replace("self.line(x)", "self.line(x).detach()")
+    assert not grade("import torch", ("a", frozen), spec=toy(test)).tests[0].passed
+
+
+@pytest.mark.parametrize("sandbox", ["none", "landlock", "namespaces"])
+def test_every_backend_gives_the_same_verdict(sandbox):
+    if sandbox != "none":
+        try:
+            probe(sandbox)
+        except NoSandbox as error:
+            pytest.skip(str(error))
+    verdict = grade(SETUP, ("double", RIGHT), "while True: pass", ("accuracy", ACCURACY), sandbox=sandbox)
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert verdict.sandbox == sandbox
+
+
+def test_students_do_not_see_each_other():
+    grade("import torch, dlcourse\ntorch.spy = dlcourse.spy = 'seen'", SETUP, ("double", RIGHT))
+    verdict = grade(SETUP, ("double", "import dlcourse\n" + RIGHT + " + (9 if hasattr(torch, 'spy') else 0)"))
+    assert scores(verdict)["double-test"] == 2.0
+
+
+def test_randomness_is_the_same_for_everybody():
+    test = "draws"
+    cell = (
+        "import random, numpy\ndraws = round(random.random() + float(numpy.random.rand()) + torch.rand(()).item(), 9)"
+    )
+    first, second = (grade("import torch", ("a", cell), spec=toy(test)) for _ in range(2))
+    assert first.tests[0].score == second.tests[0].score > 0
+
+
+def test_a_warm_process_that_died_is_started_anew():
+    one.warm()._process.kill()
+    one.warm()._process.wait()
+    assert scores(grade(SETUP, ("double", RIGHT)))["double-test"] == 2.0
+
+
+def test_no_jail_is_trouble_and_no_score():
+    verdict = one.grade_submission(notebook(SETUP), SPEC, SEEDS, sandbox="no such thing")
+    assert verdict.trouble
+    assert verdict.tests == ()
