@@ -127,7 +127,7 @@ def answers() -> dict[str, dict[str, list[str]]]:
     from dlcourse_answers import RIGHT, WRONG
 
     cells = json.loads((ROOT / "solutions" / NOTEBOOK).read_bytes())["cells"]
-    ours = {cell["metadata"].get("nbgrader", {}).get("grade_id"): cell["source"] for cell in cells}
+    ours = {cell["metadata"].get("nbgrader", {}).get("grade_id"): "".join(cell["source"]) for cell in cells}
     found = {}
     for cell, (exercise, name) in ANSWERS.items():
         found[cell] = {"solution": [ours[cell]]}

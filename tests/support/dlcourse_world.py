@@ -7,11 +7,17 @@ what is left after kill -9 is a folder in /tmp. Whatever Python needs and an ord
 """
 
 import os
+import re
+import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +34,22 @@ def unfit() -> str | None:
         return f"{', '.join(missing)} is not installed"
     tried = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
     return f"no mount namespace may be made here: {tried.stderr.strip()}" if tried.returncode else None
+
+
+class Server:
+    def __init__(self, process: subprocess.Popen):
+        self.process, self.printed = process, ""
+
+    def wait_for(self, pattern: str, seconds: float = 120) -> re.Match:
+        """The first thing printed that matches. Raises AssertionError when it ends, or says nothing like it in time."""
+        deadline = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.printed)):
+            assert time.monotonic() < deadline, self.printed
+            if select.select([self.process.stdout], [], [], 1)[0]:
+                text = os.read(self.process.stdout.fileno(), 65_536).decode(errors="replace")
+                assert text, f"it ended: {self.printed}"
+                self.printed += text
+        return found
 
 
 class World:
@@ -110,6 +132,19 @@ class World:
         )
         assert done.returncode == status, f"{user}: {script}\nended with {done.returncode}:\n{done.stdout}"
         return done.stdout
+
+    @contextmanager
+    def server(self, user: str, script: str, folder: str = "", **environment: str) -> Iterator["Server"]:
+        """A script that keeps running, and what it prints; it and its children end with the block."""
+        line = self.command(user, script, folder, **environment)
+        with subprocess.Popen(
+            line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        ) as process:
+            try:
+                yield Server(process)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
     def give(self, user: str, path: Path) -> None:
         """Make a file or folder of the world the user's own."""

@@ -7,19 +7,26 @@ students, `root` the administrator; `server` keeps running; a file's name is wha
 
 import csv
 import json
+import os
 import re
+import tarfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dlcourse_browser import CHROMIUM, FLAGS, VIEWPORT
 from dlcourse_world import World, unfit
 
 ROOT = Path(__file__).parents[3]
 GUIDE = (ROOT / "deploy/instructors.md").read_text(encoding="utf-8")
 TEACHER, STUDENTS = "teacher", ("student1", "student2", "student3")
 ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons/01-neurons-exercises.ipynb"
+SETTINGS = {"PYTHONPATH": "/home/teacher/dlcourse", "DLCOURSE_PROGRESS": "0"}
 AUTOMATIC, BY_HAND = 16, 4  # points
 HALF_DONE = {"perceptron-test": 2, "xor-test": 3}  # what student2 has right
+COMMENT = "Right, and the experiment could fail. What of the plateau?"
 EXPLANATION = "The first loss is above log 2, so the start is sure of something false. I would start from zero."
 
 pytestmark = pytest.mark.skipif(unfit() is not None, reason=f"{unfit()}")
@@ -57,21 +64,26 @@ class Cycle:
 
     def type(self, user: str, script: str, *, status: int = 0) -> str:
         """In the course folder for the instructor, at home for the others. Python finds the instructor's own clone."""
-        folder, path = ("dlcourse", {"PYTHONPATH": "/home/teacher/dlcourse"}) if user == TEACHER else ("", {})
-        return self.world.run(user, script, folder, status=status, DLCOURSE_PROGRESS="0", **path)
+        folder, settings = ("dlcourse", SETTINGS) if user == TEACHER else ("", {})
+        return self.world.run(user, script, folder, status=status, **settings)
 
-    def follow(self, section: str, *numbers: int, instead: tuple[str, str] | None = None) -> dict[str, str]:
-        """Do what the blocks of a section say (all, or those of these numbers); what each user saw.
+    def blocks(self, section: str, *numbers: int, instead: dict[str, str] | None = None) -> Iterator[tuple[Block, str]]:
+        """Those blocks of a section (all, or these numbers) with the text to type.
 
-        instead: words of the guide that are other ones here, such as a date.
+        instead: words of the guide in whose place others stand here, such as a date.
         """
         here = [block for block in BLOCKS if block.section == section]
         for block in [here[number] for number in numbers] or here:
-            self.followed.add(block)
             text = block.text
-            if instead:
-                assert instead[0] in text
-                text = text.replace(*instead)
+            for old, new in (instead or {}).items():
+                assert old in text
+                text = text.replace(old, new)
+            self.followed.add(block)
+            yield block, text
+
+    def follow(self, section: str, *numbers: int, instead: dict[str, str] | None = None) -> dict[str, str]:
+        """Do what the guide says; what each user saw of this section so far."""
+        for block, text in self.blocks(section, *numbers, instead=instead):
             if block.language != "sh":
                 with (self.course / block.who).open("a", encoding="utf-8") as file:
                     file.write(text)
@@ -80,6 +92,11 @@ class Cycle:
                 seen = self.said.setdefault(section, {})
                 seen[user] = seen.get(user, "") + self.type(user, text)
         return self.said[section]
+
+    def serve(self, section: str, number: int, instead: dict[str, str] | None = None):
+        """The instructor starts what keeps running; a `with` block ends it."""
+        ((_, text),) = self.blocks(section, number, instead=instead)
+        return self.world.server(TEACHER, f"exec {text}", "dlcourse", **SETTINGS)
 
     def write_into(self, student: str, sources: dict[str, str]) -> None:
         """The student's work: cells of the fetched notebook with other text."""
@@ -185,11 +202,28 @@ def test_the_contents_name_every_section():
     assert set(re.findall(r"\]\(#(.+?)\)", GUIDE)) == set(anchors)
 
 
+def test_every_command_is_followed_here():
+    """Sections whose blocks this file runs; `test_the_rest_of_the_guide` looks at single blocks."""
+    here = set(re.findall(r"(?:follow|serve)\(\s*\"([^\"]+)\"", Path(__file__).read_text(encoding="utf-8")))
+    assert {block.section for block in BLOCKS} == here
+
+
+def test_commands_within_sentences_are_those_of_the_blocks():
+    typed = {" ".join(line.split()[:3]) for block in BLOCKS for line in block.text.splitlines()}
+    named = re.findall(
+        r"(?<!`)`((?:dlcourse|nbgrader|jupyter) [^`]+)`(?!`)", re.sub(r"```.*?```", "", GUIDE, flags=re.S)
+    )
+    assert {" ".join(line.split()[:3]) for line in named} - typed <= {
+        "nbgrader autograde",  # named only to warn of it
+        *("dlcourse course build", "dlcourse course grade", "dlcourse --version", "dlcourse doctor"),
+    }
+
+
 def test_the_line_that_installs_is_the_readmes_with_the_extra():
     (line,) = [block.text for block in BLOCKS if block.who == "install"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     learn = next(text for text in readme.splitlines() if text.startswith("python3 -m venv .venv &&"))
-    assert line == learn.replace(" -e . && .venv/bin/dlcourse lab", ' -e ".[grading]"') + "\n"
+    assert line == learn.replace(" -e . && .venv/bin/dlcourse lab", ' -e ".[author,grading]"') + "\n"
     assert "\ngrading = [" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
@@ -256,3 +290,118 @@ def test_the_exported_file_holds_every_student(given_back):
     }
     assert {float(row["max_score"]) for row in rows.values()} == {AUTOMATIC + BY_HAND}
     assert {row["duedate"][:10] for row in rows.values()} == {"2030-10-14"}
+
+
+# --- what comes later, once in a while ------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_points_given_by_hand_in_formgrader_survive_regrades(given_back):
+    """In a browser, as an instructor does it; then a regrade, and a second submission."""
+    from playwright.sync_api import sync_playwright
+
+    cycle = given_back
+    with (
+        cycle.serve("Points by hand", 0, {"jupyter lab": "jupyter lab --no-browser --port=0"}) as server,
+        sync_playwright() as playwright,
+    ):
+        address = server.wait_for(r"(http://127\.0\.0\.1:\d+)/\S*\?(token=\w+)")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport=VIEWPORT)
+        page.goto(f"{address[1]}/formgrader/gradebook?{address[2]}")
+        page.get_by_role("link", name=ASSIGNMENT).click()
+        page.get_by_role("link", name=f"{ASSIGNMENT}-exercises").click()
+        row = page.locator("tbody tr", has_text=f"{AUTOMATIC} / {AUTOMATIC + BY_HAND}")
+        row.locator("a").first.wait_for()
+        shoot(page, "formgrader-submissions")
+        row.locator("a").first.click()
+        points = page.locator("#explain-manual")
+        points.wait_for()
+        assert page.locator("#sigmoid-test").get_attribute("placeholder") == "2"
+        for box, text in ((points, "3"), (page.locator("#explain-manual-comment"), COMMENT)):
+            with page.expect_response(lambda answer: answer.request.method == "PUT" and answer.ok):
+                box.fill(text)
+                box.blur()
+        points.scroll_into_view_if_needed()
+        shoot(page, "formgrader-points")
+        page.reload()
+        points.wait_for()
+        assert (points.input_value(), page.locator("#explain-manual-comment").input_value()) == ("3", COMMENT)
+        browser.close()
+    assert cycle.scores()["student1"]["explain-manual"] == (3, 3, False)
+    cycle.follow("Grade", 2)
+    assert cycle.scores()["student1"]["explain-manual"] == (3, 3, False)
+    cycle.write_into("student1", {"explain-manual": f"{EXPLANATION} And I would look at the inputs."})
+    cycle.type("student1", "nbgrader submit 01-neurons")
+    cycle.follow("Collect", 1)
+    cycle.follow("Grade", 1)
+    assert cycle.scores()["student1"]["explain-manual"] == (3, 3, True), "kept, and flagged for another look"
+
+
+def shoot(page, name: str) -> None:
+    """With DLCOURSE_SCREENSHOTS set to a folder, leave a picture of the page there."""
+    if folder := os.environ.get("DLCOURSE_SCREENSHOTS"):
+        page.screenshot(path=Path(folder, f"{name}.png"))
+
+
+@pytest.fixture(scope="module")
+def later(given_back):
+    """The rest of the guide, in an order in which each step finds what it needs."""
+    cycle = given_back
+    cycle.follow("Students", 0)
+    cycle.follow("Collect", 1)
+    cycle.follow("Grade", 1, 2)
+    cycle.follow("A student asks why")
+    cycle.follow("Copied work")
+    cycle.follow("A large class", 0)
+    cycle.follow("Export", 1)
+    cycle.follow("Keys")
+    cycle.follow("Late work")
+    due = (datetime.now(UTC) - timedelta(hours=36)).strftime("%Y-%m-%d %H:%M UTC")
+    cycle.follow("A test was wrong", instead={"--again": f'--again --due "{due}"'})
+    cycle.follow("Export", 0)
+    cycle.follow("Archive")
+    return cycle
+
+
+@pytest.mark.slow
+def test_an_appeal_shows_all_and_agrees_with_the_result(later):
+    said = later.said["A student asks why"][TEACHER]
+    assert "slope" in said
+    assert "same verdict" in said
+
+
+@pytest.mark.slow
+def test_the_report_on_similarity_names_nobody_for_what_was_released(later):
+    page = (later.course / "similar.html").read_text(encoding="utf-8")
+    assert "student1" in page
+    assert "student3" not in page
+    assert "<script" not in page
+
+
+@pytest.mark.slow
+def test_results_of_the_first_release_stay_after_the_second(later):
+    results = list((later.course / "grading/results" / ASSIGNMENT / "student2").glob("*.json"))
+    versions = {json.loads(path.read_bytes())["version"] for path in results}
+    assert versions == {1, 2}
+
+
+@pytest.mark.slow
+def test_two_points_a_started_day(later):
+    """Student1 and student2 are a day and a half late by the second release; student3 has no points to lose."""
+    rows = later.grades()
+    penalties = {student: float(row["late_submission_penalty"]) for student, row in rows.items()}
+    assert penalties == {"student1": 4, "student2": 4, "student3": 0, "student4": 0}
+    assert float(rows["student2"]["score"]) == sum(HALF_DONE.values()) - 4
+
+
+@pytest.mark.slow
+def test_the_archive_holds_work_results_and_gradebook_but_no_key(later):
+    with tarfile.open(later.course / "course-archive.tar.gz") as archive:
+        names = archive.getnames()
+    assert "gradebook.db" in names
+    assert f"submitted/student1/{NOTEBOOK}" in names
+    assert any(name.startswith(f"grading/results/{ASSIGNMENT}/student1/") for name in names)
+    assert not [name for name in names if "key" in name]
