@@ -637,7 +637,7 @@ def course_similarity(
     """
     from dlcourse.course.grading import similarity_report
 
-    found = similarity_report.report(Path.cwd(), assignment)
+    found = similarity_report.report(_course(), assignment)
     matches = [*found.pairs, *found.ours]
     if matches:
         _table(similarity_report.HEADER, similarity_report.rows(matches[:40]), right=("shared", "rare", "share"))

@@ -48,7 +48,7 @@ except NoSandbox:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm():
-    yield one.warm()
+    yield one.warm(SPEC)
     one.close()
 
 
@@ -388,8 +388,8 @@ def test_randomness_is_the_same_for_everybody():
 
 
 def test_a_warm_process_that_died_is_started_anew():
-    one.warm()._process.kill()
-    one.warm()._process.wait()
+    one.warm(SPEC)._process.kill()
+    one.warm(SPEC)._process.wait()
     assert scores(grade(SETUP, ("double", RIGHT)))["double-test"] == 2.0
 
 
