@@ -130,10 +130,11 @@ class Writer:
     def _write_rows(self, result: Result, notebook: dict[str, Any], beside: handed_in.HandedIn, *, same: bool) -> None:
         from nbformat import from_dict
 
-        submission, submitted = self._submitted(result.student)
+        with self._db.no_autoflush:  # first all that is read, then all that is written
+            submission, submitted = self._submitted(result.student)
+            grades, comments = self._judged(submitted)
         if beside.at is not None:
             submission.timestamp = beside.at
-        grades, comments = self._judged(submitted)
         for cell in notebook["cells"]:
             marks = cell["metadata"].get("nbgrader", {})
             if name := marks.get("grade_id"):
