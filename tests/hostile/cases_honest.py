@@ -5,7 +5,7 @@ Cases with `plain` need no jail: the checks themselves, in an ordinary process, 
 
 import copy
 
-from dlcourse_hostile import FULL, NOTHING, case, only, without
+from dlcourse_hostile import ALL, FULL, NOTHING, case, only, without
 
 RIGHT = "every answer is right"
 STYLE = "right in another style is right"
@@ -14,9 +14,9 @@ STYLE = "right in another style is right"
 # --- how much was done ----------------------------------------------------------------------------------------------
 
 
-@case(FULL, RIGHT, plain=True)
+@case(ALL, RIGHT, plain=True)
 def everything_solved(hand):
-    pass
+    hand.solve("perceptron")
 
 
 @case(NOTHING, "nothing was written", plain=True)
@@ -26,11 +26,12 @@ def untouched(hand):
 
 @case(only("sigmoid", "xor"), "two answers of six", plain=True)
 def half_done(hand):
-    hand.leave("perceptron", "debug", "cross_entropy", "hinges")
+    hand.leave("debug", "cross_entropy", "hinges")
 
 
 @case(without("perceptron"), "a class half written: `step` is not started", plain=True)
 def class_half_written(hand):
+    hand.solve("perceptron")
     source = hand.cell("perceptron-answer")["source"]
     cut = source.index('"""One example')
     hand.cell("perceptron-answer")["source"] = source[:cut] + "raise NotStarted  # replace this line with your code"
@@ -196,6 +197,7 @@ def torch_deleted_at_the_end(hand):
 
 @case(without("perceptron"), "a class kept in slots shows no attributes to the check", plain=True)
 def slots(hand):
+    hand.solve("perceptron")
     cell = hand.cell("perceptron-answer")
     line = '"""One neuron that learns from its mistakes."""'
     cell["source"] = cell["source"].replace(line, f'{line}\n\n    __slots__ = ("bias", "weight")')
@@ -257,7 +259,7 @@ def library_calls(hand):
     hand.answer("cross_entropy", "cross_entropy = torch.nn.functional.cross_entropy")
 
 
-@case(FULL, STYLE, plain=True)
+@case(ALL, STYLE, plain=True)
 def lambdas_and_modules(hand):
     hand.answer("sigmoid", "sigmoid = torch.nn.Sigmoid()")
     hand.answer("cross_entropy", "cross_entropy = lambda logits, labels: torch.nn.CrossEntropyLoss()(logits, labels)")
@@ -431,7 +433,7 @@ def named_tuple(hand):
     cell["source"] += "\n\n\nplain_step = logistic_step\n\n\ndef logistic_step(*a):\n    return Step(*plain_step(*a))"
 
 
-@case(FULL, STYLE, plain=True)
+@case(ALL, STYLE, plain=True)
 def data_class(hand):
     hand.answer(
         "perceptron",
@@ -601,6 +603,7 @@ def helper_module_beside_the_notebook(hand):
 
 @case(without("perceptron", "cross_entropy"), "two mistakes that learners make", plain=True)
 def two_known_mistakes(hand):
+    hand.solve("perceptron")
     cell = hand.cell("perceptron-answer")
     cell["source"] = cell["source"].replace("<= 0", "< 0")
     hand.answer(

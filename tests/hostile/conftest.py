@@ -29,9 +29,15 @@ def besiege(folder, cases):
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """A course after one run of the grader over every case that is not slow."""
-    yield from besiege(tmp_path_factory.mktemp("besieged"), [case for case in CASES.values() if not case.slow])
+def course(request, tmp_path_factory):
+    """A course after one run of the grader over every case that is not slow; with `-k`, over those that are asked for."""
+    asked = {
+        item.callspec.params["case"].name
+        for item in request.session.items
+        if "case" in getattr(item, "fixturenames", ()) and "course" in item.fixturenames
+    }
+    quick = [case for case in CASES.values() if not case.slow]
+    yield from besiege(tmp_path_factory.mktemp("besieged"), [case for case in quick if not asked or case.name in asked])
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from dlcourse_hostile import CHAPTER, FULL, ROOT, Case, hand_in
+from dlcourse_hostile import ALL, CHAPTER, ROOT, Case, hand_in
 
 VICTIM = "victim"
 # Small, so that what never ends is stopped soon; honest answers need a hundredth of it.
@@ -171,9 +171,10 @@ class Besieged:
         """Every case hands in, under its own name; before them one whose work the others want."""
 
         def precious(hand) -> None:
+            hand.solve("perceptron")
             hand.add(f"# {self.secret('the work of another student')}")
 
-        honest = Case(VICTIM, "honest", precious, FULL, "solved, and left alone by all the others")
+        honest = Case(VICTIM, "honest", precious, ALL, "solved, and left alone by all the others")
         self.cases = {each.name: each for each in (honest, *cases)}
         for each in self.cases.values():
             hand_in(each, self.submitted(each.name), self.places)
@@ -247,7 +248,7 @@ class Besieged:
         result = self.result(name)
         assert result["status"] == "graded", result["trouble"]
         if not result["tests"]:
-            return dict.fromkeys(FULL, 0)
+            return dict.fromkeys(ALL, 0)
         return {test["id"].removesuffix("-test"): test["score"] for test in result["tests"]}
 
     def gradebook(self) -> dict[str, dict[str, float]]:

@@ -1,11 +1,11 @@
 """Submissions that attack, break or puzzle the grader: how one is made, and the list of all of them.
 
-`tests/hostile/cases_*.py` fill CASES. A case is a small function that is given a `Submission`, the solved notebook of
-chapter 01 as a student would hand it in, and spoils it. Its decorator says what a perfect grader gives, and why.
-Nothing here runs a student's line: a case only writes files. They are run by `dlcourse course grade`, in its jail.
+`tests/hostile/cases_*.py` fill CASES. A case is a small function that is given a `Submission`, the notebook of chapter
+01 as a student would hand it in, five of six exercises solved, and spoils it. Its decorator says what a perfect grader
+gives, and why. Nothing here runs a student's line: a case only writes files. They are run by `dlcourse course grade`,
+in its jail.
 """
 
-import copy
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -21,7 +21,9 @@ POINTS = {"sigmoid": 2, "perceptron": 2, "debug": 3, "cross_entropy": 3, "xor": 
 ANY = None  # the student broke this one himself: full marks, none, it is not for us to say
 
 Score = dict[str, int | None]
-FULL: Score = dict(POINTS)
+ALL: Score = dict(POINTS)
+# Most leave out the perceptron: its check asks a thousand questions and takes as long as the five others do twice.
+FULL: Score = ALL | {"perceptron": 0}
 NOTHING: Score = dict.fromkeys(POINTS, 0)
 FREE: Score = dict.fromkeys(POINTS, ANY)
 
@@ -86,9 +88,13 @@ def id_of(cell: Mapping[str, Any]) -> str:
     return cell["metadata"].get("nbgrader", {}).get("grade_id", "")
 
 
+def id_to_source(book: Mapping[str, Any]) -> dict[str, str]:
+    return {id_of(cell): cell["source"] for cell in book["cells"] if id_of(cell)}
+
+
 @dataclass
 class Submission:
-    """What one student hands in: the released notebook with every exercise solved, until a case changes it.
+    """What one student hands in: the released notebook, all solved but the perceptron, until a case changes it.
 
     folder: submitted/STUDENT/ASSIGNMENT, already there. book: the notebook, written by `save` unless the case wrote
     (`raw`) or dropped it. places: what an attacker may know of the machine, for `$NAME` in his code.
@@ -126,6 +132,10 @@ class Submission:
         """Puts `source` in front of the solution, in its cell."""
         cell = self.cell(f"{name}-answer")
         cell["source"] = self.code(source) + "\n\n\n" + cell["source"]
+
+    def solve(self, name: str) -> None:
+        """Puts the solution there."""
+        self.cell(f"{name}-answer")["source"] = id_to_source(solved())[f"{name}-answer"]
 
     def leave(self, *names: str) -> None:
         """Leaves these exercises untouched, all of them when none is named."""
@@ -169,7 +179,7 @@ class Submission:
 def solved(assignment: str = CHAPTER) -> dict[str, Any]:
     """The released notebook with the solutions' code in it, as a student who solved everything hands it in."""
     book, answers = notebook("exercises", assignment), notebook("solutions", assignment)
-    sources = {id_of(cell): cell["source"] for cell in answers["cells"] if id_of(cell)}
+    sources = id_to_source(answers)
     for cell in book["cells"]:
         if id_of(cell).endswith("-answer"):
             lines = sources[id_of(cell)].splitlines()
@@ -185,8 +195,8 @@ _MARKERS = ("### BEGIN SOLUTION", "### END SOLUTION")
 def hand_in(case: Case, folder: Path, places: Mapping[str, str]) -> Submission:
     """Makes the submission of `case` in `folder`."""
     folder.mkdir(parents=True)
-    stubs = {id_of(cell): cell["source"] for cell in notebook("exercises")["cells"] if id_of(cell)}
-    submission = Submission(folder, copy.deepcopy(solved()), stubs, places)
+    submission = Submission(folder, solved(), id_to_source(notebook("exercises")), places)
+    submission.leave("perceptron")
     case.make(submission)
     submission.save()
     stamp = folder / "timestamp.txt"
