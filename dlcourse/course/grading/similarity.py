@@ -134,12 +134,14 @@ def winnow(kinds: Sequence[str], gram: int = GRAM, least: int = LEAST) -> frozen
 
 def shared(kinds: Sequence[str], others: frozenset[int], least: int = LEAST) -> list[bool]:
     """For each token: does it lie in a run of at least `least` that another text has, whose `grams` are `others`?"""
-    inside, until = [], 0
-    hashes = grams(kinds, least)
-    for at in range(len(kinds)):
-        if at < len(hashes) and hashes[at] in others:
-            until = at + least
-        inside.append(at < until)
+    return _covered(grams(kinds, least), others, len(kinds), least)
+
+
+def _covered(runs: Sequence[int], others: frozenset[int], tokens: int, least: int) -> list[bool]:
+    inside = [False] * tokens
+    for at, run in enumerate(runs):
+        if run in others:
+            inside[at : at + least] = [True] * least
     return inside
 
 
@@ -167,7 +169,8 @@ class Answer:
     tokens: tuple[Token, ...]
     kinds: tuple[str, ...]
     prints: frozenset[int]
-    runs: frozenset[int]  # hashes of LEAST tokens
+    runs: tuple[int, ...]  # hashes of LEAST tokens, in order
+    held: frozenset[int]  # the same
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,8 @@ def read(text: str, given: Released = Released(), *, prose: bool = False) -> Ans
     was_given = shared([token.kind for token in tokens], given.runs)
     tokens = tuple(token for token, gone in zip(tokens, was_given, strict=True) if not gone)
     kinds = tuple(token.kind for token in tokens)
-    return Answer(text, tokens, kinds, winnow(kinds), frozenset(grams(kinds, LEAST)))
+    runs = tuple(grams(kinds, LEAST))
+    return Answer(text, tokens, kinds, winnow(kinds), runs, frozenset(runs))
 
 
 def _lines(tokens: Iterable[Token]) -> dict[int, tuple[str, ...]]:
@@ -341,7 +345,7 @@ def _weights(answer: Answer, holders: Mapping[int, int], students: int) -> list[
 
 
 def _side(who: str, answer: Answer, other: Answer, weights: Sequence[float]) -> Side:
-    inside = shared(answer.kinds, other.runs)
+    inside = _covered(answer.runs, other.held, len(answer.kinds), LEAST)
     return Side(
         who, answer, tuple(w if there else 0.0 for w, there in zip(weights, inside, strict=True)), tuple(inside)
     )
