@@ -359,7 +359,7 @@ def later(given_back):
     cycle.follow("Export", 1)
     cycle.follow("Keys")
     cycle.follow("Late work")
-    due = (datetime.now(UTC) - timedelta(hours=36)).strftime("%Y-%m-%d %H:%M UTC")
+    due = (datetime.now(UTC) - timedelta(hours=36)).strftime("%Y-%m-%d %H:%M+00:00")
     cycle.follow("A test was wrong", instead={"--again": f'--again --due "{due}"'})
     cycle.follow("Export", 0)
     cycle.follow("Archive")
