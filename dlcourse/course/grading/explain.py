@@ -51,7 +51,7 @@ def explain(
         return Explanation((f"{printable(student)}: nothing could be read. {submission.fault}",), None)
     name = "none"
     if not unsafe:
-        Local(1).ready(sandbox)
+        Local(1).ready(jailed=True)
         name, _ = sandbox()
     if grade_one is None:
         from dlcourse.course.grading.one import grade_submission as grade_one

@@ -138,8 +138,7 @@ def grade(
     ground = prepare(course, assignment, accept_changes=accept_changes, unsafe=unsafe)
     names = chosen(course, assignment, students)
     with pool(workers, dask) as place:
-        if not unsafe:
-            place.ready(sandbox)
+        place.ready(jailed=not unsafe)
         with alone(course / "grading" / ".lock", "Another grader is at work in this course. Wait until it is done."):
             regraded = _regraded(ground, names, regrade, resume, on_trouble)
             with gradebook.writer(course, ground.spec) as book:  # one that cannot be written is told before the work
@@ -329,6 +328,7 @@ class _Run:
         """(student, submission, verdict) as they are done, with only so many open at once. Ends early when stopped."""
         names, flying = iter(names), {}
         while not self.stop.is_set():
+            self.pool.check()
             while len(flying) < room() and (name := next(names, None)) is not None:
                 try:
                     submission = read(self.ground, name)
@@ -348,7 +348,6 @@ class _Run:
             if not flying:
                 return
             done, _ = wait(flying, timeout=LOOK, return_when=FIRST_COMPLETED)
-            self.pool.check()
             for future in done:
                 submission = flying.pop(future)
                 found = _verdict(future)

@@ -20,6 +20,8 @@ from dlcourse.course.errors import CourseError
 INSTALL = "pip install 'dlcourse[grading]' (in a checkout: pip install -c constraints.txt -e '.[grading]')"
 CONNECT = 10  # seconds to reach a scheduler, and to find one worker there
 GONE = 15  # seconds without the scheduler before the run gives up: shorter troubles of a network pass
+DESERTED = 120  # seconds without any worker
+COUNT = 1  # seconds between two looks at how many there are: workers come and go
 
 
 class NoJail(CourseError):
@@ -58,8 +60,8 @@ class Local:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="grade")
         self._futures: set[Future] = set()
 
-    def ready(self, look: Callable[[], tuple[str, str]]) -> None:
-        name, why = look()
+    def ready(self, *, jailed: bool) -> None:
+        name, why = sandbox() if jailed else ("none", "")
         if not name:
             raise NoJail(
                 f"No sandbox works on this machine, so nothing was graded.\n{why}\n"
@@ -105,9 +107,10 @@ class Dask:
             raise CourseError(f"No Dask scheduler answers at {address}: {error}. Start one, or grade here.") from error
         # Not pure: the same submission asked for again is graded again, never answered from an earlier failure.
         self._executor = self._client.get_executor(pure=False)
-        self._seen = time.monotonic()
+        self._seen = self._served = time.monotonic()  # the scheduler; a worker
+        self._counted, self._threads = 0.0, 0
 
-    def ready(self, look: Callable[[], tuple[str, str]]) -> None:
+    def ready(self, *, jailed: bool) -> None:
         try:
             self._client.wait_for_workers(1, timeout=CONNECT)
         except OSError:
@@ -123,7 +126,7 @@ class Dask:
         ]
         if wrong:
             raise CourseError(f"Every Dask worker needs dlcourse {__version__}, as here: {'; '.join(wrong)}")
-        jails = self._client.run(look, on_error="return")
+        jails = self._client.run(sandbox, on_error="return") if jailed else {}
         without = [
             f"{worker}: {each[1] if isinstance(each, tuple) else each}"
             for worker, each in sorted(jails.items())
@@ -136,24 +139,36 @@ class Dask:
             )
 
     def room(self) -> int:
-        try:
-            threads = sum(self._client.nthreads().values())
-        except (OSError, RuntimeError):  # between two connections; `check` judges whether it lasts
-            threads = 0
-        return 2 * max(threads, 1)
+        return 2 * max(self._threads, 1)
 
     def submit(self, work: Callable, *arguments: Any) -> Future:
         return self._executor.submit(work, *arguments)
 
     def check(self) -> None:
+        now = time.monotonic()
         if self._client.status == "running":
-            self._seen = time.monotonic()
-        elif time.monotonic() - self._seen > GONE or self._client.status in ("closing", "closed"):
-            raise CourseError(f"The Dask scheduler at {self.address} is gone.")
+            self._seen = now
+            if now - self._counted > COUNT:
+                self._counted, self._threads = now, _threads(self._client)
+                self._served = now if self._threads else self._served
+        if now - self._seen > GONE or self._client.status in ("closing", "closed"):
+            raise CourseError(f"The Dask scheduler at {self.address} is gone. What is graded stays; --resume goes on.")
+        if now - self._served > DESERTED:
+            raise CourseError(
+                f"The Dask scheduler at {self.address} has had no worker for {DESERTED} s. What is graded stays; start "
+                "workers and go on with --resume."
+            )
 
     def close(self) -> None:
         self._executor.shutdown(wait=False)
         self._client.close(timeout=2)
+
+
+def _threads(client: Any) -> int:
+    try:
+        return sum(client.nthreads().values())
+    except (OSError, RuntimeError):  # the connection was lost just now
+        return 0
 
 
 @contextmanager

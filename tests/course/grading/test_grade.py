@@ -5,61 +5,29 @@ import json
 import os
 import pickle
 import threading
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from dlcourse_grading import ASSIGNMENT, FULL, begun, hand_in, ledger, make, release, solution, stand_in
+from dlcourse_grading import (
+    ASSIGNMENT,
+    CLASS,
+    FULL,
+    begun,
+    hand_in,
+    ledger,
+    make,
+    only,
+    release,
+    results,
+    solution,
+    stand_in,
+)
 
 from dlcourse.course import CourseError
 from dlcourse.course.grading import grade as grade_module
-from dlcourse.course.grading import gradebook, jail, keys, pools, result
+from dlcourse.course.grading import jail, keys, pools
 from dlcourse.course.grading.files import alone
 from dlcourse.course.grading.grade import AskedWrongly, NotAsReleased, grade, printable
-
-CLASS = ("ann", "ben", "cat", "dan")
-
-
-class Book:
-    """In place of nbgrader's gradebook: what was entered, in order."""
-
-    def __init__(self):
-        self.entered, self.opened, self.logs, self.refuses = [], 0, 0, None
-
-    @contextmanager
-    def writer(self, course, spec):
-        self.opened += 1
-        yield self
-
-    def write(self, graded, cells):
-        if self.refuses is not None and len(self.entered) >= self.refuses:
-            raise CourseError("Writing to the gradebook failed: readonly.")
-        self.entered.append((graded.student, graded.score))
-
-    def log(self, course, assignment):
-        self.logs += 1
-
-
-@pytest.fixture(autouse=True)
-def ledger_(tmp_path, monkeypatch):
-    monkeypatch.setenv("DLCOURSE_TEST_LEDGER", str(tmp_path / "ledger"))
-
-
-@pytest.fixture
-def book(monkeypatch):
-    made = Book()
-    monkeypatch.setattr(gradebook, "writer", made.writer)
-    monkeypatch.setattr(gradebook, "grading_log", made.log)
-    return made
-
-
-@pytest.fixture
-def course(tmp_path, own_keys, book, monkeypatch):
-    """Four students who handed in what earns full marks; released. The sandbox is taken to work."""
-    monkeypatch.setattr(pools, "_sandbox", lambda only: "namespaces")
-    folder = make(tmp_path / "course", *CLASS)
-    release(folder)
-    return folder
 
 
 def run(course, **options):
@@ -67,20 +35,6 @@ def run(course, **options):
     told = []
     report = grade(course, ASSIGNMENT, grade_one=stand_in, on_trouble=told.append, **options)
     return report, told
-
-
-def results(course):
-    """Student -> the results that are believed, and fail on any other file."""
-    found = {}
-    for each in result.every(course, ASSIGNMENT, keys.load("dlcourse")):
-        assert isinstance(each, result.Result), each
-        found.setdefault(each.student, []).append(each)
-    return found
-
-
-def only(course, student):
-    (found,) = results(course)[student]
-    return found
 
 
 def tree(folder):
