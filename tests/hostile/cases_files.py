@@ -140,3 +140,23 @@ def time_stamp_of_rubbish(hand):
 @case(FULL, "no time of handing in is no fault")
 def time_stamp_is_a_folder(hand):
     (hand.folder / "timestamp.txt").mkdir()
+
+
+@case(FULL, "a pipe in place of the time of handing in holds nobody up")
+def time_stamp_is_a_pipe(hand):
+    os.mkfifo(hand.folder / "timestamp.txt")
+
+
+@case(FULL, "an endless device in place of the time of handing in is not read to its end")
+def time_stamp_is_an_endless_device(hand):
+    os.symlink("/dev/zero", hand.folder / "timestamp.txt")
+
+
+@case(FULL, "a link in place of the time of handing in tells nothing of where it leads")
+def time_stamp_is_a_link_to_a_secret(hand):
+    os.symlink(Path(hand.places["HOME"], "secret.txt"), hand.folder / "timestamp.txt")
+
+
+@case(FULL, "a time of handing in of 50 MB is none")
+def time_stamp_without_end(hand):
+    hand.beside("timestamp.txt", b"2026-01-05 12:00:00 UTC" + b" " * 50 * 2**20)

@@ -714,6 +714,111 @@ def arguments_changed_afterwards(hand):
     )
 
 
+BROKEN = """
+import json, struct
+import dlcourse.course.grading.student as student
+
+plain_encode = student.encode
+
+
+def broken(value):
+    student.encode = plain_encode
+    header = json.dumps({header}).encode()
+    return struct.pack(">I", len(header)) + header
+
+
+student.encode = broken
+"""
+OVERFLOWS = {"tensor": {"dtype": "float32", "shape": [2**26] * 7 + [0], "strides": [0] * 8, "offset": 0}}
+
+
+@case(FULL, "a cell's reply is not the answer to anything: what it says is nothing to the tests")
+def cell_whose_reply_overflows(hand):
+    hand.add(BROKEN.replace("{header}", repr(OVERFLOWS)))
+
+
+@case(FULL, "a cell's reply is not the answer to anything: what it says is nothing to the tests")
+def cell_whose_reply_is_odd(hand):
+    for odd in (None, 7, {"dict": {"error": 7}}, {"dict": {"error": {"tuple": [None, None, "exec"]}}}, {"list": []}):
+        hand.add(BROKEN.replace("{header}", repr(odd)))
+
+
+@case(FREE | {"sigmoid": 0}, "a shape that overflows is no sigmoid, and stops nobody's judge")
+def answer_that_overflows(hand):
+    hand.answer(
+        "sigmoid",
+        BROKEN.replace("student.encode = broken", "").replace("{header}", repr({"dict": {"value": OVERFLOWS}}))
+        + """
+import dlcourse.checks.subject as subject
+
+
+def sigmoid(x):
+    subject.Answerer.reply = lambda self, request: broken(None)
+    return x
+""",
+    )
+
+
+def module(hand, body: str) -> None:
+    """A sigmoid that is a torch module with odd methods."""
+    methods = "\n".join("    " + line for line in hand.code(body).splitlines())
+    hand.answer("sigmoid", f"class Odd(torch.nn.Module):\n{methods}\n\n\nsigmoid = Odd()")
+
+
+@case(without("sigmoid"), "parameters with odd names make no sigmoid, and overwrite nothing")
+def module_with_odd_names(hand):
+    module(
+        hand,
+        """
+        def named_parameters(self, *a, **k):
+            for name in ("weight", "forward", "_ask", "__class__", "__call__", "a..b", "", "train.w", "_parameters.x"):
+                yield name, torch.nn.Parameter(torch.ones(2))
+
+        def forward(self, x):
+            return x
+        """,
+    )
+
+
+@case(without("sigmoid"), "a parameter a hundred thousand modules deep makes no sigmoid")
+def module_with_an_endless_name(hand):
+    module(
+        hand,
+        """
+        def named_parameters(self, *a, **k):
+            yield "a." * 100_000 + "w", torch.nn.Parameter(torch.ones(2))
+
+        def forward(self, x):
+            return x
+        """,
+    )
+
+
+@case(without("sigmoid"), "a module that lies about its training, its buffers and its state makes no sigmoid")
+def module_that_lies(hand):
+    module(
+        hand,
+        """
+        training = property(lambda self: {"x": torch.ones(1)}, lambda self, value: None)
+
+        def named_buffers(self, *a, **k):
+            return [("running", torch.ones(3)), ("running", torch.ones(4)), ("forward", torch.ones(1))]
+
+        def state_dict(self, *a, **k):
+            return {"weight": 3, "x" * 1000: torch.ones(1)}
+
+        def forward(self, x):
+            return {"out": x, "plain": torch.sigmoid(x)}
+        """,
+    )
+
+
+@case(without("sigmoid"), "a text or a number under the answer's name is no function")
+def values_under_the_names_of_answers(hand):
+    hand.answer("sigmoid", "sigmoid = {'kept': 0, 'what': 'class', 'type': 'Subject', 'plain': 'passed'}")
+    hand.add("Perceptron = 'passed'", before="perceptron-test")
+
+
 def _table(exercise, seeds):
     """The inputs that these seeds draw, and what is right for them: what a student could write down."""
     from dlcourse.checks.registry import EXERCISES

@@ -211,6 +211,7 @@ FORMS = {
     "nan": "return torch.sigmoid(x) * float('nan')",
     "numpy_array": "return torch.sigmoid(x).detach().numpy()",
     "huge_result": "return torch.zeros(2**25)",
+    "giant_without_entries": "return torch.empty(0, 2**26, 2**26)",
     "zero_stride_giant": "return torch.zeros(1).expand(2**50)",
     "zero_stride_right_shape": "return torch.full((), 0.5, dtype=x.dtype).expand(x.shape)",
     "negative_numbers": "return -torch.sigmoid(x)",

@@ -432,3 +432,15 @@ def scripts_in_every_text(hand):
         {"output_type": "error", "ename": script, "evalue": script, "traceback": [script]},
     ]
     hand.answer("sigmoid", f"def sigmoid(x):\n    raise type({script!r}, (Exception,), {{}})({script!r})  # {script}")
+
+
+@case(
+    without("sigmoid"),
+    "what a terminal would obey is left out of all that is shown",
+    hushed=("\x1b", "\\u001b", "\u202e"),
+)
+def commands_to_a_terminal(hand):
+    command = "\x1b]0;HOSTILE\x07\x1b[2J\x1b[31m\u202e\r\b"
+    hand.add(f"raise type({command!r}, (Exception,), {{}})({command!r})")
+    hand.add(command, kind="markdown", before="")
+    hand.answer("sigmoid", f"def sigmoid(x):\n    raise type({command!r}, (Exception,), {{}})({command!r})")

@@ -310,6 +310,24 @@ def every_answer_a_little_late(hand):
     hand.answer("sigmoid", "import time\n\n\ndef sigmoid(x):\n    time.sleep(0.9)\n    return x")
 
 
+@case(FREE, "answers that are right and come just in time, all day long: there is a score all the same", slow=True)
+def every_answer_just_in_time(hand):
+    hand.solve("perceptron")
+    for name in ("sigmoid", "debug", "cross_entropy", "hinges"):
+        hand.before(name, "import time")
+        cell = hand.cell(f"{name}-answer")
+        first, rest = cell["source"].split('"""', 1)
+        cell["source"] = f'{first}time.sleep(2)\n    """{rest}'
+
+
+@case(FREE, "weights that are right, in a state of 60 MB, a thousand times: there is a score all the same", slow=True)
+def ballast_in_the_state(hand):
+    hand.solve("perceptron")
+    cell = hand.cell("perceptron-answer")
+    ballast = "self.junk = torch.zeros(60 * 2**20, dtype=torch.bool)[:: 60 * 2**20 - 1]\n        self.weight ="
+    cell["source"] = cell["source"].replace("self.weight =", ballast, 1)
+
+
 @case(FREE | {"sigmoid": 0}, "a frame that drips in, and one that claims the world, are answers of nobody", slow=True)
 def frame_that_drips(hand):
     hand.answer(

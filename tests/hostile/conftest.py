@@ -30,7 +30,7 @@ def besiege(folder, cases):
 
 @pytest.fixture(scope="module")
 def course(request, tmp_path_factory):
-    """A course after one run of the grader over every case that is not slow; with `-k`, over those that are asked for."""
+    """A course after one run of the grader over every case that is not slow; with `-k`, over those asked for."""
     asked = {
         item.callspec.params["case"].name
         for item in request.session.items

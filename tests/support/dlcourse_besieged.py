@@ -293,7 +293,7 @@ def _what(path: str) -> str:
     about = os.lstat(path)
     content = ""
     if stat.S_ISREG(about.st_mode):
-        content = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        content = f"{about.st_nlink} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
     elif stat.S_ISLNK(about.st_mode):
         content = os.readlink(path)
-    return f"{stat.filemode(about.st_mode)} {about.st_uid}:{about.st_gid} {about.st_nlink} {content}"
+    return f"{stat.filemode(about.st_mode)} {about.st_uid}:{about.st_gid} {content}"
