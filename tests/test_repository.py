@@ -90,7 +90,8 @@ def test_installed_versions_are_the_pinned_ones():
 
 def test_every_import_is_declared():
     extras = PROJECT["optional-dependencies"]
-    runtime = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"] + extras["author"]}
+    named = PROJECT["dependencies"] + extras["author"] + extras["grading"]
+    runtime = {canonicalize_name(Requirement(line).name) for line in named}
     testing = runtime | {canonicalize_name(Requirement(line).name) for line in extras["test"]}
     homes = metadata.packages_distributions()
     for room, declared in (("dlcourse", runtime), ("tests", testing)):

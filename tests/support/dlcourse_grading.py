@@ -4,7 +4,8 @@ A submission is a notebook whose only cell is an order to the stand-in, JSON:
 
     {"who": "ann", "points": [2, 3], "sleep": 0.01, "trouble": ["no memory"], "waited": 1, "raises": "MemoryError"}
 
-trouble: what goes wrong at the first attempt, the second, ... waited: so many attempts run into the clock.
+trouble: what goes wrong at the first attempt, the second, ..., "" for nothing. waited: so many attempts run into the
+clock.
 The ledger is the file named in DLCOURSE_TEST_LEDGER; each line is "begin" or "end", who, and a time.
 """
 
@@ -12,15 +13,23 @@ import builtins
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
+from dlcourse.course.grading import keys as keys_
+from dlcourse.course.grading.lock import as_it_is, write_lock
 from dlcourse.course.grading.one import TestVerdict, Verdict
+from dlcourse.course.grading.spec import read_spec
 
 ASSIGNMENT, NOTEBOOK = "toy", "toy-exercises.ipynb"
-CONFIG = 'c = get_config()\nc.CourseDirectory.course_id = "dlcourse"\nc.CourseDirectory.source_directory = "solutions"\n'
+CONFIG = """c = get_config()
+c.CourseDirectory.course_id = "dlcourse"
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "exercises"
+c.ClearSolutions.code_stub = {"python": "raise NotStarted  # replace this line with your code"}
+"""
 RIGHT = "def double(x):\n    return 2 * x"
 ACCURACY = "def accuracy(predicted, labels):\n    return (predicted == labels).float().mean().item()"
-STUB = "raise NotStarted  # replace this line with your code"
 FULL = 5
 
 
@@ -88,6 +97,17 @@ def make(course: Path, *students: str, **told) -> Path:
     return course
 
 
+def release(course: Path, version: int = 1) -> None:
+    """Keys and a lock, without nbgrader: the gradebook's rows are made by the first run."""
+    try:
+        keys = keys_.load("dlcourse")
+    except keys_.NoKeys:
+        keys = keys_.create("dlcourse")
+    now = as_it_is(course, read_spec(course, ASSIGNMENT))
+    released = {"version": version, "key": keys.current("course").id, "released_at": "2026-02-01T09:00:00+00:00"}
+    write_lock(course, replace(now, **released))
+
+
 def stand_in(content: bytes, spec, seeds, *, sandbox: str, explain: str = "") -> Verdict:
     """In place of one.grade_submission: obeys. What it gives is no judgement of anything."""
     told = json.loads("".join(json.loads(content)["cells"][0]["source"]))
@@ -97,9 +117,8 @@ def stand_in(content: bytes, spec, seeds, *, sandbox: str, explain: str = "") ->
     _note("end", told["who"])
     if "raises" in told:
         raise getattr(builtins, told["raises"])(*told.get("with", ["of the stand-in"]))
-    troubles = told.get("trouble", ())
-    if attempt < len(troubles):
-        return Verdict(trouble=troubles[attempt])
+    if trouble := "".join(told.get("trouble", ())[attempt : attempt + 1]):
+        return Verdict(trouble=trouble)
     return Verdict(
         tests=tuple(
             TestVerdict(

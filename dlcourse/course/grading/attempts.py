@@ -61,10 +61,11 @@ def list_a_folder(world: World) -> str:
 
 def list_the_course(world: World) -> str:
     # An installed package lies beside others, which may be seen; a checkout's beside what must not be.
-    beside = [name for name in os.listdir(jail.PACKAGE.parent) if name != jail.PACKAGE.name]
-    if not beside or jail.PACKAGE.parent.name in ("site-packages", "dist-packages"):
-        raise OSError("nothing but the package")
-    return ", ".join(beside)
+    course = jail.PACKAGE.parent
+    if course.name in ("site-packages", "dist-packages"):
+        raise OSError("no course lies around the package")
+    meant = {path.relative_to(course).parts[:1] for path in jail.visible() if path.is_relative_to(course)}
+    return _any([name for name in os.listdir(course) if (name,) not in meant])
 
 
 def use_a_stray_descriptor(world: World) -> str:
@@ -152,9 +153,11 @@ def fill_scratch(world: World) -> str:
 
 def hide_a_file(world: World) -> str:
     # One without a name is seen by nobody who counts; in a tmpfs of our own it counts all the same.
-    with open(os.open(".", os.O_TMPFILE | os.O_RDWR), "wb", buffering=0) as file:
-        file.seek(SCRATCH)
-        file.write(b"x")
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            file = stack.enter_context(open(os.open(".", os.O_TMPFILE | os.O_RDWR), "wb"))
+            file.write(bytes(SCRATCH // 2))
+            file.flush()
     return "O_TMPFILE"
 
 
@@ -329,7 +332,7 @@ def _be_confined(backend: str, without: list[str], world: World, tell: int, pare
     try:
         jail.confine(backend, memory=MEMORY, cpu=CPU, scratch=SCRATCH, keep=[tell], parent=parent, without=without)
     except Exception as error:
-        say("failed", str(error) or type(error).__name__)
+        say("failed", getattr(error, "strerror", None) or str(error) or type(error).__name__)
     else:
         _inside(world, say)
     finally:

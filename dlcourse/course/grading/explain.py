@@ -5,12 +5,13 @@ What comes out tells the hidden inputs. It is for the instructor's eyes, and not
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.course.errors import CourseError
-from dlcourse.course.grading.grade import AskedWrongly, Ground, chosen, exercises, prepare, printable, read
+from dlcourse.course.grading.grade import AskedWrongly, Ground, chosen, prepare, printable, read
+from dlcourse.course.grading.lock import exercises
 from dlcourse.course.grading.pools import Local, sandbox
 from dlcourse.course.grading.result import BadResult, Result, TestResult, find
 from dlcourse.course.grading.spec import Spec, SpecCell
@@ -91,9 +92,9 @@ def _outcome(test: "TestVerdict | TestResult") -> str:
 
 def _seeds(ground: Ground, test: SpecCell, now: "TestVerdict", judge: Callable) -> list[str]:
     """The hidden seeds of the test, and the first of them that it fails with: each alone, in their order."""
-    lines = []
+    lines, asked = [], exercises(replace(ground.spec, cells=(test,)))
     for exercise, seeds in ground.seeds.items():
-        if exercise not in exercises(test):
+        if exercise not in asked:
             continue
         lines.append(f"hidden seeds of {exercise}: {', '.join(map(str, seeds))}")
         if now.part == "hidden":

@@ -15,7 +15,6 @@ import hashlib
 import json
 import math
 import os
-import re
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,17 +23,22 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlcourse.course.errors import CourseError
 from dlcourse.course.grading.files import alone, write_whole
 from dlcourse.course.grading.keys import Keys
+from dlcourse.course.grading.lock import as_it_is, differences, exercises, read_lock
 from dlcourse.course.grading.pools import Dask, Local, pool, sandbox, versions
 from dlcourse.course.grading.result import BadName, BadResult, Result, TestResult, find, folder_name, write
-from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
-from dlcourse.course.grading.submission import Unreadable, open_submission
+from dlcourse.course.grading.settings import load_keys
+from dlcourse.course.grading.spec import Spec, read_spec
+from dlcourse.course.grading.submission import SubmittedCell, Unreadable, open_submission, parse
+
+if TYPE_CHECKING:
+    from dlcourse.course.grading.gradebook import Writer
 
 ATTEMPTS = 3  # at one submission, before a human is asked
-BATCH = 50  # results taken into the gradebook at once: opening it costs more than a row
 LOOK = 0.2  # seconds between two looks at whether to stop
 
 
@@ -128,6 +132,8 @@ def grade(
 
     Raises CourseError; its `status`, where it has one, is the exit code.
     """
+    from dlcourse.course.grading import gradebook
+
     course, stop = Path(course), stop or threading.Event()
     ground = prepare(course, assignment, accept_changes=accept_changes, unsafe=unsafe)
     names = chosen(course, assignment, students)
@@ -136,8 +142,10 @@ def grade(
             place.ready(sandbox)
         with alone(course / "grading" / ".lock", "Another grader is at work in this course. Wait until it is done."):
             regraded = _regraded(ground, names, regrade, resume, on_trouble)
-            run = _Run(ground, place, regraded, on_progress, on_trouble, stop, grade_one)
-            report = run.all(names)
+            with gradebook.writer(course, ground.spec) as book:  # one that cannot be written is told before the work
+                run = _Run(ground, place, book, regraded, on_progress, on_trouble, stop, grade_one)
+                report = run.all(names)
+            gradebook.grading_log(course, assignment)
             whole = students is None or (regraded and regraded.students <= set(names))
             if regraded and whole and report.status == 0:
                 _regrade_file(ground).unlink()
@@ -145,11 +153,9 @@ def grade(
 
 
 def prepare(course: Path, assignment: str, *, accept_changes: bool, unsafe: bool) -> Ground:
-    """Reads what a run needs and changes nothing. CourseError: no release, another one, no keys."""
-    from dlcourse.course.grading.release import differences, load_keys, read_lock
-
+    """Reads what a run needs and changes nothing. CourseError: never released, released otherwise, no keys."""
     spec, lock = read_spec(course, assignment), read_lock(course, assignment)
-    found = differences(course, lock, spec)
+    found = differences(lock, as_it_is(course, spec, lock))
     if found and not accept_changes:
         lines = "\n".join(f"- {line}" for line in found)
         raise NotAsReleased(
@@ -158,17 +164,9 @@ def prepare(course: Path, assignment: str, *, accept_changes: bool, unsafe: bool
             "was handed in with what is here now, and every result says so."
         )
     keys = load_keys(course)
-    seeds = {
-        exercise: keys.seeds(assignment, lock.version, exercise, key=lock.key) for exercise in exercises(*spec.tests)
-    }
-    notes = (f"graded although it is not what was released: {'; '.join(found)}",) if found else ()
+    seeds = {id: keys.seeds(assignment, lock.version, id, key=lock.key) for id in exercises(spec)}
+    notes = (f"graded although it is not what was released: {' '.join(found)}",) if found else ()
     return Ground(course, spec, lock.version, keys, seeds, notes, unsafe)
-
-
-def exercises(*tests: SpecCell) -> list[str]:
-    """The exercises whose hidden seeds these tests ask for."""
-    asked = r"hidden_seeds\(\s*[\"']([^\"']+)[\"']\s*\)"
-    return sorted({name for test in tests for name in re.findall(asked, f"{test.source}\n{test.hidden}")})
 
 
 def chosen(course: Path, assignment: str, wanted: Sequence[str] | None) -> list[str]:
@@ -284,18 +282,17 @@ class _Run:
 
     ground: Ground
     pool: Local | Dask
+    book: "Writer"
     regraded: _Regrade | None
     on_progress: Callable[[int, int, str], None]
     on_trouble: Callable[[str], None]
     stop: threading.Event
     grade_one: Callable | None
     rows: dict[str, Row] = field(default_factory=dict)
-    unfiled: list[Result] = field(default_factory=list)  # signed, and not yet in the gradebook
 
     def all(self, names: list[str]) -> Report:
         spec = self.ground.spec.plain()
-        todo = [name for name in names if not self._keep(name)]
-        self._to_gradebook()  # what a killed run left; and a gradebook that cannot be written is told before the work
+        todo = [name for name in names if not (self.stop.is_set() or self._keep(name))]
         self._show(names)
         again: dict[str, int] = {}  # student -> attempts so far
         for name, submission, found in self._judged(todo, spec, self.pool.room):
@@ -308,10 +305,10 @@ class _Run:
         for name in sorted(again):
             self._alone(name, spec, again[name])
             self._show(names, name)
-        self._to_gradebook()
+        log = self.ground.course / "grading" / "log" / f"{self.ground.spec.assignment}.txt"
         left = len(names) - len(self.rows)
         rows = tuple(self.rows[name] for name in names if name in self.rows)
-        return Report(self.ground.spec.assignment, rows, left, self.stop.is_set() and left > 0, self._log())
+        return Report(self.ground.spec.assignment, rows, left, interrupted=self.stop.is_set() and left > 0, log=log)
 
     def _alone(self, name: str, spec: dict, attempts: int) -> None:
         """The other attempts, with nothing beside them. A limit by the clock counts now."""
@@ -343,7 +340,11 @@ class _Run:
                     yield name, submission, _unreadable(self.ground.spec, submission.fault)
                     continue
                 arguments = (submission.content, spec, self.ground.seeds, self.ground.unsafe, self.grade_one)
-                flying[self.pool.submit(work, *arguments)] = submission
+                try:
+                    flying[self.pool.submit(work, *arguments)] = submission
+                except Exception as error:  # no thread to be had, say
+                    self.pool.check()
+                    yield name, submission, {"trouble": _told(error), "waited": False}
             if not flying:
                 return
             done, _ = wait(flying, timeout=LOOK, return_when=FIRST_COMPLETED)
@@ -363,7 +364,8 @@ class _Run:
         """
         try:
             folder_name(name)
-            result = self._find(read(self.ground, name))
+            submission = read(self.ground, name)
+            result = self._find(submission)
         except BadName as error:
             self._give_up(name, None, str(error))
             return True
@@ -371,12 +373,16 @@ class _Run:
             return False
         if result is None:
             return False
-        self.rows[name] = _row(result, kept=True)
-        self.unfiled.append(result)
+        self._enter(submission, result, kept=True)
         return True
 
     def _find(self, submission: Submission) -> Result | None:
-        """The checkpoint. A file that is not to be believed is set aside, and counts as none."""
+        """The checkpoint: a result that makes grading again needless."""
+        found = self._valid(submission)
+        return None if found and self.regraded and self.regraded.covers(found) else found
+
+    def _valid(self, submission: Submission) -> Result | None:
+        """The result of this submission, if there is one. A file that is not to be believed is set aside."""
         ground = self.ground
         try:
             found = find(
@@ -389,46 +395,45 @@ class _Run:
             return None
         if found is None or found.status != "graded" or found.version != ground.version:
             return None
-        if found.unsafe and not ground.unsafe:
-            return None
-        return None if self.regraded and self.regraded.covers(found) else found
+        return None if found.unsafe and not ground.unsafe else found
 
     def _file(self, submission: Submission, found: dict) -> None:
-        """Signs a verdict and writes it; now and then the gradebook too."""
+        """Signs a verdict and writes it, then enters it into the gradebook."""
         try:
             result = _result(self.ground, submission, found)
             write(self.ground.course, result, self.ground.keys)
         except BadResult as error:
             self._give_up(submission.student, submission, f"the verdict makes no sense: {error}")
             return
-        self.rows[submission.student] = _row(result)
-        self.unfiled.append(result)
-        if len(self.unfiled) >= BATCH:
-            self._to_gradebook()
+        self._enter(submission, result)
+
+    def _enter(self, submission: Submission, result: Result, *, kept: bool = False) -> None:
+        self.book.write(result, _cells(submission))
+        self.rows[submission.student] = _row(result, kept=kept)
 
     def _give_up(self, name: str, submission: Submission | None, trouble: str) -> None:
         """A human must look. There is no score: neither 0 nor another. A valid result of before stays."""
-        if submission is not None and self._find(submission) is None:
+        if submission is not None and self._valid(submission) is None:
             result = _result(self.ground, submission, {"trouble": trouble})
             write(self.ground.course, result, self.ground.keys)
+            self.book.write(result, _cells(submission))
         maximum = math.fsum(test.points for test in self.ground.spec.tests)
         self.rows[name] = Row(name, None, maximum, (), ("needs a human",), 0.0, trouble=trouble)
         self._say(name, f"needs a human: {trouble}")
-
-    def _to_gradebook(self) -> None:
-        from dlcourse.course.grading import gradebook
-
-        gradebook.write(self.ground.course, self.ground.spec, self.unfiled)
-        self.unfiled.clear()
-
-    def _log(self) -> Path | None:
-        return None
 
     def _say(self, name: str, text: str) -> None:
         self.on_trouble(printable(f"{name}: {text}"))
 
     def _show(self, names: list[str], name: str = "") -> None:
         self.on_progress(len(self.rows), len(names), printable(name))
+
+
+def _cells(submission: Submission) -> Sequence[SubmittedCell]:
+    """For the notebook that people are shown."""
+    try:
+        return parse(submission.content)
+    except Unreadable:
+        return ()
 
 
 def printable(text: str) -> str:

@@ -142,7 +142,7 @@ def confine(
         raise OSError("the process that asked for a jail is gone")
     if folders := [descriptor for descriptor in keep if stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
         raise ValueError(f"descriptors {folders} are folders: a way out of the jail")
-    visible = _visible(tuple(readable))
+    shown = visible(tuple(readable))
     address_space = _address_space()
     if "environment" not in without:
         kernel.wipe_environment()
@@ -172,9 +172,9 @@ def confine(
         raise OSError("the outer process of the jail is gone")
 
     if folder is None:
-        _into_namespaces(visible, scratch, without)
+        _into_namespaces(shown, scratch, without)
     else:
-        _into_folder(folder, visible, without)
+        _into_folder(folder, shown, without)
     os.environ.update(HOME=os.getcwd(), TMPDIR=os.getcwd())
     tempfile.tempdir = None  # what an earlier process had found out
     _die_with_parent()  # a change of user forgets the first
@@ -187,14 +187,14 @@ def confine(
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user may look into it, nor does it leave a core file
     if folder is not None and "landlock" not in without:
-        landlock.restrict(visible.values(), folder.path)
+        landlock.restrict(shown.values(), folder.path)
     if "seccomp" not in without:
         seccomp.restrict(own_root=folder is None)
 
 
 def prepare(readable: Sequence[Path] = ()) -> None:
     """Work out once what every `confine` of a child needs: saves each child some milliseconds."""
-    _visible(tuple(readable))
+    visible(tuple(readable))
     for own_root in (True, False):
         seccomp.program(platform.machine(), os.getpid(), own_root)
 
@@ -204,7 +204,7 @@ def _die_with_parent() -> None:
 
 
 @cache
-def _visible(readable: tuple[Path, ...]) -> dict[Path, Path]:
+def visible(readable: tuple[Path, ...] = ()) -> dict[Path, Path]:
     """What the loaded Python needs to import further modules: each path by its name, and what it is without links.
 
     Of a prefix only its libraries: a virtual environment may lie in the course folder, or be the course folder.
@@ -232,24 +232,30 @@ def _close_all_but(keep: Sequence[int]) -> None:
         os.closerange(low + 1, high)
 
 
-def _into_namespaces(visible: dict[Path, Path], scratch: int, without: Collection[str]) -> None:
+def _into_namespaces(shown: dict[Path, Path], scratch: int, without: Collection[str]) -> None:
+    give_up_root = os.geteuid() == 0 and "nobody" not in without
     if "mount" in without:
         os.chdir(tempfile.gettempdir())
     else:
-        namespaces.build(visible, scratch if "files" not in without else 2**40)
+        owner = namespaces.NOBODY if give_up_root else os.geteuid()
+        namespaces.build(shown, scratch if "files" not in without else 2**40, owner)
     kernel.libc("sethostname", b"jail", 4)
     kernel.forget_bounding_set()
-    if os.geteuid() == 0 and "nobody" not in without:
+    if give_up_root:
         namespaces.become_nobody()
 
 
-def _into_folder(folder: "_Folder", visible: dict[Path, Path], without: Collection[str]) -> None:
+def _into_folder(folder: "_Folder", shown: dict[Path, Path], without: Collection[str]) -> None:
     folder.let_go()
     kernel.forget_bounding_set()
-    # An interpreter below a closed /root could import nothing more: then the user stays, without any capability.
-    if os.geteuid() == 0 and "nobody" not in without and all(map(_open_to_all, visible.values())):
-        os.chown(folder.path, namespaces.NOBODY, namespaces.NOBODY)
-        namespaces.become_nobody()
+    if os.geteuid() == 0 and "nobody" not in without:
+        if all(map(_open_to_all, shown.values())):
+            os.chown(folder.path, namespaces.NOBODY, namespaces.NOBODY)
+            namespaces.become_nobody()
+        else:
+            # Of an interpreter below a closed /root NOBODY could import nothing more. So he goes on opening files as
+            # root, without any capability and within Landlock's rules, but is NOBODY to all that counts.
+            namespaces.become_nobody(opens_files_as=0)
     os.chdir(folder.path)
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 from dlcourse.checks.frames import WireError, receive, send
 from dlcourse.course.grading.jailed import Limits
-from dlcourse.course.grading.spec import Spec
+from dlcourse.course.grading.spec import Spec, SpecCell
 from dlcourse.course.grading.submission import Unreadable, arrange, parse
-from dlcourse.course.grading.warm import Warm, WarmError
+from dlcourse.course.grading.warm import Warm, WarmError, preload
 
 JUDGING = 300  # seconds beyond what two passes may take; after that the judge itself must hang
 
@@ -67,14 +67,19 @@ _warm: Warm | None = None
 _lock = threading.Lock()
 
 
-def warm() -> Warm:
-    """This process's WARM, started at the first call and again when it has ended. WarmError when it cannot be."""
+def warm(spec: Spec) -> Warm:
+    """This process's WARM, started at the first call and again when it has ended. WarmError when it cannot be.
+
+    spec: the assignment whose imports it makes beforehand. Another one works as well, a little slower.
+    """
     global _warm
     with _lock:
         if _warm is None or not _warm.alive:
             if _warm is not None:
                 _warm.close()
-            _warm = Warm()
+            _warm = Warm(
+                preload(text for cell in spec.cells if cell.kind == "code" for text in (cell.source, cell.hidden))
+            )
         return _warm
 
 
@@ -115,14 +120,14 @@ def grade_submission(
         ],
         "tests": [{"id": t.id, "source": t.source, "hidden": t.hidden, "points": t.points} for t in spec.tests],
         "points": {test.id: test.points for test in spec.tests},
-        "imports": [cell.source for cell in spec.cells if cell.kind == "code" and cell.role in ("", "locked", "test")],
+        "cells": [part for cell in spec.cells if cell.kind == "code" for part in _parts(cell)],
         "seeds": seeds,
         "limits": limits or {},
         "sandbox": sandbox,
         "explain": explain,
     }
     try:
-        process = warm()
+        process = warm(spec)
         found = _judged(process, job)
     except (WarmError, OSError) as error:
         return Verdict(sandbox=sandbox, trouble=str(error) or type(error).__name__)
@@ -138,6 +143,11 @@ def grade_submission(
         cpu=found["cpu"],
         waited=found["waited"],
     )
+
+
+def _parts(cell: SpecCell) -> list[tuple[str, str]]:
+    """(role, source) of a cell, and of a test the hidden part as another."""
+    return [(cell.role, cell.source), *([(cell.role, cell.hidden)] if cell.hidden else [])]
 
 
 def _nothing(test: str, points: float, reason: str) -> TestVerdict:

@@ -17,7 +17,7 @@ from typing import Any
 from dlcourse import __version__
 from dlcourse.course.errors import CourseError
 
-INSTALL = "pip install -c constraints.txt 'dlcourse[grading]'"
+INSTALL = "pip install 'dlcourse[grading]' (in a checkout: pip install -c constraints.txt -e '.[grading]')"
 CONNECT = 10  # seconds to reach a scheduler, and to find one worker there
 GONE = 15  # seconds without the scheduler before the run gives up: shorter troubles of a network pass
 

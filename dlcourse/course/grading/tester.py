@@ -33,6 +33,7 @@ from dlcourse.checks import seeds as hidden
 from dlcourse.checks.frames import receive, send
 from dlcourse.checks.outcome import CheckFailed, NotStarted
 from dlcourse.checks.values import decode
+from dlcourse.course.grading.bench import Bench, parsed
 from dlcourse.course.grading.jailed import Jailed, JailError, Limits, Lost
 from dlcourse.course.grading.proxies import Unanswered, look
 
@@ -62,7 +63,7 @@ class Pass:
     job: dict[str, Any]
     control: socket.socket
     limits: Limits
-    names: dict[str, Any]  # what the instructor's cells import
+    bench: Bench
     deadline: float  # by the monotonic clock
     student: Jailed | None = None
     done: list[int] = field(default_factory=list)  # cells that ran, by their place
@@ -149,26 +150,31 @@ class Pass:
         started = time.monotonic()
         try:
             self._ready()
-            outcome = judge(self._exchange, parts, self.names, self.job["points"][test])
+            outcome = judge(self._exchange, parts, self.bench, self.job["points"][test])
         except Lost as lost:
             outcome = Outcome(False, part="visible", reason=f"Nothing could be asked: {lost}.", told=str(lost))
         outcome.seconds = time.monotonic() - started
         return outcome
 
 
-def judge(exchange: Any, parts: tuple[str, ...], names: dict[str, Any], points: float) -> Outcome:
+def judge(exchange: Any, parts: tuple[str, ...], bench: Bench, points: float) -> Outcome:
     """Runs the parts of one test cell; the student's names in them are looked up through `exchange`."""
-    space = {"__name__": "__test__", "__builtins__": builtins, **names}
+    space: dict[str, Any] = {}
     score = None
     for part, source in zip(("visible", "hidden"), parts, strict=False):
-        tree, missing = ast.parse(source), ""
+        missing = ""
         try:
-            for name in free_names(tree):
+            tree = parsed(source)
+            ours, theirs = bench.space(tree)
+            space = {**ours, **space, "__builtins__": builtins}
+            for name in theirs:
                 if name not in space:
                     try:
                         space[name] = look(exchange, name)
                     except NameError:
                         missing = missing or name
+                        if hasattr(builtins, name):  # the answer has the name of a built-in one, and is not there
+                            space[name] = _Missing(name)
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 score = _run(tree, space)
         except Exception as error:
@@ -182,6 +188,16 @@ def judge(exchange: Any, parts: tuple[str, ...], names: dict[str, Any], points: 
         return Outcome(False, part=part, reason="The test could not judge it.", odd=odd)
     right = score == points
     return Outcome(right, score=score, part="" if right else part, reason="" if right else "Partly right.")
+
+
+class _Missing:
+    """In place of a built-in function whose name an answer should have."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *values: Any, **options: Any) -> None:
+        raise NameError(f"name {self._name!r} is not defined")
 
 
 def _failed(error: Exception, missing: str) -> Outcome:
@@ -219,35 +235,6 @@ def _last_lines(error: BaseException) -> str:
     return f"line {line} of the test: {type(error).__name__}: {error}"[:2000]
 
 
-def free_names(tree: ast.Module) -> list[str]:
-    """Names that the cell reads and nowhere makes, built-in ones apart, in the order they appear."""
-    made = {"__name__"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            made.add(node.name)
-        elif isinstance(node, ast.arg):
-            made.add(node.arg)
-        elif isinstance(node, ast.alias):
-            made.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            made.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            made.add(node.id)
-    read = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    return list(dict.fromkeys(name for name in read if name not in made and not hasattr(builtins, name)))
-
-
-def imported(sources: list[str]) -> dict[str, Any]:
-    """What the import lines at the top level of the instructor's cells give."""
-    space: dict[str, Any] = {}
-    for source in sources:
-        with contextlib.suppress(SyntaxError):
-            body = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-            exec(compile(ast.Module(body, []), "<imports>", "exec"), space)
-    space.pop("__builtins__", None)
-    return space
-
-
 def _error_name(described: Any) -> str:
     """The class of the student's error if Python has one of that name: a word of ours, not the student's."""
     name = described[2] if type(described) is tuple and len(described) > 2 else ""
@@ -262,11 +249,11 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
     started = time.monotonic()
     limits = Limits(**job["limits"])
     hidden.use({name: tuple(numbers) for name, numbers in job["seeds"].items()})
-    names = imported(job["imports"])
+    bench = Bench(job["cells"])
     cells = {test["id"]: test for test in job["tests"]}
     longest = limits.wall * limits.submission_cpu
-    first = Pass(job, control, limits, names, time.monotonic() + longest)
-    second = Pass(job, control, limits, names, math.inf)
+    first = Pass(job, control, limits, bench, time.monotonic() + longest)
+    second = Pass(job, control, limits, bench, math.inf)
     try:
         found = first.through({id: tuple(filter(None, (test["source"], test["hidden"]))) for id, test in cells.items()})
         unclear = [id for id, outcome in found.items() if outcome.part == "visible" and not outcome.blank]

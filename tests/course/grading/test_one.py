@@ -48,7 +48,7 @@ except NoSandbox:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm():
-    yield one.warm()
+    yield one.warm(SPEC)
     one.close()
 
 
@@ -279,6 +279,53 @@ def test_partial_credit(test, score):
     assert verdict.tests[0].score == expected
 
 
+HELPER = "def close(a, b):\n    return abs(a - b) < 1e-6"
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "def close(a, b):\n    return True",
+        "import torch\ntorch.equal = lambda *args: True",
+        "import builtins\nbuiltins.abs = lambda x: 0",
+        "close = lambda *args: True\n%matplotlib inline",
+    ],
+)
+def test_a_helper_of_the_instructors_cannot_be_replaced(forgery):
+    helped = toy("assert close(f(2), 4) and torch.equal(torch.tensor(f(1)), torch.tensor(2))")
+    helper = SpecCell("close", "code", "locked", HELPER)
+    spec = Spec("toy", "toy.ipynb", (helped.cells[0], helper, *helped.cells[1:]))
+    right, wrong = "def f(x):\n    return 2 * x", "def f(x):\n    return 7"
+    assert grade("import torch", ("close", HELPER), ("a", right), spec=spec).tests[0].passed
+    assert not grade("import torch", ("close", forgery), ("a", wrong), forgery, spec=spec).tests[0].passed
+
+
+YES = """
+class Yes:
+    def __eq__(self, other): return True
+    def allclose(self, *others): return True
+    __hash__ = None
+def f(x):
+    return Yes()
+"""
+NUMBER = "class N(float):\n    def __eq__(self, other): return True\n    __hash__ = None\nf = lambda x: N(7)"
+
+
+@pytest.mark.parametrize("test", ["assert f(2).allclose(torch.tensor(4))", "assert f(2) == 4", "assert 4 == f(2)"])
+@pytest.mark.parametrize("cell", [YES, NUMBER], ids=["object", "number"])
+def test_an_object_does_not_judge_itself(test, cell):
+    assert not grade("import torch", ("a", cell), spec=toy(test)).tests[0].passed
+
+
+def test_an_answer_with_the_name_of_a_built_in_function():
+    named = toy("assert sum([1, 2]) == 3")
+    stub = SpecCell("a", "code", "answer", "def sum(values):\n    raise NotStarted")
+    spec = Spec("toy", "toy.ipynb", (named.cells[0], stub, named.cells[2]))
+    assert grade(("a", "def sum(values):\n    return 3"), spec=spec).tests[0].passed
+    assert not grade(("a", "def sum(values):\n    return 4"), spec=spec).tests[0].passed
+    assert not grade(("a", "pass"), spec=spec).tests[0].passed
+
+
 def test_a_broken_test_is_told_to_the_instructor():
     verdict = grade("import torch", ("a", "f = 1"), spec=toy("raise RuntimeError('x')"))
     assert verdict.notes == ("a-test: The test stopped with a RuntimeError.",)
@@ -341,8 +388,8 @@ def test_randomness_is_the_same_for_everybody():
 
 
 def test_a_warm_process_that_died_is_started_anew():
-    one.warm()._process.kill()
-    one.warm()._process.wait()
+    one.warm(SPEC)._process.kill()
+    one.warm(SPEC)._process.wait()
     assert scores(grade(SETUP, ("double", RIGHT)))["double-test"] == 2.0
 
 
