@@ -147,7 +147,7 @@ def rows(matches: Iterable[Match]) -> list[list[str]]:
             visible(match.right.who),
             f"{match.shared}",
             f"{match.weighted:.0f}",
-            f"{match.share:.0%}",
+            percent(match.share),
         ]
         for match in matches
     ]
@@ -158,7 +158,7 @@ def remarks(found: Report) -> list[str]:
     told = [
         f"shared: tokens in runs of {similarity.LEAST} or more that both have, names, numbers, comments and what was "
         f"released left out. rare: the same, but what many in the class write counts less, and what all write counts "
-        f"nothing. share: rare tokens of the shorter answer; from {similarity.SHARE:.0%} on a pair is listed.",
+        f"nothing. share: rare tokens of the shorter answer; from {percent(similarity.SHARE)} on a pair is listed.",
     ]
     for outcome in found.outcomes:
         if outcome.answers and outcome.short * 2 >= outcome.answers:
@@ -168,13 +168,17 @@ def remarks(found: Report) -> list[str]:
             )
         if outcome.common >= 0.25:
             told.append(
-                f"{outcome.exercise}: {outcome.common:.0%} of all tokens stand in half of the answers or more; "
+                f"{outcome.exercise}: {percent(outcome.common)} of all tokens stand in half of the answers or more; "
                 "they count little."
             )
     told += [f"{visible(who)}: not compared. {visible(why)}" for who, why in sorted(found.unread.items())]
     told += [f"{visible(who)}: only the first {similarity.LONGEST:,} characters were compared." for who in found.cut]
     told.append("Nobody is proven to have copied: read both passages, and ask.")
     return told
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def visible(text: str) -> str:
@@ -197,13 +201,15 @@ body { background: var(--back); color: var(--text); font: 1rem/1.5 system-ui, sa
   max-width: 90rem; padding: 0 1rem; }
 h1, h2, h3 { line-height: 1.25; } h2 { margin-top: 2.5rem; } h3 { margin: 2rem 0 .5rem; overflow-wrap: anywhere; }
 .faint { color: var(--faint); } a { color: var(--rare-line); }
-table { border-collapse: collapse; } th, td { border-bottom: 1px solid var(--line); padding: .3rem .8rem .3rem 0;
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { border-bottom: 1px solid var(--line); padding: .3rem .8rem .3rem 0;
   text-align: left; vertical-align: top; overflow-wrap: anywhere; } .number { text-align: right; }
 .both { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); }
 figure { margin: 0; } figcaption { font-weight: 600; overflow-wrap: anywhere; }
 pre { background: var(--box); border: 1px solid var(--line); font: .875rem/1.6 ui-monospace, monospace; margin: .3rem 0;
   overflow-wrap: anywhere; padding: .6rem; white-space: pre-wrap; }
-mark { background: var(--rare); border-bottom: 2px solid var(--rare-line); color: inherit; }
+mark { background: var(--rare); border-bottom: 2px solid var(--rare-line); color: inherit;
+  padding-bottom: 3px; }
 mark.common { background: none; border-bottom: 2px dotted var(--common-line); }
 """
 
@@ -213,8 +219,8 @@ def html(found: Report) -> str:
     title = f"Similarity · {visible(found.assignment)}"
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{found.students} students, {len(found.pairs)} pairs of alike answers, "
-        f"{len(found.ours)} answers like a text of ours.</p>",
+        f"<p>Students: {found.students}. Pairs of alike answers: {len(found.pairs)}. "
+        f"Answers like a text of ours: {len(found.ours)}.</p>",
         "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in remarks(found)) + "</ul>",
         '<p>In the passages: <mark>shared, and rare in the class</mark>; <mark class="common">shared, and common in '
         "the class</mark>; not marked: each one's own, or released.</p>",
@@ -228,9 +234,9 @@ def html(found: Report) -> str:
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
         + "\n".join(body)
-        + "\n</body></html>\n"
+        + "\n</main></body></html>\n"
     )
 
 
@@ -256,7 +262,7 @@ def _section(heading: str, matches: tuple[Match, ...], anchor: str, none: str) -
         sides = (match.left, match.right)
         names = " and ".join(escape(visible(side.who)) for side in sides)
         yield (
-            f'<h3 id="{anchor}-{n}">{escape(match.exercise)}: {names}, {match.share:.0%}</h3>\n<div class="both">'
+            f'<h3 id="{anchor}-{n}">{escape(match.exercise)}: {names}, {percent(match.share)}</h3>\n<div class="both">'
             + "".join(
                 f"<figure><figcaption>{escape(visible(side.who))}</figcaption><pre>{passage(side)}</pre></figure>"
                 for side in sides
@@ -284,7 +290,7 @@ def _summary(found: Report) -> Iterable[str]:
                 escape(outcome.exercise),
                 f"{outcome.answers}",
                 f"{outcome.short}",
-                f"{outcome.common:.0%}",
+                percent(outcome.common),
                 f"{len(outcome.pairs)}",
                 f"{len(outcome.ours)}",
             ]
