@@ -154,6 +154,9 @@ def confine(
     if backend == "namespaces":
         folder = None
         flags = sum(flag for name, flag in namespaces.NEW.items() if name not in without)
+        # WARM may have forbidden looks into its memory; then /proc of its children is root's, and nobody else could
+        # write the maps. Both sides forbid them again below.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
         try:
             pid = kernel.clone(flags)
         except OSError as error:
@@ -366,6 +369,7 @@ def _wait(pid: int, tell: int, folder: _Folder | None, scratch: int) -> None:
     try:
         if folder is None:
             namespaces.write_maps(pid)
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         os.write(tell, b"1")
         if folder is not None:
             process = os.pidfd_open(pid)

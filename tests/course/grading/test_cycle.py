@@ -234,6 +234,15 @@ def test_pictures_and_other_files_that_it_names_are_there():
         assert (ROOT / "deploy" / link).exists(), link
 
 
+def test_messages_of_the_guide_are_those_of_the_program():
+    said = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dlcourse/course/grading").glob("*.py"))
+    said = re.sub(r'"\n\s+f?"', "", said)
+    table = GUIDE[GUIDE.index("by its first words") : GUIDE.index("What nbgrader says")]
+    messages = [text for row in re.findall(r"^\| (.+?) \|", table, re.M) for text in re.findall(r"`(.+?)`", row)]
+    assert len(messages) > 10
+    assert [text for text in messages if text not in said] == []
+
+
 def test_the_line_that_installs_is_the_readmes_with_the_extra():
     (line,) = [block.text for block in BLOCKS if block.who == "install"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
