@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcourse.checks.frames import WireError, receive, send
+from dlcourse.course.grading import flags
 from dlcourse.course.grading.jailed import Limits
 from dlcourse.course.grading.spec import Spec, SpecCell
-from dlcourse.course.grading.submission import Unreadable, arrange, parse
+from dlcourse.course.grading.submission import SubmittedCell, Unreadable, answers, arrange, parse
 from dlcourse.course.grading.warm import Warm, WarmError, preload
 
 JUDGING = 300  # seconds beyond what two passes may take; after that the judge itself must hang
@@ -136,13 +137,27 @@ def grade_submission(
     return Verdict(
         tests=tuple(TestVerdict(**test) for test in found["tests"]),
         cells=tuple((label, error) for label, error in found["cells"]),
-        notes=tuple(found["notes"]),
+        notes=(*found["notes"], *_flags(spec, cells)),
         sandbox=sandbox,
         versions=tuple(sorted(process.versions.items())),
         seconds=found["seconds"],
         cpu=found["cpu"],
         waited=found["waited"],
     )
+
+
+def _flags(spec: Spec, cells: tuple[SubmittedCell, ...]) -> tuple[str, ...]:
+    """What the instructor may want to read: answers that reach for the thing they should write."""
+    own = answers(spec, cells)
+    here = {cell.id for cell in spec.cells if cell.kind == "code" and cell.role == "answer"}
+    ours = {cell.source.strip() for cell in spec.cells}
+    kept = {cell.id for cell in spec.cells if cell.role in ("test", "locked")}
+    other = [
+        cell.source
+        for cell in cells
+        if cell.kind == "code" and cell.grade_id not in kept | own.keys() and cell.source.strip() not in ours
+    ]
+    return flags.notes(spec.assignment, {name: text for name, text in own.items() if name in here}, other)
 
 
 def _parts(cell: SpecCell) -> list[tuple[str, str]]:

@@ -1,12 +1,13 @@
 """One submission from bytes to verdict: what is asked, what counts, what is told, and that nothing hangs it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from dlcourse.course.grading import one
 from dlcourse.course.grading.jail import NoSandbox, probe
-from dlcourse.course.grading.spec import Spec, SpecCell
+from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"
 STUB = "def double(x):\n    raise NotStarted"
@@ -324,6 +325,15 @@ def test_an_answer_with_the_name_of_a_built_in_function():
     assert grade(("a", "def sum(values):\n    return 3"), spec=spec).tests[0].passed
     assert not grade(("a", "def sum(values):\n    return 4"), spec=spec).tests[0].passed
     assert not grade(("a", "pass"), spec=spec).tests[0].passed
+
+
+def test_a_ready_made_answer_is_full_marks_and_a_note():
+    spec = read_spec(Path(__file__).parents[3], "01-neurons")
+    setup = "import torch\nfrom dlcourse import checks"
+    ready = ("sigmoid-answer", "def sigmoid(x):\n    return torch.sigmoid(x)")
+    verdict = one.grade_submission(notebook(setup, ready), spec, {"01.sigmoid": [1]}, QUICK, sandbox=SANDBOX)
+    assert the(verdict, "sigmoid-test").score == 2.0
+    assert verdict.notes == ("01.sigmoid uses torch.sigmoid, which does the work that the exercise asks for.",)
 
 
 def test_a_broken_test_is_told_to_the_instructor():
