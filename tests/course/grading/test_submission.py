@@ -177,6 +177,19 @@ def test_what_is_exchanged_between_looking_and_opening_is_not_read(folder, tmp_p
         open_submission(folder, NOTEBOOK)
 
 
+@pytest.mark.parametrize("level", ["01-neurons", "ann"])
+def test_a_folder_exchanged_for_a_link_is_not_entered(level, folder, tmp_path, monkeypatch):
+    (folder / NOTEBOOK).write_bytes(b"{}")
+    place = folder if level == "01-neurons" else folder.parent
+    place.rename(tmp_path / "moved")
+    place.symlink_to(tmp_path / "moved")
+    look = os.stat
+    monkeypatch.setattr(os, "stat", lambda path, **options: look(path, **{**options, "follow_symlinks": True}))
+    with pytest.raises(OSError, match="Errno") as caught:
+        open_submission(folder, NOTEBOOK)
+    assert caught.value.errno in (errno.ENOTDIR, errno.ELOOP)
+
+
 @pytest.mark.parametrize("size", [0, 1, MAX_BYTES])
 def test_sizes_up_to_the_limit(size, folder):
     (folder / NOTEBOOK).write_bytes(b"x" * size)
