@@ -4,8 +4,8 @@ A ruleset handles every right that the kernel knows, so all is refused but what 
 folders that Python needs, and plain files and folders in the scratch folder: no links or devices, and none is removed
 or renamed, so that whoever bounds what lies there can count it. Nothing of /proc. From ABI 4 on TCP is refused too,
 from ABI 6 on signals and abstract sockets that lead out of the jail; seccomp refuses these anyway. Landlock does not
-govern stat, chdir, chmod, chown and times: seccomp leaves chmod and the like out, and that a file exists can be found out by
-whoever knows its path. ABI 3 (Linux 6.2) is the first that governs truncation.
+govern stat, chdir, chmod, chown and times: seccomp leaves chmod and the like out, and that a file exists can be found
+out by whoever knows its path. ABI 3 (Linux 6.2) is the first that governs truncation.
 """
 
 import ctypes
