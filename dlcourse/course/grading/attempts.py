@@ -93,7 +93,7 @@ def see_processes(world: World) -> str:
 
 
 def see_an_environment(world: World) -> str:
-    seen = [f"{name} in os.environ" for name in os.environ if name not in ("HOME", "TMPDIR")]
+    seen = [f"{name} in os.environ" for name in os.environ if name not in jail.ENVIRONMENT]
     # The process itself may keep what it was started with, and the outer one is 1 or the pid that was told.
     for path in (Path("/proc", str(pid), "environ") for pid in ("self", world.pid, 1)):
         with contextlib.suppress(OSError):
@@ -240,6 +240,9 @@ def use_scratch(world: World) -> None:
     assert os.listdir() == []
     Path("note").write_text("kept")
     assert Path("note").read_text() == "kept"
+    assert tempfile.gettempdir() == os.getcwd()
+    handle, _ = tempfile.mkstemp()
+    os.close(handle)
 
 
 def start_a_thread(world: World) -> None:

@@ -47,12 +47,15 @@ PROTECTIONS = (
     *("mount", "pid", "network", "landlock", "seccomp", "nobody", "capabilities"),
     *("environment", "descriptors", "memory", "cpu", "files"),
 )
+# All that the confined process has; each is its scratch folder. Matplotlib would make folders for what it keeps.
+ENVIRONMENT = ("HOME", "TMPDIR", "MPLCONFIGDIR")
 OPEN_FILES = 256
 THREADS = 256
 STACK = 8 * 2**20
 
 # The Landlock backend's scratch folder lies on the machine's own disk: the outer process looks at it this often (s).
 GLANCE = 0.2
+DEEPEST = 16  # folders within folders
 FOLDER = "dlcourse-jail-"
 SURELY_LOCKED = 60  # seconds after its making in which a scratch folder has been locked by its owner
 
@@ -130,8 +133,9 @@ def confine(
 ) -> None:
     """Confine this process, which must be freshly forked and have one thread. Returns in the confined process.
 
-    The confined one has an empty environment but for HOME and TMPDIR, which are its empty scratch folder, as is the
-    current folder. Any step that fails raises, and whoever catches that is not in a jail: he must end.
+    The confined one has an empty environment but for ENVIRONMENT: its empty scratch folder, also the current one. Under
+    Landlock nothing there can be removed or renamed (see _Folder). Any step that fails raises, and whoever catches that
+    is not in a jail: he must end.
     """
     if unknown := set(without) - set(PROTECTIONS):
         raise ValueError(f"no protection is called {' or '.join(sorted(unknown))}")
@@ -178,8 +182,10 @@ def confine(
         _into_namespaces(shown, scratch, without)
     else:
         _into_folder(folder, shown, without)
-    os.environ.update(HOME=os.getcwd(), TMPDIR=os.getcwd())
-    tempfile.tempdir = None  # what an earlier process had found out
+    os.environ.update(dict.fromkeys(ENVIRONMENT, os.getcwd()))
+    tempfile.tempdir = (
+        os.getcwd()
+    )  # said, as finding out needs a file made and removed: Landlock's folder has none of it
     _die_with_parent()  # a change of user forgets the first
     if select.select([told], [], [], 0)[0]:
         raise OSError("the outer process of the jail is gone")
@@ -252,8 +258,9 @@ def _into_folder(folder: "_Folder", shown: dict[Path, Path], without: Collection
     folder.let_go()
     kernel.forget_bounding_set()
     if os.geteuid() == 0 and "nobody" not in without:
+        os.chown(folder.path, namespaces.NOBODY, namespaces.NOBODY)
+        os.chmod(folder.path, 0o770)
         if all(map(_open_to_all, shown.values())):
-            os.chown(folder.path, namespaces.NOBODY, namespaces.NOBODY)
             namespaces.become_nobody()
         else:
             # Of an interpreter below a closed /root NOBODY could import nothing more. So he goes on opening files as
@@ -303,7 +310,7 @@ class _Folder:
     """The Landlock backend's scratch folder, on the machine's own disk: locked while in use, watched, removed.
 
     Landlock bounds no sizes, and RLIMIT_FSIZE only each file. So the outer process looks in at every GLANCE, and kills
-    who has more than `scratch` bytes or MOST_FILES files there. Files cannot be removed from inside, nor made without
+    who has more than `scratch` bytes or MOST_FILES names there. Files cannot be removed from inside, nor made without
     a name: so none escapes its count. What a killed outer process leaves behind, a later one removes.
     """
 
@@ -318,25 +325,50 @@ class _Folder:
         os.close(self._lock)
 
     def overfull(self, scratch: int) -> bool:
-        sizes = [size for _, size in self._files(self._lock)]
+        """Is there more than is allowed, or something that cannot be looked at?"""
+        try:
+            sizes = list(self._sizes(self._lock, DEEPEST))
+        except FileNotFoundError:  # on its way; the next glance will see it
+            return False
+        except OSError:
+            return True
         return sum(sizes) > scratch or len(sizes) > namespaces.MOST_FILES
+
+    @classmethod
+    def _sizes(cls, folder: int, levels: int) -> Iterator[int]:
+        if levels == 0:
+            raise OSError("too deep to be looked at")
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found = entry.stat(follow_symlinks=False)
+                yield max(found.st_size, 512 * found.st_blocks)
+                if stat.S_ISDIR(found.st_mode):
+                    below = _open_folder(entry.name, folder)
+                    try:
+                        yield from cls._sizes(below, levels - 1)
+                    finally:
+                        os.close(below)
 
     def remove(self) -> None:
         self._remove(self.path, self._lock)
 
     @staticmethod
-    def _files(folder: int) -> Iterator[tuple[str, int]]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    yield entry.name, _size(entry.stat(follow_symlinks=False))
-                except FileNotFoundError:  # removed meanwhile
+    def _remove(path: Path, folder: int) -> None:
+        # Whatever depth and length of path somebody made: each folder's folders are moved to the top first.
+        while names := os.listdir(folder):
+            for name in names:
+                if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                    os.unlink(name, dir_fd=folder)
                     continue
-
-    @classmethod
-    def _remove(cls, path: Path, folder: int) -> None:
-        for name, _ in list(cls._files(folder)):
-            os.unlink(name, dir_fd=folder)
+                os.chmod(name, 0o700, dir_fd=folder)  # there are no links that it could follow
+                below = _open_folder(name, folder)
+                try:
+                    for inner in os.listdir(below):
+                        os.chmod(inner, 0o700, dir_fd=below)  # a folder that is closed cannot be moved
+                        os.rename(inner, secrets.token_hex(16), src_dir_fd=below, dst_dir_fd=folder)
+                finally:
+                    os.close(below)
+                os.rmdir(name, dir_fd=folder)
         os.rmdir(path)
 
     @classmethod
@@ -359,8 +391,8 @@ class _Folder:
                 os.close(handle)
 
 
-def _size(found: os.stat_result) -> int:
-    return max(found.st_size, 512 * found.st_blocks)
+def _open_folder(name: str, within: int) -> int:
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
 
 
 def _wait(pid: int, tell: int, folder: _Folder | None, scratch: int) -> None:

@@ -239,7 +239,7 @@ os.waitpid(pid, 0)
 
 def test_what_the_confined_process_finds(backend):
     program = "import os; say(os.listdir(), sorted(os.environ), os.getcwd() == os.environ['HOME']); os._exit(7)"
-    assert jailed(backend, program) == ["[] ['HOME', 'TMPDIR'] True", "END 7"]
+    assert jailed(backend, program) == ["[] ['HOME', 'MPLCONFIGDIR', 'TMPDIR'] True", "END 7"]
 
 
 def test_more_can_be_made_readable(backend, tmp_path):
@@ -426,6 +426,32 @@ def test_a_scratch_folder_is_removed_with_its_jail(probed):
         process.communicate(timeout=20)
     assert len(set(folders)) == 2
     assert not any(folder.exists() for folder in folders)
+
+
+DEEP = """\
+import os, time
+say(os.getcwd())
+open("file", "w").close()
+os.umask(0o777)
+open("closed file", "w").close()
+os.mkdir("closed folder")
+os.umask(0)
+name = 100 * "x"
+os.mkdir("open folder")
+os.mkdir("open folder/closed folder", 0)
+for _ in range({levels}):  # in the end a path longer than any call takes
+    os.mkdir(name)
+    os.chdir(name)
+time.sleep({seconds})
+"""
+
+
+@pytest.mark.parametrize(("levels", "seconds", "end"), [(jail.DEEPEST - 1, 0, "END 0"), (300, 60, "END -9")])
+def test_a_scratch_folder_of_any_depth_is_removed(probed, levels, seconds, end):
+    _there("landlock", "", probed)
+    folder, ended = jailed("landlock", DEEP.format(levels=levels, seconds=seconds))
+    assert ended == end
+    assert not Path(folder).exists()
 
 
 def test_a_scratch_folder_that_a_kill_left_is_removed_by_a_later_jail(probed):
