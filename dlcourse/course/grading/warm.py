@@ -11,6 +11,7 @@ It ends when GRADER does: GRADER holds the other end of its lifeline. Its childr
 
 import ast
 import contextlib
+import gc
 import json
 import os
 import select
@@ -152,13 +153,15 @@ def _load(imports: Iterable[str]) -> dict[str, str]:
     import torch
 
     from dlcourse import __version__
-    from dlcourse.course.grading import tester
+    from dlcourse.course.grading import jail, tester
 
     torch.set_num_threads(1)
     for line in imports:
         with contextlib.suppress(ImportError):  # whoever needs it will say so
             exec(line, {})
     tester.our_words()
+    jail.prepare()
+    gc.freeze()  # a child's collector leaves alone, and so uncopied, what is here
     return {"python": python_version(), "torch": torch.__version__, "dlcourse": __version__}
 
 
