@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import stat
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -122,25 +123,25 @@ def course(tmp_path, make_course):
 
 
 @pytest.mark.slow
-def test_again_is_the_next_version_with_other_seeds_and_the_date_stays(course):
-    first = release(course, A, due=DUE)
-    second = release(course, A, again=True)
-    assert (second.lock.version, second.new_keys, second.lock.due) == (2, None, first.lock.due)
-    keys = load_keys(course)
-    seeds = [keys.seeds(A, lock.version, "01.xor", key=lock.key) for lock in (first.lock, second.lock)]
-    assert not set(seeds[0]) & set(seeds[1])
-    assert read_lock(course, A, 1) == first.lock
-
-
-@pytest.mark.slow
-def test_a_changed_solution_is_released_after_a_build_and_replaces_what_students_fetch(course):
-    first = release(course, A)
+def test_again_releases_what_is_there_now_with_other_seeds_and_the_date_stays(course, stand_in):
+    with stand_in():
+        first = release(course, A, exchange=False).lock
+    outbound = course.parent / "exchange" / "dlcourse" / "outbound" / A
+    shutil.copytree(course / "exercises" / A, outbound)
     for room in ("solutions", "exercises"):
         path = course / room / A / NOTEBOOK
         path.write_text(path.read_text(encoding="utf-8").replace("A sigmoid that survives", "A sigmoid"), "utf-8")
+    with open_gradebook(settings(course)) as gradebook:
+        gradebook.update_or_create_assignment(A, duedate="2030-01-31 22:59:00")
+
     second = release(course, A, again=True)
-    assert b"A sigmoid that survives" not in (second.exchange / NOTEBOOK).read_bytes()
-    assert second.lock.spec != first.lock.spec
+    assert (second.lock.version, second.new_keys, second.lock.due) == (2, None, "2030-01-31T22:59:00+00:00")
+    assert second.lock.spec != first.spec
+    assert b"A sigmoid that survives" not in (outbound / NOTEBOOK).read_bytes()
+    keys = load_keys(course)
+    seeds = [keys.seeds(A, lock.version, "01.xor", key=lock.key) for lock in (first, second.lock)]
+    assert not set(seeds[0]) & set(seeds[1])
+    assert (read_lock(course, A, 1), read_lock(course, A)) == (first, second.lock)
 
 
 @pytest.mark.slow
@@ -182,21 +183,34 @@ def test_nbgraders_own_words_are_shown_when_it_fails(course):
 
 
 @pytest.fixture
-def steps(monkeypatch):
-    """A stand-in for nbgrader that makes what is committed and enters nothing; the steps that were taken."""
-    taken = []
+def stand_in(monkeypatch):
+    """`with stand_in() as taken`: in place of nbgrader something that copies what is committed and enters nothing."""
 
-    def generate(here, assignment, folder, gradebook):
-        taken.append(f"generate {folder.name}")
-        shutil.copytree(here.course / "exercises" / assignment, folder / "exercises" / assignment)
+    @contextmanager
+    def stand_in():
+        taken = []
 
-    def nbgrader(course, *arguments):
-        taken.append(" ".join(arguments[:1] + tuple(a for a in arguments if a == "--force")))
+        def generate(here, assignment, folder, gradebook):
+            taken.append(f"generate {folder.name}")
+            shutil.copytree(here.course / "exercises" / assignment, folder / "exercises" / assignment)
 
-    monkeypatch.setattr(release_, "_generate", generate)
-    monkeypatch.setattr(release_, "_nbgrader", nbgrader)
-    monkeypatch.setattr(release_, "_set_due_date", lambda *_: taken.append("due"))
-    return taken
+        def nbgrader(course, *arguments):
+            taken.append(" ".join(arguments[:1] + tuple(a for a in arguments if a == "--force")))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(release_, "_generate", generate)
+            patch.setattr(release_, "_nbgrader", nbgrader)
+            patch.setattr(release_, "_set_due_date", lambda *_: taken.append("due"))
+            yield taken
+
+    return stand_in
+
+
+@pytest.fixture
+def steps(stand_in):
+    """The steps that were taken with the stand-in for nbgrader."""
+    with stand_in() as taken:
+        yield taken
 
 
 ALL = ["generate checked", "generate entered", "due", "release_assignment"]
