@@ -1,6 +1,7 @@
 """`dlcourse course grade`: what it prints, how it ends, Ctrl-C; --explain; and once with the real judge in a jail."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
