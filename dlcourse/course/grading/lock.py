@@ -261,11 +261,17 @@ def _modules() -> dict[str, Path]:
 
 def _imports(module: str) -> list[str]:
     """Modules of dlcourse.checks that a module imports, wherever in its text."""
+    return [name for name in _named_imports(_modules()[module].read_bytes()) if name in _modules()]
+
+
+@cache
+def _named_imports(source: bytes) -> tuple[str, ...]:
+    """The modules that a source imports; `from a import b` is a.b where that is a module of ours, else a."""
     names = []
-    for node in ast.walk(ast.parse(_modules()[module].read_bytes())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             inner = [f"{node.module}.{alias.name}" for alias in node.names]
             names += [name if name in _modules() else node.module for name in inner]
-    return [name for name in names if name in _modules()]
+    return tuple(names)

@@ -64,7 +64,7 @@ def release(
     Raises CourseError, with what to do. Until the last step is done `read_lock` says what it said before.
     """
     course = Path(course).resolve()
-    here, spec, path = settings(course), read_spec(course, assignment), lock_path(course, assignment)
+    path, here, spec = lock_path(course, assignment), settings(course), read_spec(course, assignment)
     exercises(spec)  # refuses ids that are none
     if find_spec("nbgrader") is None:
         raise no_nbgrader(ModuleNotFoundError(name="nbgrader"))
@@ -72,8 +72,8 @@ def release(
         earlier = read_lock(course, assignment) if path.exists() else None
         if earlier and not again:
             raise CourseError(
-                f"{assignment} was released on {earlier.released_at[:10]}, as version {earlier.version}. With --again it "
-                f"becomes version {earlier.version + 1}, with other hidden seeds, and what was graded is graded again."
+                f"{assignment} was released on {earlier.released_at[:10]}, as version {earlier.version}. With --again "
+                f"it becomes version {earlier.version + 1}, with other hidden seeds, and all are graded again."
             )
         outbound = _outbound(here, assignment, again) if exchange else None
         _keys_or_none(here)  # keys that are not safely kept are found before anything is done

@@ -1,4 +1,7 @@
-"""Keys in a folder of the test's own; a course to grade, and a stand-in for nbgrader's gradebook."""
+"""Keys in a folder of the test's own, nobody's own settings of Jupyter, courses to release from and to grade."""
+
+import shutil
+from pathlib import Path
 
 import pytest
 from dlcourse_grading import CLASS, Book, make, release
@@ -6,18 +9,39 @@ from dlcourse_grading import CLASS, Book, make, release
 from dlcourse.course.grading import gradebook, pools
 from dlcourse.course.grading import keys as keys_
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.fixture(autouse=True)
 def own_keys(tmp_path, monkeypatch):
     """The folder of keys; never the instructor's own."""
     folder = tmp_path / "own" / "keys"
     monkeypatch.setenv("DLCOURSE_KEYS", str(folder))
+    monkeypatch.setenv("JUPYTER_NO_CONFIG", "1")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "jupyter"))
     return folder
 
 
 @pytest.fixture
 def keys(own_keys):
     return keys_.create("dlcourse")
+
+
+@pytest.fixture(scope="session")
+def make_course():
+    """`make_course(folder)`: folder/course with chapter 01's exercise, and the exchange folder/exchange."""
+
+    def make(folder: Path, assignment: str = "01-neurons") -> Path:
+        course, exchange = folder / "course", folder / "exchange"
+        for room in ("solutions", "exercises"):
+            shutil.copytree(ROOT / room / assignment, course / room / assignment)
+        exchange.mkdir(mode=0o777)
+        exchange.chmod(0o777)
+        settings = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
+        (course / "nbgrader_config.py").write_text(f"{settings}\nc.Exchange.root = {str(exchange)!r}\n", "utf-8")
+        return course
+
+    return make
 
 
 @pytest.fixture
