@@ -12,13 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.course.grading.inert import clean, inert
+from dlcourse.course.grading.inert import MAX_TEXT, clean, inert
 
 if TYPE_CHECKING:
     from dlcourse.course.grading.result import Result, TestResult
     from dlcourse.course.grading.spec import Spec, SpecCell
     from dlcourse.course.grading.submission import SubmittedCell
 
+MAX_TEXTS = 10 * MAX_TEXT  # characters of all Markdown of one submission
 MAX_OUTPUT = 50_000  # characters of one output
 MAX_LINES = 1_000  # of one output, as nbgrader's LimitOutput has it
 HIDDEN = "# Hidden tests ran here too: the same checks on other inputs."
@@ -121,13 +122,15 @@ def _lay_out(spec: "Spec", cells: "Sequence[SubmittedCell]") -> list[_Placed]:
     chosen = _chosen(wanted, cells)
     plan: list[_Placed] = []
     there: set[str] = set()
+    left = MAX_TEXTS
     for number, cell in enumerate(cells, 1):
         ours = wanted.get(cell.grade_id)
         label = f"cell {number} ({ours.id})" if ours else f"cell {number}"
         if ours is None and (read_only := texts.get((cell.kind, cell.source))):
             ours = None if read_only.id in there else read_only
         if ours is None or (ours.role in ("answer", "manual") and chosen[ours.id] != number):
-            plan.append(_theirs(cell, label))
+            plan.append(_theirs(cell, label, min(left, MAX_TEXT)))
+            left -= min(left, len(plan[-1].source)) if cell.kind != "code" else 0
         elif ours.id not in there:
             there.add(ours.id)
             plan.append(_Placed(ours, ours.kind, _source(ours, cell), label))
@@ -155,10 +158,10 @@ def _source(ours: "SpecCell", cell: "SubmittedCell") -> str:
     return clean(cell.source) if ours.kind == "code" else inert(cell.source)
 
 
-def _theirs(cell: "SubmittedCell", label: str) -> _Placed:
+def _theirs(cell: "SubmittedCell", label: str, most: int) -> _Placed:
     if cell.kind == "code":
         return _Placed(None, "code", clean(cell.source), label)
-    return _Placed(None, "markdown", inert(cell.source), label)
+    return _Placed(None, "markdown", inert(cell.source, most), label)
 
 
 def _missing(cell: "SpecCell", readable: bool) -> str:

@@ -8,6 +8,7 @@ Each submission is one transaction of the database, then one rename in autograde
 same results again changes nothing.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from dlcourse.course.grading.nbcourse import (
 )
 from dlcourse.course.grading.result import Result
 from dlcourse.course.grading.spec import Spec
-from dlcourse.course.grading.submission import SubmittedCell
+from dlcourse.course.grading.submission import SubmittedCell, Unreadable, open_submission, parse
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -41,17 +42,27 @@ NO_RESPONSE = "No response."  # nbgrader's words
 
 
 def write(
-    course: Path, spec: Spec, results: Iterable[Result], submissions: Mapping[str, Sequence[SubmittedCell]]
-) -> None:
+    course: Path,
+    spec: Spec,
+    results: Iterable[Result],
+    submissions: Mapping[str, Sequence[SubmittedCell]] | None = None,
+) -> list[str]:
     """Brings results of one assignment into the gradebook and into autograded/, one after the other.
 
-    submissions: the cells of each student's submission, as `submission.parse` read them from the bytes that were
-    graded; a student whose submission nobody could read is not in it.
+    submissions: each student's cells, as `submission.parse` read them from the bytes that were graded; one that nobody
+    could read is not in it. Without it they are read from submitted/ again; who handed in something else since is left
+    out, and named in the list that comes back: the next run grades that.
     Raises CourseError, with what to do; what was written before that stays, and nothing is half written.
     """
+    left_out = []
     with writer(course, spec) as one:
         for result in results:
-            one.write(result, submissions.get(result.student, ()))
+            cells = one.cells_of(result) if submissions is None else submissions.get(result.student, ())
+            if cells is None:
+                left_out.append(result.student)
+            else:
+                one.write(result, cells)
+    return left_out
 
 
 @contextmanager
@@ -81,6 +92,17 @@ class Writer:
         self._rows = released_rows(settings, gradebook, spec)
         self._db.expunge_all()
 
+    def cells_of(self, result: Result) -> Sequence[SubmittedCell] | None:
+        """The cells that the result judged, from submitted/; None when something else lies there now."""
+        folder = self._settings.folder("submitted", result.student, result.assignment)
+        with told_plainly(Path(self._settings.coursedir.root)):
+            try:
+                content = open_submission(folder, self._spec.notebook)
+                same = hashlib.sha256(content).hexdigest() == result.submission
+                return parse(content) if same else None
+            except Unreadable:
+                return None if result.score else ()
+
     def write(self, result: Result, cells: Sequence[SubmittedCell]) -> None:
         """One submission: its rows in one transaction, then its notebook by one rename."""
         if (result.assignment, result.spec) != (self._spec.assignment, self._spec.digest):
@@ -108,10 +130,11 @@ class Writer:
     def _write_rows(self, result: Result, notebook: dict[str, Any], beside: handed_in.HandedIn, *, same: bool) -> None:
         from nbformat import from_dict
 
-        submission, submitted = self._submitted(result.student)
+        with self._db.no_autoflush:  # first all that is read, then all that is written
+            submission, submitted = self._submitted(result.student)
+            grades, comments = self._judged(submitted)
         if beside.at is not None:
             submission.timestamp = beside.at
-        grades, comments = self._judged(submitted)
         for cell in notebook["cells"]:
             marks = cell["metadata"].get("nbgrader", {})
             if name := marks.get("grade_id"):

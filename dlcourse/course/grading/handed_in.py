@@ -40,7 +40,7 @@ class HandedIn:
 
 
 def read(folder: Path) -> HandedIn:
-    """What a student's folder of submitted/ says. OSError only for trouble of ours."""
+    """What a student's folder of submitted/ says; a file that nobody can read says nothing."""
     secret = _small_file(folder, "submission_secret.txt") or b""
     if not re.fullmatch(rb"[0-9A-Za-z]{1,256}", secret.strip()):
         secret = b""

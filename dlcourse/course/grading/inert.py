@@ -2,7 +2,9 @@
 
 import re
 
-MAX_TEXT = 100_000  # characters of one Markdown cell: some Markdown takes a renderer more than linear time
+# Characters of one Markdown cell. A renderer needs a second for the worst 30,000 that we found, and the time grows with
+# the square.
+MAX_TEXT = 30_000
 INVISIBLE = "\u2063"  # the invisible separator: no width in text, known to MathJax, part of no tag, link or command
 
 # What can lead out of a formula in MathJax 2 and 3, style the page, or change what later formulas mean.
@@ -21,10 +23,12 @@ _DANGEROUS = [
     re.compile(r"#[ \t]*(?=[^#\s])"),  # headings become ids, and formgrader finds its score boxes by id
     re.compile(r"\S(?=[ \t]*\n[ \t>]*(?:=+|-+)[ \t]*(?:\n|\Z))"),  # so does a line that is underlined
 ]
+# The language of a block of code goes: a highlighter would mark the invisible character as a mistake.
+_LANGUAGE = re.compile(r"^([ \t>*+-]*(?:\d+[.)][ \t]+)?(?:`{3,}|~{3,}))[ \t]*[A-Za-z][\w+#.-]*[ \t]*$", re.MULTILINE)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
-def inert(text: str) -> str:
+def inert(text: str, most: int = MAX_TEXT) -> str:
     """Markdown of a stranger that shows what it says and can do nothing.
 
     Where something could begin to act (a tag, a link, an entity, a command of MathJax) an invisible character stands
@@ -32,8 +36,9 @@ def inert(text: str) -> str:
     emphasis, lists, tables, code and formulas look as they were meant.
     """
     text = clean(text)
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}\n\n(cut here: {len(text):,} characters)"
+    if len(text) > most:
+        text = f"{text[:most]}\n\n(cut here: {len(text):,} characters)"
+    text = _LANGUAGE.sub(r"\1", text)
     for pattern in _DANGEROUS:
         text = pattern.sub(lambda found: found[0] + INVISIBLE, text)
     return text

@@ -1,13 +1,16 @@
 """The grading log: who got what, when and why, for an instructor to read. Made from the results, never read back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
+from dlcourse.course.errors import CourseError
 from dlcourse.course.grading import handed_in
 from dlcourse.course.grading.files import write_whole
-from dlcourse.course.grading.keys import load
-from dlcourse.course.grading.nbcourse import settings_of, told_plainly
+from dlcourse.course.grading.lock import read_lock
+from dlcourse.course.grading.nbcourse import course_modules, settings_of, told_plainly
 from dlcourse.course.grading.result import BadResult, Result, every, plain_assignment
+from dlcourse.course.grading.settings import load_keys
 
 
 def grading_log(course: Path, assignment: str, results: Iterable[Result | BadResult] | None = None) -> str:
@@ -17,33 +20,51 @@ def grading_log(course: Path, assignment: str, results: Iterable[Result | BadRes
     escaped: no control character reaches a terminal.
     """
     course = Path(course).resolve()
-    settings = settings_of(course)
     if results is None:
-        results = every(course, assignment, load(settings.coursedir.course_id))
-    found, bad = {}, []
+        results = every(course, assignment, load_keys(course))
+    found: dict[str, list[Result]] = {}
+    bad: list[BadResult] = []
     for result in results:
         if isinstance(result, BadResult):
             bad.append(result)
         else:
             found.setdefault(result.student, []).append(result)
-    lines = [f"Grading log of {assignment}, made from the results in grading/results/{assignment}.", ""]
-    newest = [max(some, key=lambda one: one.graded_at) for some in found.values()]
-    waiting = sum(one.status != "graded" for one in newest)
-    lines.append(f"{len(newest)} students, {len(newest) - waiting} graded, {waiting} waiting for a person.")
-    for result in sorted(newest, key=lambda one: one.student):
-        earlier = sorted((one for one in found[result.student] if one is not result), key=lambda one: one.graded_at)
-        folder = settings.folder("submitted", result.student, assignment)
-        lines += ["", *_student_lines(result, earlier, handed_in.read(folder))]
-    if bad:
-        lines += ["", "Files that are no results of ours:", *(f"  {_shown(str(one))}" for one in bad)]
-    text = "\n".join(lines) + "\n"
     path = course / "grading" / "log" / f"{plain_assignment(assignment)}.txt"
-    with told_plainly(course):
+    with course_modules(course), told_plainly(course):
+        text = "\n".join(_lines(course, assignment, found, bad)) + "\n"
         write_whole(path, text.encode("utf-8"))
     return text
 
 
-def _student_lines(result: Result, earlier: Sequence[Result], beside: handed_in.HandedIn) -> Iterator[str]:
+def _lines(
+    course: Path, assignment: str, found: Mapping[str, Sequence[Result]], bad: Sequence[BadResult]
+) -> Iterator[str]:
+    settings, released = settings_of(course), _released(course, assignment)
+    newest = [max(some, key=lambda one: one.graded_at) for some in found.values()]
+    waiting = sum(one.status != "graded" for one in newest)
+    yield f"Grading log of {assignment}, made from the results in grading/results/{assignment}."
+    yield ""
+    yield f"{len(newest)} students, {len(newest) - waiting} graded, {waiting} waiting for a person."
+    for result in sorted(newest, key=lambda one: one.student):
+        earlier = sorted((one for one in found[result.student] if one is not result), key=lambda one: one.graded_at)
+        beside = handed_in.read(settings.folder("submitted", result.student, assignment))
+        yield ""
+        yield from _student_lines(result, earlier, beside, released)
+    if bad:
+        yield from ("", "Files that are no results of ours:", *(f"  {_shown(str(one))}" for one in bad))
+
+
+def _released(course: Path, assignment: str) -> datetime | None:
+    """When the lock in force was written, in UTC without a zone; None where there is none to read."""
+    try:
+        return datetime.fromisoformat(read_lock(course, assignment).released_at).replace(tzinfo=None)
+    except CourseError:
+        return None
+
+
+def _student_lines(
+    result: Result, earlier: Sequence[Result], beside: handed_in.HandedIn, released: datetime | None
+) -> Iterator[str]:
     scored = "not graded" if result.score is None else f"{result.score:g} of {result.max_score:g} points"
     yield f"{_shown(result.student)}: {scored}"
     came = f"handed in {beside.at:%Y-%m-%d %H:%M:%S} UTC" if beside.at else "no time of handing in"
@@ -59,7 +80,7 @@ def _student_lines(result: Result, earlier: Sequence[Result], beside: handed_in.
     if result.trouble:
         yield f"  TROUBLE    {_shown(result.trouble)}"
     flags = ["graded without a sandbox"] if result.unsafe else []
-    for flag in (*flags, *beside.flags(), *result.notes):
+    for flag in (*flags, *beside.flags(released=released), *result.notes):
         yield f"  flag       {_shown(flag)}"
     for one in earlier:
         scored = "not graded" if one.score is None else f"{one.score:g} of {one.max_score:g} points"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.course.errors import CourseError
+from dlcourse.course.grading import settings as course_settings
 from dlcourse.course.grading.spec import Spec, read_spec
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Settings:
 
 
 def settings_of(course: Path) -> Settings:
-    """nbgrader's settings from the course's nbgrader_config.py."""
+    """nbgrader's settings, from the same files as `settings.settings` has them."""
     try:
         from nbgrader.converters import Autograde
         from nbgrader.coursedir import CourseDirectory
@@ -51,11 +52,9 @@ def settings_of(course: Path) -> Settings:
             "(in a checkout: pip install -c constraints.txt -e '.[grading]')."
         ) from error
     from sqlalchemy.engine import make_url
-    from traitlets.config import Config, PyFileConfigLoader
 
+    config = course_settings._config(course)
     try:
-        file = course / "nbgrader_config.py"
-        config = PyFileConfigLoader(file.name, str(course)).load_config() if file.is_file() else Config()
         coursedir = CourseDirectory(config=config, root=str(course))
         url = make_url(coursedir.db_url)
         if url.get_backend_name() == "sqlite" and url.database and url.database != ":memory:":
@@ -67,8 +66,8 @@ def settings_of(course: Path) -> Settings:
         if penalties.enabled and AssignLatePenalties in autograde.autograde_preprocessors:
             penalties.init_plugin()
             late = penalties.plugin_inst
-    except Exception as error:  # the file is a program: anything may come out of it
-        raise CourseError(f"{course / 'nbgrader_config.py'} could not be used: {error}") from error
+    except Exception as error:  # traitlets', SQLAlchemy's and what a plugin raises at import: all mean a bad setting
+        raise CourseError(f"The settings of {course / 'nbgrader_config.py'} could not be used: {error}") from error
     return Settings(config, coursedir, int(str(autograde.permissions), 8), late)
 
 

@@ -1,0 +1,110 @@
+"""The grading log: what an instructor reads, and that a terminal obeys nothing in it."""
+
+import hashlib
+from datetime import datetime
+
+import pytest
+from dlcourse_filed import answered, course, hand_in, judged, needs_human, verdict
+
+from dlcourse.course.errors import CourseError
+from dlcourse.course.grading import keys as keys_
+from dlcourse.course.grading import result
+from dlcourse.course.grading.gradebook import grading_log
+from dlcourse.course.grading.handed_in import read
+
+EARLIER = hashlib.sha256(b"earlier").hexdigest()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    monkeypatch.setenv("DLCOURSE_KEYS", str(tmp_path / "keys"))
+    folder = tmp_path / "course"
+    folder.mkdir()
+    return course(folder)
+
+
+def test_the_log_says_who_when_what_failed_and_why(small):
+    folder, spec = small
+    keys = keys_.create("dlcourse")
+    content = hand_in(folder, "ann", answered(spec), spec, timestamp="2026-02-28 23:59:59 UTC")
+    tests = (verdict("double-test", 2, 0, reason="The value is wrong.\nMost likely a sum."), verdict("part-test", 1, 1))
+    cells, notes = (("cell 3", "NameError"),), ("The reference of 01.sigmoid was imported.",)
+    told = {"tests": tests, "score": 1, "cells": cells, "notes": notes, "unsafe": True, "sandbox": "none"}
+    result.write(
+        folder, judged(spec, "ann", b"earlier", {"double-test": 0}, graded_at="2026-02-01T08:00:00+00:00"), keys
+    )
+    result.write(folder, judged(spec, "ann", content, **told), keys)
+    result.write(folder, needs_human(spec, "bob", content), keys)
+    log = grading_log(folder, "small")
+    assert log == (folder / "grading" / "log" / "small.txt").read_text(encoding="utf-8")
+    assert log == grading_log(folder, "small")
+    assert log.splitlines() == [
+        "Grading log of small, made from the results in grading/results/small.",
+        "",
+        "2 students, 1 graded, 1 waiting for a person.",
+        "",
+        "ann: 1 of 3 points",
+        "  graded     2026-03-01 09:00:00 UTC, handed in 2026-02-28 23:59:59 UTC",
+        f"  submission {judged(spec, 'ann', content).submission[:16]}, version 1, 1.2 s, sandbox: none",
+        "  failed     double-test: 0 of 2 (visible part): The value is wrong. / Most likely a sum.",
+        "  stopped    cell 3: NameError",
+        "  flag       graded without a sandbox",
+        "  flag       The reference of 01.sigmoid was imported.",
+        f"  earlier    2026-02-01 08:00:00 UTC, submission {EARLIER[:16]}: 1 of 3 points",
+        "",
+        "bob: not graded",
+        "  graded     2026-03-01 09:00:00 UTC, no time of handing in",
+        f"  submission {judged(spec, 'bob', content).submission[:16]}, version 1, 1.2 s, sandbox: namespaces",
+        "  TROUBLE    no memory left to fork",
+    ]
+
+
+def test_a_terminal_obeys_nothing_of_a_students(small):
+    folder, spec = small
+    evil = "\x1b]0;title\x07\x1b[2J\r\x9b31m\u202etxt\u2066\ud800\x00\x85 end"
+    tests = (verdict("double-test", 2, 0, reason=evil), verdict("part-test", 1, 1))
+    found = judged(spec, "ann", b"", tests=tests, score=1, cells=((evil, evil),), notes=(evil,))
+    bad = result.BadResult(evil)
+    log = grading_log(
+        folder, "small", [found, bad, needs_human(spec, evil.replace("\x00", "").replace("\ud800", ""), b"")]
+    )
+    assert all(one.isprintable() or one == "\n" for one in log)
+    assert r"\x1b]0;title\x07\x1b[2J\r\x9b31m\u202etxt\u2066\ud800\x00\x85 end" in log
+    assert "no results of ours" in log
+
+
+def test_a_file_that_is_no_result_is_named(small):
+    folder, spec = small
+    keys = keys_.create("dlcourse")
+    path = result.write(folder, judged(spec, "ann", b""), keys)
+    path.write_bytes(path.read_bytes().replace(b'"score":2.0', b'"score":1.0'))
+    log = grading_log(folder, "small")
+    assert "0 students" in log
+    assert f"{path.name}: the signature does not fit" in log
+
+
+def test_times_that_nobody_can_believe_are_flagged(tmp_path):
+    now, released = datetime(2026, 3, 1), datetime(2026, 2, 1)
+    for told, flag in (
+        ("2026-02-10 10:00:00 UTC", None),
+        ("2026-03-01 00:05:00 UTC", None),  # a clock that is a little ahead
+        ("2026-03-01 00:30:00 UTC", "in the future"),
+        ("2026-01-31 10:00:00 UTC", "before the release"),
+        ("yesterday", "holds no time; the submission counts as on time"),
+        ("", "holds no time"),
+    ):
+        (tmp_path / "timestamp.txt").write_text(told)
+        flags = read(tmp_path).flags(released=released, now=now)
+        assert len(flags) == (flag is not None)
+        assert (flag or "") in "".join(flags)
+    (tmp_path / "timestamp.txt").unlink()
+    assert read(tmp_path).flags(released=released, now=now) == []
+    assert read(tmp_path / "nobody").at is None
+
+
+def test_a_log_that_cannot_be_written(small):
+    folder, spec = small
+    (folder / "grading").mkdir()
+    (folder / "grading" / "log").write_text("a file where the folder should be")
+    with pytest.raises(CourseError, match=r"grading/log.*failed"):
+        grading_log(folder, "small", [judged(spec, "ann", b"")])
