@@ -382,7 +382,7 @@ def course_release(
     """
     from dlcourse.course.grading.release import release
 
-    released = release(_checkout(), assignment, due=_when(due), again=again, exchange=exchange)
+    released = release(_course(), assignment, due=_when(due), again=again, exchange=exchange)
     lock = released.lock
     if released.new_keys:
         print(f"New keys for this course: {released.new_keys}. Keep a copy where only you can read it; see")
@@ -412,7 +412,7 @@ def keys_show() -> None:
     from dlcourse.course.grading.keys import path
     from dlcourse.course.grading.release import load_keys
 
-    _show_keys(keys := load_keys(_checkout()))
+    _show_keys(keys := load_keys(_course()))
     print(f"\nIn {path(keys.course)}, which only you can read. Keep a copy: without it no result can be verified.")
 
 
@@ -433,7 +433,7 @@ def keys_rotate(
 
     if signing == course:
         fail("rotate one key: --signing or --course", USAGE)
-    here = settings(_checkout())
+    here = settings(_course())
     _show_keys(rotate(here.id, "signing" if signing else "course", outside=forbidden(here)))
 
 
@@ -452,7 +452,7 @@ def keys_revoke(
     from dlcourse.course.grading.release import read_lock
     from dlcourse.course.grading.settings import forbidden, settings
 
-    here = settings(_checkout())
+    here = settings(_course())
     keys = revoke(here.id, id, outside=forbidden(here))
     _show_keys(keys)
     released = [read_lock(here.course, path.stem) for path in sorted(here.course.glob("grading/locks/*.json"))]
@@ -521,7 +521,7 @@ def course_grade(
         workers = cpu_budget()
     with _stoppable() as stop, _progress() as show:
         report = grade(
-            _checkout(),
+            _course(),
             assignment,
             students=student,
             workers=workers,
@@ -611,9 +611,45 @@ def _grade_table(rows: "Iterable[Row]") -> None:
 def _explain(assignment: str, student: str, exercise: str, *, accept_changes: bool, unsafe: bool) -> None:
     from dlcourse.course.grading.explain import explain
 
-    told = explain(_checkout(), assignment, student, exercise, accept_changes=accept_changes, unsafe=unsafe)
+    told = explain(_course(), assignment, student, exercise, accept_changes=accept_changes, unsafe=unsafe)
     print("\n".join(told.lines))
     raise typer.Exit(not told.same)
+
+
+def _course() -> Path:
+    """The folder of an instructor's course: the one we are in, as nbgrader has it, or the checkout."""
+    here = Path.cwd()
+    return here if (here / "nbgrader_config.py").is_file() and (here / "solutions").is_dir() else _checkout()
+
+
+@course_app.command("similarity")
+def course_similarity(
+    assignment: Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="As its folder is called: 01-neurons.")],
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write a page with both passages of each pair.")
+    ] = None,
+) -> None:
+    """Show which submissions are alike, and which are like our own solutions and source.
+
+    Run it in the course's folder, after collecting. It proves nothing: it says which passages to read side by side.
+
+    Example: dlcourse course similarity 01-neurons --html similarity.html
+    """
+    from dlcourse.course.grading import similarity_report
+
+    found = similarity_report.report(_course(), assignment)
+    matches = [*found.pairs, *found.ours]
+    if matches:
+        _table(similarity_report.HEADER, similarity_report.rows(matches[:40]), right=("shared", "rare", "share"))
+        if len(matches) > 40:
+            print(f"... and {len(matches) - 40} more.")
+    else:
+        print("No two answers reach the threshold.")
+    print("\n" + "\n".join(similarity_report.remarks(found)))
+    if html:
+        with _plain_errors(f"Writing {html}"):
+            html.write_text(similarity_report.html(found), encoding="utf-8")
+        print(f"\nThe passages are in {html}")
 
 
 def _checkout() -> Path:

@@ -34,12 +34,16 @@ class Row:
 
 def rows() -> list[Row]:
     """Everything looked at, in the order in which things are needed. Nothing is changed and nothing fetched."""
+    return [*_for_learners(), _sandbox()]
+
+
+def _for_learners() -> list[Row]:
     return [_python(), *_torch(), _cores(), _memory(), _disk(), _jupyterlab(), *_extensions(), _kernel(), _cache()]
 
 
 def line() -> None:
-    """Prints one line when all is well; else a line for each thing that is not."""
-    looked_at = rows()
+    """Prints one line when all is well; else a line for each thing that is not. Of what a learner needs."""
+    looked_at = _for_learners()
     amiss = [row for row in looked_at if row.verdict != "ok"]
     if not amiss:
         found = {row.name: row.found for row in looked_at}
@@ -195,3 +199,16 @@ def _cache() -> Row:
         advice = "Correct or unset it; data sets are looked for there first"
         return Row("data cache", "warning", f"DLCOURSE_DATA is {shared}, which is no folder", advice)
     return Row("data cache", "ok", found + (f"; {shared} first" if shared else ""))
+
+
+def _sandbox() -> Row:
+    """What an instructor needs, to run students' programs."""
+    from dlcourse.course.grading import jail
+
+    try:
+        found = jail.probe()
+    except jail.NoSandbox as error:
+        advice = "Learners do not need it. To grade, use a Linux machine, or a container, that allows one"
+        return Row("sandbox", "warning", f"none holds here: {'; '.join(str(error).splitlines())}", advice)
+    tried = len(found.facts)
+    return Row("sandbox", "ok", f"{found.name}: held in {tried} trials, costs {found.cost:.0f} ms a process")

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from dlcourse.course import doctor
+from dlcourse.course.grading import jail
 
 
 def test_this_machine_is_fit_for_the_course():
@@ -19,17 +20,17 @@ def test_this_machine_is_fit_for_the_course():
     assert [row for row in looked_at if row.verdict == "fault"] == []
     assert [row.name for row in looked_at] == [
         *("Python", "torch", "device", "cores", "memory", "disk", "JupyterLab", "widgets", "widgets", "kernel"),
-        "data cache",
+        *("data cache", "sandbox"),
     ]
     assert all(bool(row.advice) == (row.verdict != "ok") for row in looked_at)
 
 
 def test_one_line_when_all_is_well(monkeypatch, capsys):
     fine = [doctor.Row(name, "ok", name) for name in ("torch", "device", "cores", "memory")]
-    monkeypatch.setattr(doctor, "rows", lambda: fine)
+    monkeypatch.setattr(doctor, "_for_learners", lambda: fine)
     assert doctor.line() is None
     assert capsys.readouterr().out == "All is well: torch on device, cores, memory.\n"
-    monkeypatch.setattr(doctor, "rows", lambda: [*fine, doctor.Row("disk", "warning", "0 GB", "Make room")])
+    monkeypatch.setattr(doctor, "_for_learners", lambda: [*fine, doctor.Row("disk", "warning", "0 GB", "Make room")])
     doctor.line()
     assert capsys.readouterr().out == "warning: disk: 0 GB. Make room.\n"
 
@@ -175,3 +176,23 @@ def test_the_data_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("DLCOURSE_CACHE", str(tmp_path))
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert "not writable" in doctor._cache().found
+
+
+def test_a_sandbox_that_holds(monkeypatch):
+    held = jail.Sandbox("landlock", (("fork", True, "refused"), ("read_a_file", True, "refused")), 12.3)
+    monkeypatch.setattr(jail, "probe", lambda: held)
+    row = doctor.rows()[-1]
+    assert row == doctor.Row("sandbox", "ok", "landlock: held in 2 trials, costs 12 ms a process")
+
+
+def test_no_sandbox_is_no_matter_to_learners(monkeypatch, capsys):
+    def refuse():
+        raise jail.NoSandbox("namespaces: refused\nlandlock: no such call")
+
+    monkeypatch.setattr(jail, "probe", refuse)
+    row = doctor.rows()[-1]
+    assert (row.name, row.verdict) == ("sandbox", "warning")
+    assert row.found == "none holds here: namespaces: refused; landlock: no such call"
+    assert "Learners do not need it" in row.advice
+    doctor.line()
+    assert "sandbox" not in capsys.readouterr().out

@@ -7,6 +7,7 @@ middle of an attempt, or becomes another program, has not been held.
 
 import contextlib
 import ctypes
+import fcntl
 import importlib
 import json
 import mmap
@@ -28,6 +29,8 @@ from dlcourse.course.grading import jail, kernel
 
 TOKEN = "DLCOURSE_CANARY"
 MEMORY, SCRATCH, CPU = 2**28, 2**22, 20
+F_SETOWN = 8
+PTRACE_SEIZE = 0x4206
 PATIENCE = 60  # seconds for all attempts together
 
 
@@ -58,10 +61,11 @@ def list_a_folder(world: World) -> str:
 
 def list_the_course(world: World) -> str:
     # An installed package lies beside others, which may be seen; a checkout's beside what must not be.
-    beside = [name for name in os.listdir(jail.PACKAGE.parent) if name != jail.PACKAGE.name]
-    if not beside or jail.PACKAGE.parent.name in ("site-packages", "dist-packages"):
-        raise OSError("nothing but the package")
-    return ", ".join(beside)
+    course = jail.PACKAGE.parent
+    if course.name in ("site-packages", "dist-packages"):
+        raise OSError("no course lies around the package")
+    meant = {path.relative_to(course).parts[:1] for path in jail.visible() if path.is_relative_to(course)}
+    return _any([name for name in os.listdir(course) if (name,) not in meant])
 
 
 def use_a_stray_descriptor(world: World) -> str:
@@ -72,7 +76,8 @@ def write_elsewhere(world: World) -> str:
     written = []
     for place in (world.folder, jail.PACKAGE, Path(os.__file__).parent, Path("/")):
         with contextlib.suppress(OSError):
-            (place / "dlcourse-was-here").write_text("x")
+            (mark := place / "dlcourse-was-here").touch()
+            mark.unlink()
             written.append(str(place))
     return _any(written)
 
@@ -88,7 +93,7 @@ def see_processes(world: World) -> str:
 
 
 def see_an_environment(world: World) -> str:
-    seen = [f"{name} in os.environ" for name in os.environ if name not in ("HOME", "TMPDIR")]
+    seen = [f"{name} in os.environ" for name in os.environ if name not in jail.ENVIRONMENT]
     # The process itself may keep what it was started with, and the outer one is 1 or the pid that was told.
     for path in (Path("/proc", str(pid), "environ") for pid in ("self", world.pid, 1)):
         with contextlib.suppress(OSError):
@@ -101,9 +106,13 @@ def signal_a_process(world: World) -> str:
     return f"process {world.pid}"
 
 
-def signal_everybody(world: World) -> str:
-    os.kill(-1, 0)
-    return "every process of this user"
+def signal_by_a_file(world: World) -> str:
+    # The owner of a file is sent SIGIO, or whatever signal it is told to send, when there is something to read.
+    hear, tell = os.pipe()
+    fcntl.fcntl(hear, F_SETOWN, world.pid)
+    os.close(hear)
+    os.close(tell)
+    return f"process {world.pid}"
 
 
 def connect_over_tcp(world: World) -> str:
@@ -136,10 +145,20 @@ def hide_memory_in_a_file(world: World) -> str:
 
 
 def fill_scratch(world: World) -> str:
-    with open("large", "wb") as file:
-        for _ in range(2):
-            file.write(bytes(SCRATCH))
-    return f"{2 * SCRATCH} bytes"
+    with open("large", "wb", buffering=0) as file:
+        file.seek(SCRATCH)
+        file.write(b"x")
+    return f"{SCRATCH + 1} bytes"
+
+
+def hide_a_file(world: World) -> str:
+    # One without a name is seen by nobody who counts; in a tmpfs of our own it counts all the same.
+    with contextlib.ExitStack() as stack:
+        for _ in range(3):
+            file = stack.enter_context(open(os.open(".", os.O_TMPFILE | os.O_RDWR), "wb"))
+            file.write(bytes(SCRATCH // 2))
+            file.flush()
+    return "O_TMPFILE"
 
 
 def make_a_namespace(world: World) -> str:
@@ -148,9 +167,7 @@ def make_a_namespace(world: World) -> str:
 
 
 def trace_a_process(world: World) -> str:
-    attach, detach = 16, 17
-    kernel.libc("ptrace", attach, world.pid, 0, 0)
-    kernel.libc("ptrace", detach, world.pid, 0, 0)
+    kernel.libc("ptrace", PTRACE_SEIZE, world.pid, 0, 0)
     return f"process {world.pid}"
 
 
@@ -165,10 +182,11 @@ def be_root_again(world: World) -> str:
     return "chroot"
 
 
-def burn_time_unbounded(world: World) -> str:
-    if resource.getrlimit(resource.RLIMIT_CPU)[1] <= CPU + 5:
-        raise OSError("RLIMIT_CPU is set")
-    return "no RLIMIT_CPU"
+def burn_time_without_end(world: World) -> str:
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    if most != resource.RLIM_INFINITY and most <= CPU + 5:
+        raise OSError(f"it would end after {most} s")
+    return "no end"
 
 
 def fork(world: World) -> str:
@@ -195,10 +213,10 @@ def _any(found: list[str]) -> str:
 
 ESCAPES: tuple[Callable[[World], str], ...] = (
     *(read_a_file, list_a_folder, list_the_course, use_a_stray_descriptor, write_elsewhere, change_a_mode),
-    *(see_processes, see_an_environment, signal_a_process, signal_everybody, trace_a_process),
+    *(see_processes, see_an_environment, signal_a_process, signal_by_a_file, trace_a_process),
     *(connect_over_tcp, connect_to_an_abstract_socket, connect_to_a_path),
-    *(allocate_too_much, hide_memory_in_a_file, fill_scratch, burn_time_unbounded),
-    *(make_a_namespace, be_root_again, outlive_the_jail, fork, execute),
+    *(allocate_too_much, hide_memory_in_a_file, fill_scratch, hide_a_file, burn_time_without_end),
+    *(be_root_again, make_a_namespace, outlive_the_jail, fork, execute),
 )
 
 # --- and what must work all the same: each raises where it does not --------------------------------------------------
@@ -220,10 +238,11 @@ def load_a_library(world: World) -> None:
 def use_scratch(world: World) -> None:
     assert Path.cwd() == Path.home()
     assert os.listdir() == []
-    with tempfile.NamedTemporaryFile("w+") as file:
-        file.write("kept")
-        file.seek(0)
-        assert file.read() == "kept"
+    Path("note").write_text("kept")
+    assert Path("note").read_text() == "kept"
+    assert tempfile.gettempdir() == os.getcwd()
+    handle, _ = tempfile.mkstemp()
+    os.close(handle)
 
 
 def start_a_thread(world: World) -> None:
@@ -316,7 +335,7 @@ def _be_confined(backend: str, without: list[str], world: World, tell: int, pare
     try:
         jail.confine(backend, memory=MEMORY, cpu=CPU, scratch=SCRATCH, keep=[tell], parent=parent, without=without)
     except Exception as error:
-        say("failed", str(error) or type(error).__name__)
+        say("failed", getattr(error, "strerror", None) or str(error) or type(error).__name__)
     else:
         _inside(world, say)
     finally:

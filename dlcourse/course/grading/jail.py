@@ -28,8 +28,9 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from dlcourse.course.grading import kernel, landlock, namespaces, seccomp
@@ -41,12 +42,20 @@ if sys.platform == "linux":
 BACKENDS = ("namespaces", "landlock")
 PACKAGE = Path(__file__).parents[2]
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache")
+# What the tests of the probe can leave out.
+PROTECTIONS = (
+    *("mount", "pid", "network", "landlock", "seccomp", "nobody", "capabilities"),
+    *("environment", "descriptors", "memory", "cpu", "files"),
+)
+# All that the confined process has; each is its scratch folder. Matplotlib would make folders for what it keeps.
+ENVIRONMENT = ("HOME", "TMPDIR", "MPLCONFIGDIR")
 OPEN_FILES = 256
 THREADS = 256
 STACK = 8 * 2**20
 
 # The Landlock backend's scratch folder lies on the machine's own disk: the outer process looks at it this often (s).
 GLANCE = 0.2
+DEEPEST = 16  # folders within folders
 FOLDER = "dlcourse-jail-"
 SURELY_LOCKED = 60  # seconds after its making in which a scratch folder has been locked by its owner
 
@@ -124,9 +133,12 @@ def confine(
 ) -> None:
     """Confine this process, which must be freshly forked and have one thread. Returns in the confined process.
 
-    The confined one has an empty environment but for HOME and TMPDIR, which are its empty scratch folder, as is the
-    current folder. Any step that fails raises, and whoever catches that is not in a jail: he must end.
+    The confined one has an empty environment but for ENVIRONMENT: its empty scratch folder, also the current one. Under
+    Landlock nothing there can be removed or renamed (see _Folder). Any step that fails raises, and whoever catches that
+    is not in a jail: he must end.
     """
+    if unknown := set(without) - set(PROTECTIONS):
+        raise ValueError(f"no protection is called {' or '.join(sorted(unknown))}")
     if backend not in BACKENDS:
         raise ValueError(f"no backend is called {backend!r}; there are {', '.join(BACKENDS)}")
     _die_with_parent()
@@ -134,7 +146,7 @@ def confine(
         raise OSError("the process that asked for a jail is gone")
     if folders := [descriptor for descriptor in keep if stat.S_ISDIR(os.fstat(descriptor).st_mode)]:
         raise ValueError(f"descriptors {folders} are folders: a way out of the jail")
-    visible = _visible(readable)
+    shown = visible(tuple(readable))
     address_space = _address_space()
     if "environment" not in without:
         kernel.wipe_environment()
@@ -146,7 +158,13 @@ def confine(
     if backend == "namespaces":
         folder = None
         flags = sum(flag for name, flag in namespaces.NEW.items() if name not in without)
-        pid = kernel.clone(flags)
+        # WARM may have forbidden looks into its memory; then /proc of its children is root's, and nobody else could
+        # write the maps. Both sides forbid them again below.
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+        try:
+            pid = kernel.clone(flags)
+        except OSError as error:
+            raise OSError(error.errno, f"new namespaces are refused ({error.strerror})") from error
     else:
         landlock.abi()
         folder = _Folder()
@@ -161,29 +179,41 @@ def confine(
         raise OSError("the outer process of the jail is gone")
 
     if folder is None:
-        _into_namespaces(visible, scratch, without)
+        _into_namespaces(shown, scratch, without)
     else:
-        _into_folder(folder, visible, without)
-    os.environ.update(HOME=os.getcwd(), TMPDIR=os.getcwd())
-    tempfile.tempdir = None  # what an earlier process had found out
+        _into_folder(folder, shown, without)
+    os.environ.update(dict.fromkeys(ENVIRONMENT, os.getcwd()))
+    tempfile.tempdir = (
+        os.getcwd()
+    )  # said, as finding out needs a file made and removed: Landlock's folder has none of it
     _die_with_parent()  # a change of user forgets the first
     if select.select([told], [], [], 0)[0]:
         raise OSError("the outer process of the jail is gone")
     os.close(told)
     _limit(memory + address_space, cpu, scratch, folder is not None, without)
-    kernel.forget_capabilities()
+    if "capabilities" not in without:
+        kernel.forget_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user may look into it, nor does it leave a core file
     if folder is not None and "landlock" not in without:
-        landlock.restrict(visible.values(), folder.path)
+        landlock.restrict(shown.values(), folder.path)
     if "seccomp" not in without:
         seccomp.restrict(own_root=folder is None)
+
+
+def prepare(readable: Sequence[Path] = ()) -> None:
+    """Work out once what every `confine` of a child needs: saves each child some milliseconds."""
+    visible(tuple(readable))
+    for own_root in (True, False):
+        seccomp.program(platform.machine(), os.getpid(), own_root)
 
 
 def _die_with_parent() -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _visible(readable: Iterable[Path]) -> dict[Path, Path]:
+@cache
+def visible(readable: tuple[Path, ...] = ()) -> dict[Path, Path]:
     """What the loaded Python needs to import further modules: each path by its name, and what it is without links.
 
     Of a prefix only its libraries: a virtual environment may lie in the course folder, or be the course folder.
@@ -211,25 +241,31 @@ def _close_all_but(keep: Sequence[int]) -> None:
         os.closerange(low + 1, high)
 
 
-def _into_namespaces(visible: dict[Path, Path], scratch: int, without: Collection[str]) -> None:
+def _into_namespaces(shown: dict[Path, Path], scratch: int, without: Collection[str]) -> None:
+    give_up_root = os.geteuid() == 0 and "nobody" not in without
     if "mount" in without:
         os.chdir(tempfile.gettempdir())
     else:
-        namespaces.build(visible, scratch if "files" not in without else 2**40)
-    if "uts" not in without:
-        kernel.libc("sethostname", b"jail", 4)
+        owner = namespaces.NOBODY if give_up_root else os.geteuid()
+        namespaces.build(shown, scratch if "files" not in without else 2**40, owner)
+    kernel.libc("sethostname", b"jail", 4)
     kernel.forget_bounding_set()
-    if os.geteuid() == 0 and "nobody" not in without:
+    if give_up_root:
         namespaces.become_nobody()
 
 
-def _into_folder(folder: "_Folder", visible: dict[Path, Path], without: Collection[str]) -> None:
+def _into_folder(folder: "_Folder", shown: dict[Path, Path], without: Collection[str]) -> None:
     folder.let_go()
     kernel.forget_bounding_set()
-    # An interpreter below a closed /root could import nothing more: then the user stays, without any capability.
-    if os.geteuid() == 0 and "nobody" not in without and all(map(_open_to_all, visible.values())):
+    if os.geteuid() == 0 and "nobody" not in without:
         os.chown(folder.path, namespaces.NOBODY, namespaces.NOBODY)
-        namespaces.become_nobody()
+        os.chmod(folder.path, 0o770)
+        if all(map(_open_to_all, shown.values())):
+            namespaces.become_nobody()
+        else:
+            # Of an interpreter below a closed /root NOBODY could import nothing more. So he goes on opening files as
+            # root, without any capability and within Landlock's rules, but is NOBODY to all that counts.
+            namespaces.become_nobody(opens_files_as=0)
     os.chdir(folder.path)
 
 
@@ -241,11 +277,12 @@ def _limit(address_space: int, cpu: float, scratch: int, shared_user: bool, with
     # Threads are counted for each user of a namespace: in one of our own nobody else has any.
     others = _tasks_of(os.getuid()) if shared_user else 0
     wanted = {
-        resource.RLIMIT_CPU: math.ceil(cpu + time.process_time()),
         resource.RLIMIT_NOFILE: OPEN_FILES,
         resource.RLIMIT_NPROC: others + THREADS,
         resource.RLIMIT_STACK: STACK,
     }
+    if "cpu" not in without:
+        wanted[resource.RLIMIT_CPU] = math.ceil(cpu + time.process_time())
     if "memory" not in without:
         wanted[resource.RLIMIT_AS] = address_space
     if "files" not in without:
@@ -261,10 +298,11 @@ def _tasks_of(uid: int) -> int:
     found = 0
     for status in Path("/proc").glob("[0-9]*/status"):
         try:
-            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+            text = status.read_text()
         except (FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
             continue
-        found += int(fields["Threads"]) if int(fields["Uid"].split()[0]) == uid else 0
+        if f"\nUid:\t{uid}\t" in text:
+            found += int(text.partition("\nThreads:\t")[2].partition("\n")[0])
     return found
 
 
@@ -272,7 +310,8 @@ class _Folder:
     """The Landlock backend's scratch folder, on the machine's own disk: locked while in use, watched, removed.
 
     Landlock bounds no sizes, and RLIMIT_FSIZE only each file. So the outer process looks in at every GLANCE, and kills
-    who has more than `scratch` bytes or MOST_FILES files there. What a killed outer process leaves, a later one removes.
+    who has more than `scratch` bytes or MOST_FILES names there. Files cannot be removed from inside, nor made without
+    a name: so none escapes its count. What a killed outer process leaves behind, a later one removes.
     """
 
     def __init__(self) -> None:
@@ -286,25 +325,50 @@ class _Folder:
         os.close(self._lock)
 
     def overfull(self, scratch: int) -> bool:
-        sizes = [size for _, size in self._files(self._lock)]
+        """Is there more than is allowed, or something that cannot be looked at?"""
+        try:
+            sizes = list(self._sizes(self._lock, DEEPEST))
+        except FileNotFoundError:  # on its way; the next glance will see it
+            return False
+        except OSError:
+            return True
         return sum(sizes) > scratch or len(sizes) > namespaces.MOST_FILES
+
+    @classmethod
+    def _sizes(cls, folder: int, levels: int) -> Iterator[int]:
+        if levels == 0:
+            raise OSError("too deep to be looked at")
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found = entry.stat(follow_symlinks=False)
+                yield max(found.st_size, 512 * found.st_blocks)
+                if stat.S_ISDIR(found.st_mode):
+                    below = _open_folder(entry.name, folder)
+                    try:
+                        yield from cls._sizes(below, levels - 1)
+                    finally:
+                        os.close(below)
 
     def remove(self) -> None:
         self._remove(self.path, self._lock)
 
     @staticmethod
-    def _files(folder: int) -> Iterator[tuple[str, int]]:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    yield entry.name, entry.stat(follow_symlinks=False).st_blocks * 512
-                except FileNotFoundError:  # removed meanwhile
+    def _remove(path: Path, folder: int) -> None:
+        # Whatever depth and length of path somebody made: each folder's folders are moved to the top first.
+        while names := os.listdir(folder):
+            for name in names:
+                if not stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                    os.unlink(name, dir_fd=folder)
                     continue
-
-    @classmethod
-    def _remove(cls, path: Path, folder: int) -> None:
-        for name, _ in list(cls._files(folder)):
-            os.unlink(name, dir_fd=folder)
+                os.chmod(name, 0o700, dir_fd=folder)  # there are no links that it could follow
+                below = _open_folder(name, folder)
+                try:
+                    for inner in os.listdir(below):
+                        os.chmod(inner, 0o700, dir_fd=below)  # a folder that is closed cannot be moved
+                        os.rename(inner, secrets.token_hex(16), src_dir_fd=below, dst_dir_fd=folder)
+                finally:
+                    os.close(below)
+                os.rmdir(name, dir_fd=folder)
         os.rmdir(path)
 
     @classmethod
@@ -327,12 +391,17 @@ class _Folder:
                 os.close(handle)
 
 
+def _open_folder(name: str, within: int) -> int:
+    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=within)
+
+
 def _wait(pid: int, tell: int, folder: _Folder | None, scratch: int) -> None:
     """The outer process from here on. It ends as the confined process ends."""
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
     try:
         if folder is None:
             namespaces.write_maps(pid)
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
         os.write(tell, b"1")
         if folder is not None:
             process = os.pidfd_open(pid)

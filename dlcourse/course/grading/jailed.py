@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -11,10 +12,14 @@ import time
 from dataclasses import asdict, dataclass
 
 from dlcourse.checks.frames import WireError, receive, send
-from dlcourse.course.grading.warm import request
 
 START = 20.0  # seconds until the jail stands
 TICK = 0.02  # seconds between two looks at the clock
+
+
+def request(control: socket.socket, what: dict, *descriptors: int) -> None:
+    """Asks WARM for a child of that role, who gets the descriptors."""
+    socket.send_fds(control, [json.dumps(what).encode()], list(descriptors))
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Limits:
 
     call_cpu: float = 10.0  # one answer to one question
     cell_cpu: float = 30.0  # one cell of the notebook
-    submission_cpu: float = 180.0  # all that one STUDENT does
+    submission_cpu: float = 120.0  # the whole notebook, once through
     wall: float = 3.0
     memory: int = 2 * 2**30  # bytes beyond what the process has at its start
     scratch: int = 64 * 2**20  # bytes of files
@@ -48,14 +53,17 @@ class Lost(Exception):
 class Jailed:
     """One STUDENT. After `Lost` it is gone; take another."""
 
-    def __init__(self, control: socket.socket, sandbox: str, limits: Limits) -> None:
+    def __init__(
+        self, control: socket.socket, sandbox: str, limits: Limits, deadline: float = math.inf, used: float = 0.0
+    ) -> None:
+        """deadline: by the monotonic clock, for all that it will be asked. used: seconds of CPU spent already."""
         self._channel, theirs = socket.socketpair()
         self._channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the kernel tells who sends
         what = {"role": "student", "sandbox": sandbox, "memory": limits.memory, "scratch": limits.scratch}
         with theirs:
-            request(control, {**what, "cpu": limits.submission_cpu}, theirs.fileno())
+            request(control, {**what, "cpu": max(1.0, limits.submission_cpu - used)}, theirs.fileno())
         self.alive = True
-        self._wall = limits.wall
+        self._wall, self._deadline = limits.wall, deadline
         self._pid, self._process = 0, -1
         try:
             self._meet()
@@ -82,18 +90,19 @@ class Jailed:
 
     def exchange(self, frame: bytes, cpu: float) -> bytearray:
         """The reply to one frame, within so many seconds of CPU. Raises Lost."""
-        started, deadline = self.cpu(), time.monotonic() + self._wall * cpu
+        started, now = self.cpu(), time.monotonic()
+        deadline = min(now + self._wall * cpu, self._deadline)
         try:
-            send(self._channel, frame, timeout=self._wall * cpu)
+            send(self._channel, frame, timeout=max(0.1, deadline - now))
             while not select.select([self._channel], [], [], TICK)[0]:
                 if self.cpu() - started > cpu:
                     raise Lost("cpu", f"no answer after {cpu:g} s of computing")
                 if time.monotonic() > deadline:
-                    raise Lost("wall", f"no answer within {self._wall * cpu:g} s")
+                    raise Lost("wall", f"no answer within {deadline - now:.3g} s")
             reply = receive(self._channel, timeout=max(1.0, deadline - time.monotonic()))
         except TimeoutError:
             self.end()
-            raise Lost("wall", f"no answer within {self._wall * cpu:g} s") from None
+            raise Lost("wall", f"no answer within {deadline - now:.3g} s") from None
         except (OSError, WireError) as error:
             self.end()
             raise Lost("end", f"the answer's process ended or sent rubbish ({error})") from error

@@ -89,11 +89,10 @@ def forget_bounding_set() -> None:
 
 
 def forget_capabilities() -> None:
-    """Drop every capability, and for good: no_new_privs (PR_SET_NO_NEW_PRIVS(2const))."""
+    """Drop every capability that this process has."""
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     version_3, sets = 0x20080522, (ctypes.c_uint32 * 6)()
     syscall("capset", ctypes.byref(_CapHeader(version_3, 0)), ctypes.byref(sets))
-    prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
 def wipe_environment() -> None:

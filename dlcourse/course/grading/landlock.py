@@ -1,11 +1,11 @@
 """The jail's file system where namespaces are refused: Landlock (landlock(7), kernel doc userspace-api/landlock).
 
 A ruleset handles every right that the kernel knows, so all is refused but what a rule gives back: reading below the
-folders that Python needs, and plain files in the scratch folder (no folders, links or devices: the folder stays flat,
-so that whoever counts and removes its files has an easy task). Nothing of /proc. From ABI 4 on TCP is refused too, from
-ABI 6 on signals and abstract sockets that lead out of the jail; seccomp refuses these anyway. Landlock does not govern
-stat, chdir, chmod, chown and times: seccomp leaves chmod and the like out, and that a file exists can be found out by
-whoever knows its path. ABI 3 (Linux 6.2) is the first that governs truncation.
+folders that Python needs, and plain files and folders in the scratch folder: no links or devices, and none is removed
+or renamed, so that whoever bounds what lies there can count it. Nothing of /proc. From ABI 4 on TCP is refused too,
+from ABI 6 on signals and abstract sockets that lead out of the jail; seccomp refuses these anyway. Landlock does not
+govern stat, chdir, chmod, chown and times: seccomp leaves chmod and the like out, and that a file exists can be found
+out by whoever knows its path. ABI 3 (Linux 6.2) is the first that governs truncation.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dlcourse.course.grading.kernel import syscall
 
-WRITE_FILE, READ_FILE, READ_DIR, REMOVE_FILE, MAKE_REG, TRUNCATE = (1 << bit for bit in (1, 2, 3, 5, 8, 14))
+WRITE_FILE, READ_FILE, READ_DIR, MAKE_DIR, MAKE_REG, TRUNCATE = (1 << bit for bit in (1, 2, 3, 7, 8, 14))
 LAST_FILE_RIGHT = {3: 14, 4: 14}  # the highest bit of an ABI; from 5 on it is 15, ioctl on devices
 OLDEST = 3
 VERSION_QUERY, RULE_PATH_BENEATH = 1, 1
@@ -53,7 +53,7 @@ def restrict(readable: Iterable[Path], scratch: Path) -> None:
         _allow(rules, Path("/dev/null"), READ_FILE | WRITE_FILE)
         for device in ("/dev/zero", "/dev/urandom"):
             _allow(rules, Path(device), READ_FILE)
-        _allow(rules, scratch, READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_REG | REMOVE_FILE)
+        _allow(rules, scratch, READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_DIR | MAKE_REG)
         syscall("restrict_self", rules, 0)
     finally:
         os.close(rules)

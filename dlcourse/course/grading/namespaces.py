@@ -62,12 +62,12 @@ def _write(path: Path, text: str) -> None:
         os.close(handle)
 
 
-def build(visible: dict[Path, Path], scratch: int) -> None:
+def build(visible: dict[Path, Path], scratch: int, owner: int) -> None:
     """Inside, with the maps written: make the new root, move there, lose the old one.
 
-    `visible`: for each path in the jail what shall be seen there, with every link resolved.
+    `visible`: for each path in the jail what shall be seen there, with every link resolved. `scratch`: its bytes.
+    `owner`: the user whose the scratch folder is.
     """
-    uid = os.geteuid() or NOBODY
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     # /proc is there on every machine, and nobody in this namespace needs it any more.
     _mount("tmpfs", "/proc", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,nr_inodes=4k,mode=755")
@@ -79,7 +79,7 @@ def build(visible: dict[Path, Path], scratch: int) -> None:
     for device in map(Path, DEVICES):
         _bind(device, device, ATTR_RDONLY | ATTR_NOSUID | ATTR_NOEXEC)
     os.mkdir(SCRATCH)
-    bounds = f"size={scratch},nr_inodes={MOST_FILES},mode=700,uid={uid}"
+    bounds = f"size={scratch},nr_inodes={MOST_FILES},mode=700,uid={owner}"
     _mount("tmpfs", str(SCRATCH), "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, bounds)
     libc("umount2", b"/outside", MNT_DETACH)
     os.rmdir("/outside")
@@ -113,8 +113,8 @@ def _set(target: str, attributes: int, flags: int) -> None:
     syscall("mount_setattr", AT_FDCWD, target.encode(), flags, ctypes.byref(asked), ctypes.sizeof(asked))
 
 
-def become_nobody() -> None:
-    """Give root up for good: the user and group NOBODY, and no other groups."""
+def become_nobody(opens_files_as: int = NOBODY) -> None:
+    """Give root up: the user and group NOBODY, and no other groups."""
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
+    os.setresuid(NOBODY, opens_files_as, opens_files_as)

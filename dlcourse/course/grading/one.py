@@ -8,15 +8,19 @@ A verdict is plain data and not signed: signing is GRADER's, who alone has the k
 import contextlib
 import hashlib
 import json
+import math
 import threading
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.course.grading.spec import Spec
-from dlcourse.course.grading.submission import Unreadable, arrange, parse
-from dlcourse.course.grading.warm import Warm, WarmError
+from dlcourse.checks.frames import WireError, receive, send
+from dlcourse.course.grading import flags
+from dlcourse.course.grading.jailed import Limits
+from dlcourse.course.grading.spec import Spec, SpecCell
+from dlcourse.course.grading.submission import SubmittedCell, Unreadable, answers, arrange, parse
+from dlcourse.course.grading.warm import Warm, WarmError, preload
 
-LEAST_WALL = 300.0  # seconds; beyond this and twice what the limits allow, the judge itself must hang
+JUDGING = 300  # seconds beyond what two passes may take; after that the judge itself must hang
 
 
 @dataclass(frozen=True)
@@ -64,14 +68,19 @@ _warm: Warm | None = None
 _lock = threading.Lock()
 
 
-def warm() -> Warm:
-    """This process's WARM, started at the first call and again when it has ended. WarmError when it cannot be."""
+def warm(spec: Spec) -> Warm:
+    """This process's WARM, started at the first call and again when it has ended. WarmError when it cannot be.
+
+    spec: the assignment whose imports it makes beforehand. Another one works as well, a little slower.
+    """
     global _warm
     with _lock:
         if _warm is None or not _warm.alive:
             if _warm is not None:
                 _warm.close()
-            _warm = Warm()
+            _warm = Warm(
+                preload(text for cell in spec.cells if cell.kind == "code" for text in (cell.source, cell.hidden))
+            )
         return _warm
 
 
@@ -102,21 +111,24 @@ def grade_submission(
         cells = parse(content)
     except Unreadable as error:
         return Verdict(tests=tuple(_nothing(test.id, test.points, str(error)) for test in spec.tests), sandbox=sandbox)
+    asked = Limits(**(limits or {}))
+    longest = math.ceil(JUDGING + 2 * asked.wall * asked.submission_cpu)
     job = {
+        "seconds": longest,
         "steps": [
             {"kind": step.kind, "label": step.label, "source": step.source, "test": step.test}
             for step in arrange(spec, cells)
         ],
         "tests": [{"id": t.id, "source": t.source, "hidden": t.hidden, "points": t.points} for t in spec.tests],
         "points": {test.id: test.points for test in spec.tests},
-        "imports": [cell.source for cell in spec.cells if cell.kind == "code" and cell.role in ("", "locked", "test")],
+        "cells": [part for cell in spec.cells if cell.kind == "code" for part in _parts(cell)],
         "seeds": seeds,
         "limits": limits or {},
         "sandbox": sandbox,
         "explain": explain,
     }
     try:
-        process = warm()
+        process = warm(spec)
         found = _judged(process, job)
     except (WarmError, OSError) as error:
         return Verdict(sandbox=sandbox, trouble=str(error) or type(error).__name__)
@@ -125,7 +137,7 @@ def grade_submission(
     return Verdict(
         tests=tuple(TestVerdict(**test) for test in found["tests"]),
         cells=tuple((label, error) for label, error in found["cells"]),
-        notes=tuple(found["notes"]),
+        notes=(*found["notes"], *_flags(spec, cells)),
         sandbox=sandbox,
         versions=tuple(sorted(process.versions.items())),
         seconds=found["seconds"],
@@ -134,16 +146,31 @@ def grade_submission(
     )
 
 
+def _flags(spec: Spec, cells: tuple[SubmittedCell, ...]) -> tuple[str, ...]:
+    """What the instructor may want to read: answers that reach for the thing they should write."""
+    own = answers(spec, cells)
+    here = {cell.id for cell in spec.cells if cell.kind == "code" and cell.role == "answer"}
+    ours = {cell.source.strip() for cell in spec.cells}
+    kept = {cell.id for cell in spec.cells if cell.role in ("test", "locked")}
+    other = [
+        cell.source
+        for cell in cells
+        if cell.kind == "code" and cell.grade_id not in kept | own.keys() and cell.source.strip() not in ours
+    ]
+    return flags.notes(spec.assignment, {name: text for name, text in own.items() if name in here}, other)
+
+
+def _parts(cell: SpecCell) -> list[tuple[str, str]]:
+    """(role, source) of a cell, and of a test the hidden part as another."""
+    return [(cell.role, cell.source), *([(cell.role, cell.hidden)] if cell.hidden else [])]
+
+
 def _nothing(test: str, points: float, reason: str) -> TestVerdict:
     return TestVerdict(test, False, 0.0, points, "visible", reason, reason)
 
 
 def _judged(process: Warm, job: dict[str, Any]) -> dict[str, Any]:
-    from dlcourse.checks.frames import WireError, receive, send
-    from dlcourse.course.grading.jailed import Limits
-
-    limits = Limits(**job["limits"])
-    longest = max(LEAST_WALL, 4 * limits.wall * limits.submission_cpu)
+    longest = job["seconds"] + 1.0
     with contextlib.closing(process.tester()) as channel:
         try:
             send(channel, json.dumps(job).encode(), timeout=longest)

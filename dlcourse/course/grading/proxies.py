@@ -4,6 +4,9 @@
     assert sigmoid(torch.zeros(2))[0] == 0.5     and a function, for tests written as plain Python
     net = Net(3); loss = net(x).sum(); loss.backward(); torch.optim.SGD(net.parameters(), 0.1).step()
 
+What a test learns of an object of the student's is the student's word, so a comparison must be the test's own: a
+stand-in is equal to nothing, and `answer(x).allclose(y)` is refused where the answer gave no tensor.
+
 A module's stand-in is a torch module whose parameters live in TESTER: each forward pass sends them over, and the slopes
 come back through torch's own autograd, so an optimiser written in a test trains the student's network.
 """
@@ -21,6 +24,9 @@ from dlcourse.checks.subject import Subject
 from dlcourse.checks.values import decode, encode
 from dlcourse.course.grading.jailed import Lost
 
+# Methods with which a test would let the student's own object judge itself.
+VERDICTS = {"all", "allclose", "any", "eq", "equal", "isclose", "ne"}
+LONGEST_NAME = 200  # of a parameter, with the dots
 Exchange = Callable[[bytes], bytearray]  # a frame to STUDENT, and its reply; raises Lost
 
 
@@ -97,7 +103,13 @@ class StandIn(Subject):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        _no_verdict(self.__name__, name)
         return _in(self._remote, _use(self._remote, "get", self._number, name), f"{self.__name__}.{name}")
+
+
+def _no_verdict(of: str, name: str) -> None:
+    if name in VERDICTS:
+        raise Unanswered(f"{of} is no tensor, and its own `{name}` proves nothing")
 
 
 class ModuleStandIn(nn.Module):
@@ -120,6 +132,8 @@ class ModuleStandIn(nn.Module):
 
     def _parent(self, path: str) -> tuple[nn.Module, str]:
         module: nn.Module = self
+        if len(path) > LONGEST_NAME:
+            raise Unanswered("a module whose parameters have endless names")
         *above, leaf = path.split(".")
         for step in above:
             if step not in module._modules:
@@ -149,6 +163,7 @@ class ModuleStandIn(nn.Module):
         except AttributeError:
             if name.startswith("_") or "_whole" not in self.__dict__:  # torch asks for names that it is about to give
                 raise
+        _no_verdict(self.__name__, name)
         self._send()
         return _in(self._exchange, self._ask("get", name), f"{self.__name__}.{name}")
 

@@ -35,7 +35,7 @@ from dlcourse.checks.values import decode, encode
 MAX_TEXT = 2_000
 
 
-def main(channel: socket.socket, what: dict) -> None:
+def main(channel: socket.socket, what: dict, parent: int) -> None:
     """Enters the jail, says so, serves until the other side ends."""
     if what["sandbox"] == "none":
         send(channel, b"")
@@ -49,6 +49,7 @@ def main(channel: socket.socket, what: dict) -> None:
                 cpu=what["cpu"],
                 scratch=what["scratch"],
                 keep=[channel.fileno()],
+                parent=parent,
             )
         except Exception as error:
             send(channel, f"{type(error).__name__}: {error}".encode())

@@ -6,6 +6,7 @@ Nothing that the student wrote, not even a file's name, stands in such a sentenc
 """
 
 import ast
+import io
 import json
 import os
 import re
@@ -13,13 +14,14 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from dlcourse.course.grading.spec import Spec, SpecCell
 
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2_000
-MAX_VALUES = 3_000_000  # counted as [ { , and : in the file, so that its values fit in 300 MB; texts count too
+MAX_VALUES = 3_000_000  # counted as [ { , and : in the file, so that its values fit in some 300 MB; texts count too
 MAX_ENTRIES = 1_000  # of a folder without the notebook, looked through for another one
 
 AGAIN = "open it in Jupyter, save it, and hand it in again."
@@ -35,8 +37,8 @@ class Unreadable(Exception):
 def open_submission(folder: Path, notebook: str) -> bytes:
     """The bytes of the notebook that was handed in: folder is submitted/STUDENT/ASSIGNMENT, notebook the file's name.
 
-    No link is followed below submitted/. Where the notebook is missing and the folder holds exactly one other, that
-    one is meant. Nothing else in the folder is looked at.
+    No link is followed below submitted/. Where the notebook is missing and the folder holds exactly one other, or one
+    whose name begins alike, that one is meant. Nothing else in the folder is looked at.
 
     Raises Unreadable, or OSError for trouble that is not the student's.
     """
@@ -72,10 +74,14 @@ def _only_notebook(at: int, notebook: str) -> str:
                 raise Unreadable(
                     f"There is no {notebook} among more than {MAX_ENTRIES:,} files: hand in that notebook alone."
                 )
-            if entry.name.lower().endswith(".ipynb") and not entry.name.startswith("."):
+            # Browsers like to add an ending of their own to what they download.
+            if entry.name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json")) and entry.name[0] != ".":
                 names.append(entry.name)
     if not names:
         raise Unreadable(f"There is no notebook directly in the folder: hand in {notebook}.")
+    if len(names) > 1:  # "NOTEBOOK-Copy1.ipynb" beside the chapter's notebook
+        alike = [name for name in names if name.lower().startswith(notebook.removesuffix(".ipynb").lower())]
+        names = alike if len(alike) == 1 else names
     if len(names) > 1:
         raise Unreadable(
             f"There is no {notebook} but {len(names)} other notebooks: give the one that counts that name, "
@@ -214,6 +220,9 @@ class Step:
     mine: bool  # whether the text is the student's own
 
 
+Plan = list[tuple[str, Step | None]]  # id in the spec, "" for none; what to do, nothing for a text
+
+
 def arrange(spec: Spec, cells: Iterable[SubmittedCell]) -> tuple[Step, ...]:
     """What to run and to ask, in the student's order.
 
@@ -224,7 +233,7 @@ def arrange(spec: Spec, cells: Iterable[SubmittedCell]) -> tuple[Step, ...]:
     cells = tuple(cells)
     wanted = {cell.id: cell for cell in spec.cells if cell.role}
     has_code = {cell.grade_id for cell in cells if cell.kind == "code"}
-    plan: list[tuple[str, Step | None]] = []  # (id of the spec, if any; what to do: nothing for a text)
+    plan: Plan = []
     seen: set[str] = set()
     for number, cell in enumerate(cells, 1):
         ours = wanted.get(cell.grade_id)
@@ -241,7 +250,12 @@ def arrange(spec: Spec, cells: Iterable[SubmittedCell]) -> tuple[Step, ...]:
         plan.append((ours.id if ours else "", step))
     for cell in reversed(spec.cells):  # backwards, so that the next one is always there
         if cell.role and cell.id not in seen and (_is_ours(cell) or cell.role == "answer"):
-            plan.insert(_place(plan, spec, cell), (cell.id, _our_step(cell)))
+            place = _place(plan, spec, cell)
+            earlier = _mentioned(plan[:place], cell) if cell.role == "answer" else None
+            if earlier is None:
+                plan.insert(place, (cell.id, _our_step(cell)))
+            else:  # so far from its place that nothing else is put in beside it
+                plan.insert(earlier, ("", _our_step(cell)))
     return tuple(step for _, step in plan if step)
 
 
@@ -255,16 +269,23 @@ def _our_step(cell: SpecCell) -> Step:
     return Step("run", cell.id, cell.source, "", False)
 
 
-def _place(plan: list[tuple[str, Step | None]], spec: Spec, missing: SpecCell) -> int:
-    """Where a missing cell goes; a stub never after a text of the student's that may hold the answer itself."""
+def _place(plan: Plan, spec: Spec, missing: SpecCell) -> int:
+    """The place of the next cell of the spec that is there, or the end."""
     first = {name: place for place, (name, _) in reversed(list(enumerate(plan)))}
-    later = (cell.id for cell in spec.cells[spec.cells.index(missing) + 1 :] if cell.role and cell.id in first)
-    place = first.get(next(later, ""), len(plan))
-    names = _defined(missing.source) if missing.role == "answer" else ()
-    for earlier, (_, step) in enumerate(plan[:place]):
+    later = (first[cell.id] for cell in spec.cells[spec.cells.index(missing) + 1 :] if cell.role and cell.id in first)
+    return next(later, len(plan))
+
+
+def _mentioned(plan: Plan, answer: SpecCell) -> int | None:
+    """Where the student's own text first has a name that this answer's stub defines.
+
+    It may be the answer itself, in a cell that lost its id: a stub after it would undo it.
+    """
+    names = _defined(answer.source)
+    for place, (_, step) in enumerate(plan):
         if step and step.mine and any(name in step.source for name in names):
-            return earlier
-    return place
+            return place
+    return None
 
 
 def _defined(stub: str) -> set[str]:
@@ -305,5 +326,5 @@ def _copies(spec: Spec, cells: Iterable[SubmittedCell]) -> Iterator[tuple[SpecCe
 
 def _changed(cell: SpecCell, text: str) -> bool:
     """Whether the text is another than released, blanks at line ends and blank lines around it aside."""
-    released, now = ([line.rstrip() for line in one.strip().split("\n")] for one in (cell.source, text))
-    return released != now
+    released, now = io.StringIO(cell.source.strip()), io.StringIO(text.strip())
+    return any(before.rstrip() != after.rstrip() for before, after in zip_longest(released, now, fillvalue=""))

@@ -3,10 +3,12 @@
 A test has passed when its cell ran to its end here. No file, output, exit code or object of the student's counts.
 
     pass 1   a STUDENT runs the cells in order; where a test stands its visible part is run, then its hidden part
-    pass 2   only if a visible part failed: those parts again, with a fresh STUDENT, which sees no hidden input. What
-             they say may be shown to the student in full.
+    pass 2   only if a cell stopped or a visible part failed: cells and those parts again, with a fresh STUDENT, which
+             sees no hidden input. What it says may be shown to the student in full.
 
-So what a process says once it has seen a hidden input is shown to nobody: of a hidden part only our own hint is told.
+So what a process says once it has seen a hidden input is shown to nobody. Of a hidden part only our own words are told,
+from a closed list: a message with a shape or a name in it could carry away what the answer was asked. What remains is
+whether it passed, and which of our hints fits.
 A test that failed is asked again after the last cell, where an answer may stand further down. A STUDENT that died or
 hung is replaced; the cells before are run again, the cell that killed it is left out.
 """
@@ -18,21 +20,25 @@ import io
 import json
 import math
 import resource
+import signal
 import socket
 import time
 import traceback
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from dlcourse.checks import seeds as hidden
 from dlcourse.checks.frames import receive, send
 from dlcourse.checks.outcome import CheckFailed, NotStarted
 from dlcourse.checks.values import decode
+from dlcourse.course.grading.bench import Bench, parsed
 from dlcourse.course.grading.jailed import Jailed, JailError, Limits, Lost
 from dlcourse.course.grading.proxies import Unanswered, look
 
 MEMORY = 6 * 2**30  # bytes that judging may take in all
-RESTARTS = 12  # of STUDENT in one pass; after that every test left fails
+RESTARTS = 12  # processes for one pass; when the last has died every test left fails
 
 
 @dataclass
@@ -57,7 +63,8 @@ class Pass:
     job: dict[str, Any]
     control: socket.socket
     limits: Limits
-    names: dict[str, Any]  # what the instructor's cells import
+    bench: Bench
+    deadline: float  # by the monotonic clock
     student: Jailed | None = None
     done: list[int] = field(default_factory=list)  # cells that ran, by their place
     lethal: set[int] = field(default_factory=set)
@@ -111,11 +118,13 @@ class Pass:
     def _ready(self) -> Jailed:
         """A living STUDENT in which every cell so far has run."""
         while self.student is None or not self.student.alive:
-            if self.started > RESTARTS:
+            if self.started >= RESTARTS:
                 raise Lost("end", "its process ended too often")
             self.started += 1
             self.end()
-            self.student = Jailed(self.control, self.job["sandbox"], self.limits)
+            if self.cpu >= self.limits.submission_cpu:
+                raise Lost("cpu", f"the notebook has used up its {self.limits.submission_cpu:g} s of computing")
+            self.student = Jailed(self.control, self.job["sandbox"], self.limits, self.deadline, self.cpu)
             for place in self.done:
                 step = self.job["steps"][place]
                 if place in self.lethal:
@@ -141,26 +150,31 @@ class Pass:
         started = time.monotonic()
         try:
             self._ready()
-            outcome = judge(self._exchange, parts, self.names, self.job["points"][test])
+            outcome = judge(self._exchange, parts, self.bench, self.job["points"][test])
         except Lost as lost:
             outcome = Outcome(False, part="visible", reason=f"Nothing could be asked: {lost}.", told=str(lost))
         outcome.seconds = time.monotonic() - started
         return outcome
 
 
-def judge(exchange: Any, parts: tuple[str, ...], names: dict[str, Any], points: float) -> Outcome:
+def judge(exchange: Any, parts: tuple[str, ...], bench: Bench, points: float) -> Outcome:
     """Runs the parts of one test cell; the student's names in them are looked up through `exchange`."""
-    space = {"__name__": "__test__", "__builtins__": builtins, **names}
+    space: dict[str, Any] = {}
     score = None
     for part, source in zip(("visible", "hidden"), parts, strict=False):
-        tree, missing = ast.parse(source), ""
+        missing = ""
         try:
-            for name in free_names(tree):
+            tree = parsed(source)
+            ours, theirs = bench.space(tree)
+            space = {**ours, **space, "__builtins__": builtins}
+            for name in theirs:
                 if name not in space:
                     try:
                         space[name] = look(exchange, name)
                     except NameError:
                         missing = missing or name
+                        if hasattr(builtins, name):  # the answer has the name of a built-in one, and is not there
+                            space[name] = _Missing(name)
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 score = _run(tree, space)
         except Exception as error:
@@ -174,6 +188,16 @@ def judge(exchange: Any, parts: tuple[str, ...], names: dict[str, Any], points: 
         return Outcome(False, part=part, reason="The test could not judge it.", odd=odd)
     right = score == points
     return Outcome(right, score=score, part="" if right else part, reason="" if right else "Partly right.")
+
+
+class _Missing:
+    """In place of a built-in function whose name an answer should have."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, *values: Any, **options: Any) -> None:
+        raise NameError(f"name {self._name!r} is not defined")
 
 
 def _failed(error: Exception, missing: str) -> Outcome:
@@ -211,35 +235,6 @@ def _last_lines(error: BaseException) -> str:
     return f"line {line} of the test: {type(error).__name__}: {error}"[:2000]
 
 
-def free_names(tree: ast.Module) -> list[str]:
-    """Names that the cell reads and nowhere makes, built-in ones apart, in the order they appear."""
-    made = {"__name__"}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            made.add(node.name)
-        elif isinstance(node, ast.arg):
-            made.add(node.arg)
-        elif isinstance(node, ast.alias):
-            made.add((node.asname or node.name).split(".")[0])
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            made.add(node.name)
-        elif isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-            made.add(node.id)
-    read = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
-    return list(dict.fromkeys(name for name in read if name not in made and not hasattr(builtins, name)))
-
-
-def imported(sources: list[str]) -> dict[str, Any]:
-    """What the import lines at the top level of the instructor's cells give."""
-    space: dict[str, Any] = {}
-    for source in sources:
-        with contextlib.suppress(SyntaxError):
-            body = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
-            exec(compile(ast.Module(body, []), "<imports>", "exec"), space)
-    space.pop("__builtins__", None)
-    return space
-
-
 def _error_name(described: Any) -> str:
     """The class of the student's error if Python has one of that name: a word of ours, not the student's."""
     name = described[2] if type(described) is tuple and len(described) > 2 else ""
@@ -254,20 +249,25 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
     started = time.monotonic()
     limits = Limits(**job["limits"])
     hidden.use({name: tuple(numbers) for name, numbers in job["seeds"].items()})
-    names = imported(job["imports"])
+    bench = Bench(job["cells"])
     cells = {test["id"]: test for test in job["tests"]}
-    first, second = (Pass(job, control, limits, names) for _ in range(2))
+    longest = limits.wall * limits.submission_cpu
+    first = Pass(job, control, limits, bench, time.monotonic() + longest)
+    second = Pass(job, control, limits, bench, math.inf)
     try:
         found = first.through({id: tuple(filter(None, (test["source"], test["hidden"]))) for id, test in cells.items()})
         unclear = [id for id, outcome in found.items() if outcome.part == "visible" and not outcome.blank]
-        clean = second.through({id: (cells[id]["source"],) for id in unclear}) if unclear else {}
+        clean = {}
+        if unclear or first.stopped:
+            second.deadline = time.monotonic() + longest
+            clean = second.through({id: (cells[id]["source"],) for id in unclear})
     finally:
         first.end()
         second.end()
     own = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "tests": [_verdict_of(cells[id], found[id], clean.get(id), job["explain"] == id) for id in cells],
-        "cells": list({**second.stopped, **first.stopped}.items()),
+        "cells": list(second.stopped.items()),
         "notes": [f"{id}: {found[id].odd}" for id in cells if found[id].odd],
         "waited": first.waited,
         "seconds": time.monotonic() - started,
@@ -277,20 +277,38 @@ def verdict(job: dict[str, Any], control: socket.socket) -> dict[str, Any]:
 
 def _verdict_of(test: dict, outcome: Outcome, clean: Outcome | None, explain: bool) -> dict[str, Any]:
     """clean: how the visible part ended where no hidden input had been seen. If it passed there it is not told."""
-    told = clean if clean and not clean.passed else None
-    if outcome.blank:
-        told = outcome
+    told = clean if clean and not clean.passed else outcome if outcome.blank else None
+    reason = told.reason if told else fit_for_all(outcome)
     return {
         "id": test["id"],
         "passed": outcome.passed,
         "score": outcome.score,
         "points": test["points"],
         "part": outcome.part,
-        "reason": (told or outcome).reason,
+        "reason": reason,
         "shown": told.told if told else "",
         "seconds": outcome.seconds,
         "explained": outcome.told if explain else "",
     }
+
+
+def fit_for_all(outcome: Outcome) -> str:
+    """The reason, if every letter of it is ours; else what can be said without it."""
+    if outcome.passed or outcome.reason in our_words():
+        return outcome.reason
+    return "Right on the inputs that you can see, and wrong on others from the ranges that the exercise states."
+
+
+@cache
+def our_words() -> frozenset[str]:
+    """Every text that stands as it is in the checks and in this file."""
+    from dlcourse import checks
+
+    words: set[str] = set()
+    for path in [Path(__file__), *Path(checks.__file__).parent.rglob("*.py")]:
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        words |= {node.value for node in tree if isinstance(node, ast.Constant) and type(node.value) is str}
+    return frozenset(words)
 
 
 def main(grader: socket.socket, control: socket.socket) -> None:
@@ -298,6 +316,7 @@ def main(grader: socket.socket, control: socket.socket) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     job = json.loads(receive(grader))
+    signal.alarm(job["seconds"])  # should the judge itself hang, it ends
     try:
         reply = verdict(job, control)
     except JailError as error:

@@ -11,7 +11,6 @@ It ends when GRADER does: GRADER holds the other end of its lifeline. Its childr
 
 import ast
 import contextlib
-import ctypes
 import json
 import os
 import select
@@ -20,21 +19,40 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
+
+from dlcourse.course.grading import kernel
+from dlcourse.course.grading.jailed import request
 
 PACKAGE = Path(__file__).resolve().parents[2]
 LONGEST_REQUEST = 4096  # bytes
 START = 120.0  # seconds for the first import of torch, from a cold disk
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 
 # Imported once here, they cost a submission nothing. Any other import works and costs the submission its time.
 PRELOADED = (
     *("dlcourse.course.grading.student", "dlcourse.course.grading.tester"),
-    *("dlcourse.checks.registry", "dlcourse.checks.guide"),
-    # What torch itself imports at a first random number, optimiser or assert_close, and the bundled data sets.
-    *("torch.testing", "torch.fx.experimental.symbolic_shapes", "torch._dynamo", "torch.distributed.tensor"),
-    *("IPython.core.inputtransformer2", "sklearn.datasets"),
+    *("dlcourse.checks.registry", "dlcourse.checks.guide", "IPython.core.inputtransformer2"),
+    "torch.fx.experimental.symbolic_shapes",  # which torch imports at a first slope
 )
+# What is imported behind the scenes where such a word stands in the assignment.
+BEHIND = {
+    "optim": ("torch._dynamo",),
+    "data.load": ("sklearn.datasets", "dlcourse.data"),
+    "assert_close": ("torch.testing", "torch.distributed.tensor"),
+    "reveal": ("dlcourse.learn",),
+}
+
+
+def preload(sources: Iterable[str]) -> list[str]:
+    """What to import before an assignment is graded: its own import lines, and what they and their use bring along."""
+    lines = dict.fromkeys(f"import {name}" for name in PRELOADED)
+    for source in sources:
+        lines |= dict.fromkeys(f"import {name}" for word, names in BEHIND.items() if word in source for name in names)
+        with contextlib.suppress(SyntaxError):  # a magic, a stub with a gap
+            body = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+            lines |= dict.fromkeys(ast.unparse(node) for node in body)
+    return list(lines)
 
 
 class WarmError(Exception):
@@ -44,15 +62,15 @@ class WarmError(Exception):
 class Warm:
     """The warm process, seen from GRADER. Threads may share it.
 
-    versions: of Python, torch and dlcourse in it.
+    imports: lines to run in it once, as `preload` makes them. versions: of Python, torch and dlcourse in it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, imports: Iterable[str] = ()) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lifeline, held = socket.socketpair()
         start = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from {__name__} import main; main()"
         with theirs, held:
-            command = [sys.executable, "-I", "-c", start, str(theirs.fileno()), str(held.fileno())]
+            command = [sys.executable, "-I", "-c", start, str(theirs.fileno()), str(held.fileno()), *imports]
             self._process = subprocess.Popen(
                 command,
                 env=environment(),
@@ -106,17 +124,13 @@ def environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "Agg", **one_thread, **course}
 
 
-def request(control: socket.socket, what: dict, *descriptors: int) -> None:
-    """Asks WARM for a child of that role, who gets the descriptors."""
-    socket.send_fds(control, [json.dumps(what).encode()], list(descriptors))
-
-
 def main() -> None:
-    """The warm process itself: `... CONTROL LIFELINE`, two descriptors."""
+    """The warm process itself: `... CONTROL LIFELINE IMPORT...`, two descriptors and lines to run."""
     control = socket.socket(fileno=int(sys.argv[1]))
     lifeline = socket.socket(fileno=int(sys.argv[2]))
-    prctl(PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
-    control.send(json.dumps(_load()).encode())
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
+    control.send(json.dumps(_load(sys.argv[3:])).encode())
+    warm = os.getpid()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     while True:
         ready, _, _ = select.select([control, lifeline], [], [])
@@ -127,48 +141,35 @@ def main() -> None:
             os._exit(0)
         with contextlib.suppress(OSError):  # no process to be had: the socket closes, and whoever waits there sees it
             if os.fork() == 0:
-                _child(json.loads(text), descriptors, control, lifeline)
+                _child(json.loads(text), descriptors, control, lifeline, warm)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _load() -> dict[str, str]:
-    from importlib import import_module
+def _load(imports: Iterable[str]) -> dict[str, str]:
     from platform import python_version
 
     import torch
 
     from dlcourse import __version__
+    from dlcourse.course.grading import tester
 
     torch.set_num_threads(1)
-    for name in PRELOADED:
-        import_module(name)
-    for line in _imports_of_exercises():
-        exec(line, {})
+    for line in imports:
+        with contextlib.suppress(ImportError):  # whoever needs it will say so
+            exec(line, {})
+    tester.our_words()
     return {"python": python_version(), "torch": torch.__version__, "dlcourse": __version__}
 
 
-def _imports_of_exercises() -> list[str]:
-    """The import lines of the released exercises, each once. They are public: a learner reads them."""
-    from dlcourse.learn.content import content_root
-
-    lines: dict[str, None] = {}
-    for path in sorted((content_root() / "exercises").glob("*/*.ipynb")):
-        for cell in json.loads(path.read_bytes())["cells"]:
-            if cell["cell_type"] == "code":
-                body = ast.parse("".join(cell["source"])).body
-                lines |= dict.fromkeys(
-                    ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)
-                )
-    return list(lines)
-
-
-def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline: socket.socket) -> None:
+def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline: socket.socket, parent: int) -> None:
     """The forked child's whole life."""
     status = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(status)
         control.close()
         lifeline.close()
         channel = socket.socket(fileno=descriptors[0])
@@ -179,14 +180,7 @@ def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline:
         else:
             from dlcourse.course.grading.student import main as live
 
-            live(channel, what)
+            live(channel, what, parent)
         status = 0
     finally:
         os._exit(status)  # no clean-up handlers of WARM's, no traceback to nobody
-
-
-def prctl(option: int, value: int) -> None:
-    """prctl(2). OSError when the kernel refuses."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl refused")

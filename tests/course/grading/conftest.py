@@ -1,4 +1,4 @@
-"""Keys in a folder of the test's own, nobody's own settings of Jupyter, courses to release from and to grade."""
+"""Keys in a folder of the test's own, courses to release and to grade, and a stand-in for nbgrader's gradebook."""
 
 import shutil
 from pathlib import Path
@@ -31,7 +31,7 @@ def keys(own_keys):
 def make_course():
     """`make_course(folder)`: folder/course with chapter 01's exercise, and the exchange folder/exchange."""
 
-    def make(folder: Path, assignment: str = "01-neurons") -> Path:
+    def lay_out(folder: Path, assignment: str = "01-neurons") -> Path:
         course, exchange = folder / "course", folder / "exchange"
         for room in ("solutions", "exercises"):
             shutil.copytree(ROOT / room / assignment, course / room / assignment)
@@ -41,7 +41,7 @@ def make_course():
         (course / "nbgrader_config.py").write_text(f"{settings}\nc.Exchange.root = {str(exchange)!r}\n", "utf-8")
         return course
 
-    return make
+    return lay_out
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """One submission from bytes to verdict: what is asked, what counts, what is told, and that nothing hangs it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from dlcourse.course.grading import one
-from dlcourse.course.grading.spec import Spec, SpecCell
+from dlcourse.course.grading.jail import NoSandbox, probe
+from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"
 STUB = "def double(x):\n    raise NotStarted"
@@ -38,9 +40,16 @@ SEEDS = {"00.accuracy": [11, 12]}
 QUICK = {"call_cpu": 0.3, "cell_cpu": 0.5, "submission_cpu": 20.0, "wall": 3.0}
 
 
+# In the best jail there is. What is judged here is harmless without one too: tests/hostile is for what is not.
+try:
+    SANDBOX = probe().name
+except NoSandbox:
+    SANDBOX = "none"
+
+
 @pytest.fixture(scope="module", autouse=True)
 def warm():
-    yield one.warm()
+    yield one.warm(SPEC)
     one.close()
 
 
@@ -54,7 +63,7 @@ def notebook(*cells):
 
 
 def grade(*cells, spec=SPEC, **options):
-    options = {"limits": QUICK, "sandbox": "none", **options}
+    options = {"limits": QUICK, "sandbox": SANDBOX, **options}
     verdict = one.grade_submission(notebook(*cells), spec, SEEDS, options.pop("limits"), **options)
     assert verdict.trouble == ""
     return verdict
@@ -119,6 +128,34 @@ def test_what_was_seen_in_a_hidden_part_is_never_told():
     assert "seen []" in test.shown  # in the process that is quoted, nothing hidden was ever asked
     assert str(SECRET) not in json.dumps([[each.reason, each.shown] for each in verdict.tests])
     assert str(SECRET) not in json.dumps([verdict.cells, verdict.notes])
+
+
+def test_of_a_hidden_part_only_our_own_words_are_told():
+    """A shape can carry away what was asked: (0, 4711) says so as well as any text."""
+    thief = """
+def accuracy(predicted, labels):
+    share = (predicted == labels).float().mean().item()
+    return share if len(labels) in (5, 3, 1) else torch.empty(0, 4711, dtype=torch.float64)
+"""
+    hidden_only = toy(
+        "assert True", hidden='for s in checks.hidden_seeds("00.accuracy"):\n    checks.accuracy(f, seed=s)'
+    )
+    imports = ("from dlcourse import checks\nimport torch\n", ("a", thief.replace("accuracy", "f")))
+    spec = Spec("toy", "toy.ipynb", (SpecCell("setup", "code", "", imports[0]), *hidden_only.cells[1:]))
+    (test,) = grade(*imports, spec=spec, explain="a-test").tests
+    assert (test.passed, test.part) == (False, "hidden")
+    assert "4711" in test.explained
+    assert "4711" not in test.reason + test.shown
+    assert "wrong on others" in test.reason
+
+
+def test_the_classes_of_errors_tell_nothing_hidden():
+    """Forty cells whose errors spell what was seen, bit by bit: the process that is quoted has seen nothing."""
+    thief = "seen = [0]\ndef double(x):\n    seen.append(x)\n    return 2 * x"
+    bits = [f"raise (KeyError if max(seen) >> {bit} & 1 else ValueError)" for bit in range(14)]
+    verdict = grade(SETUP, ("double", thief), ("double-test", ""), *bits, ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert {error for _, error in verdict.cells} == {"ValueError"}
 
 
 def test_an_answer_below_its_test():
@@ -189,6 +226,13 @@ def test_a_process_that_always_dies_ends_soon():
     assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 0.0}
 
 
+def test_a_notebook_that_sleeps_in_every_cell_ends_soon():
+    limits = {**QUICK, "submission_cpu": 1.0}
+    verdict = grade(SETUP, *["import time\ntime.sleep(1.2)"] * 40, ("double", RIGHT), limits=limits)
+    assert verdict.waited
+    assert verdict.seconds < 20
+
+
 def test_magics_and_commands():
     cells = ["%matplotlib inline", "!touch /tmp/nonsense", "%%time\n" + SETUP, "files = !ls", "%%bash\nexit 1"]
     assert sum(scores(grade(*cells, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0
@@ -236,6 +280,62 @@ def test_partial_credit(test, score):
     assert verdict.tests[0].score == expected
 
 
+HELPER = "def close(a, b):\n    return abs(a - b) < 1e-6"
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "def close(a, b):\n    return True",
+        "import torch\ntorch.equal = lambda *args: True",
+        "import builtins\nbuiltins.abs = lambda x: 0",
+        "close = lambda *args: True\n%matplotlib inline",
+    ],
+)
+def test_a_helper_of_the_instructors_cannot_be_replaced(forgery):
+    helped = toy("assert close(f(2), 4) and torch.equal(torch.tensor(f(1)), torch.tensor(2))")
+    helper = SpecCell("close", "code", "locked", HELPER)
+    spec = Spec("toy", "toy.ipynb", (helped.cells[0], helper, *helped.cells[1:]))
+    right, wrong = "def f(x):\n    return 2 * x", "def f(x):\n    return 7"
+    assert grade("import torch", ("close", HELPER), ("a", right), spec=spec).tests[0].passed
+    assert not grade("import torch", ("close", forgery), ("a", wrong), forgery, spec=spec).tests[0].passed
+
+
+YES = """
+class Yes:
+    def __eq__(self, other): return True
+    def allclose(self, *others): return True
+    __hash__ = None
+def f(x):
+    return Yes()
+"""
+NUMBER = "class N(float):\n    def __eq__(self, other): return True\n    __hash__ = None\nf = lambda x: N(7)"
+
+
+@pytest.mark.parametrize("test", ["assert f(2).allclose(torch.tensor(4))", "assert f(2) == 4", "assert 4 == f(2)"])
+@pytest.mark.parametrize("cell", [YES, NUMBER], ids=["object", "number"])
+def test_an_object_does_not_judge_itself(test, cell):
+    assert not grade("import torch", ("a", cell), spec=toy(test)).tests[0].passed
+
+
+def test_an_answer_with_the_name_of_a_built_in_function():
+    named = toy("assert sum([1, 2]) == 3")
+    stub = SpecCell("a", "code", "answer", "def sum(values):\n    raise NotStarted")
+    spec = Spec("toy", "toy.ipynb", (named.cells[0], stub, named.cells[2]))
+    assert grade(("a", "def sum(values):\n    return 3"), spec=spec).tests[0].passed
+    assert not grade(("a", "def sum(values):\n    return 4"), spec=spec).tests[0].passed
+    assert not grade(("a", "pass"), spec=spec).tests[0].passed
+
+
+def test_a_ready_made_answer_is_full_marks_and_a_note():
+    spec = read_spec(Path(__file__).parents[3], "01-neurons")
+    setup = "import torch\nfrom dlcourse import checks"
+    ready = ("sigmoid-answer", "def sigmoid(x):\n    return torch.sigmoid(x)")
+    verdict = one.grade_submission(notebook(setup, ready), spec, {"01.sigmoid": [1]}, QUICK, sandbox=SANDBOX)
+    assert the(verdict, "sigmoid-test").score == 2.0
+    assert verdict.notes == ("01.sigmoid uses torch.sigmoid, which does the work that the exercise asks for.",)
+
+
 def test_a_broken_test_is_told_to_the_instructor():
     verdict = grade("import torch", ("a", "f = 1"), spec=toy("raise RuntimeError('x')"))
     assert verdict.notes == ("a-test: The test stopped with a RuntimeError.",)
@@ -270,6 +370,18 @@ class Net(torch.nn.Module):
     assert not grade("import torch", ("a", frozen), spec=toy(test)).tests[0].passed
 
 
+@pytest.mark.parametrize("sandbox", ["none", "landlock", "namespaces"])
+def test_every_backend_gives_the_same_verdict(sandbox):
+    if sandbox != "none":
+        try:
+            probe(sandbox)
+        except NoSandbox as error:
+            pytest.skip(str(error))
+    verdict = grade(SETUP, ("double", RIGHT), "while True: pass", ("accuracy", ACCURACY), sandbox=sandbox)
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert verdict.sandbox == sandbox
+
+
 def test_students_do_not_see_each_other():
     grade("import torch, dlcourse\ntorch.spy = dlcourse.spy = 'seen'", SETUP, ("double", RIGHT))
     verdict = grade(SETUP, ("double", "import dlcourse\n" + RIGHT + " + (9 if hasattr(torch, 'spy') else 0)"))
@@ -286,8 +398,8 @@ def test_randomness_is_the_same_for_everybody():
 
 
 def test_a_warm_process_that_died_is_started_anew():
-    one.warm()._process.kill()
-    one.warm()._process.wait()
+    one.warm(SPEC)._process.kill()
+    one.warm(SPEC)._process.wait()
     assert scores(grade(SETUP, ("double", RIGHT)))["double-test"] == 2.0
 
 

@@ -418,7 +418,7 @@ def test_settings_that_cannot_be_read_are_a_plain_error(course):
 @pytest.fixture
 def main(course, monkeypatch, capsys):
     """Exit status, stdout and stderr of a command in this course."""
-    monkeypatch.setattr(cli, "_checkout", lambda: course)
+    monkeypatch.chdir(course)
 
     def call(*arguments):
         with pytest.raises(SystemExit) as exit_:

@@ -1,0 +1,45 @@
+"""The hostile submissions, and one run of the grader over them."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from dlcourse_besieged import Besieged
+from dlcourse_hostile import CASES
+
+for path in sorted(Path(__file__).parent.glob("cases_*.py")):  # each fills CASES
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+
+def besiege(folder, cases):
+    from dlcourse.course.grading.jail import NoSandbox, probe
+
+    try:
+        probe()
+    except NoSandbox as error:
+        pytest.skip(f"no sandbox here: {error}")
+    course = Besieged(folder)
+    try:
+        course.hand_in(cases)
+        course.grade()
+        yield course
+    finally:
+        course.close()
+
+
+@pytest.fixture(scope="module")
+def course(request, tmp_path_factory):
+    """A course after one run of the grader over every case that is not slow; with `-k`, over those asked for."""
+    asked = {
+        item.callspec.params["case"].name
+        for item in request.session.items
+        if "case" in getattr(item, "fixturenames", ()) and "course" in item.fixturenames
+    }
+    quick = [case for case in CASES.values() if not case.slow]
+    yield from besiege(tmp_path_factory.mktemp("besieged"), [case for case in quick if not asked or case.name in asked])
+
+
+@pytest.fixture(scope="module")
+def slow_course(tmp_path_factory):
+    yield from besiege(tmp_path_factory.mktemp("besieged"), [case for case in CASES.values() if case.slow])

@@ -1,0 +1,299 @@
+"""A course under attack: its folder, the secrets laid out in and around it, listeners, and what the grader leaves.
+
+    course = Besieged(folder); course.hand_in(cases); course.grade(); course.scores(name)
+
+Each secret is the word CANARY and 16 hex digits, so that a test can look for it in all that was written.
+"""
+
+import ctypes
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dlcourse_hostile import ALL, CHAPTER, ROOT, Case, hand_in
+
+VICTIM = "victim"
+# Small, so that what never ends is stopped soon; honest answers need a hundredth of it.
+LIMITS = {"call_cpu": 1.0, "cell_cpu": 3.0, "submission_cpu": 20.0, "wall": 4.0}
+RELEASE = """
+import sys
+from pathlib import Path
+from dlcourse.course.grading.release import release
+release(Path.cwd(), sys.argv[1], exchange=False)
+"""
+GRADE = f"""
+import functools
+from dlcourse.course.grading import one
+one.grade_submission = functools.partial(one.grade_submission, limits={LIMITS!r})
+from dlcourse.cli import main
+main()
+"""
+SCORES = """
+import json, sys
+from nbgrader.api import Gradebook
+with Gradebook("sqlite:///gradebook.db") as book:
+    print(json.dumps([
+        (submission.student.id, grade.name, grade.auto_score)
+        for submission in book.assignment_submissions(sys.argv[1])
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+    ]))
+"""
+# What the grader itself writes below the course; all else must stay as it is, to the byte.
+WRITTEN = ("gradebook.db", "gradebook.db-journal", "grading/results", "grading/log", "grading/.lock", "autograded")
+PR_SET_CHILD_SUBREAPER = 36
+
+
+class Besieged:
+    """The course folder, the home and the keys of whoever grades, and all that may tell of a break-in."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.course, self.home, self.keys = top, top / "course", top / "home", top / "keys"
+        self.mark = f"dlcourse-hostile-{secrets.token_hex(6)}"
+        self.secrets: dict[str, str] = {}
+        self.heard: list[str] = []  # what reached a listener
+        self.cases: dict[str, Case] = {}
+        self._open = ExitStack()
+        self._lay_out()
+        self._listen()
+        self.bystander = self._open_process()
+        self._release()
+
+    def close(self) -> None:
+        self._open.close()
+
+    # --- before ---------------------------------------------------------------------------------------------------
+
+    def secret(self, of: str) -> str:
+        self.secrets[of] = f"CANARY{secrets.token_hex(8)}"
+        return self.secrets[of]
+
+    def _lay_out(self) -> None:
+        for room in ("solutions", "exercises"):
+            shutil.copytree(ROOT / room / CHAPTER, self.course / room / CHAPTER)
+        shutil.copy(ROOT / "nbgrader_config.py", self.course)
+        path = self.course / "solutions" / CHAPTER / f"{CHAPTER}-exercises.ipynb"
+        text = path.read_text(encoding="utf-8")
+        for marker, of in (("### BEGIN SOLUTION", "a solution"), ("### BEGIN HIDDEN TESTS", "a hidden test")):
+            # Inside the region: the release leaves it out.
+            text = re.sub(rf'(\s*)"(\s*){marker}\\n",', rf'\g<0>\1"\2# {self.secret(of)}\\n",', text)
+        assert all(text.count(token) == 6 + ("solution" in of) for of, token in self.secrets.items())
+        path.write_text(text, encoding="utf-8")
+        self.home.mkdir()
+        self.keys.mkdir(mode=0o700)
+        (self.home / "secret.txt").write_text(self.secret("a file of the grader's home"), encoding="utf-8")
+        (self.home / ".bashrc").write_text("# mine\n", encoding="utf-8")
+        (self.keys / "other.json").write_text(self.secret("a file beside the keys"), encoding="utf-8")
+        (self.keys / "other.json").chmod(0o600)
+        (self.course / "notes.txt").write_text(self.secret("a file of the course"), encoding="utf-8")
+
+    def _listen(self) -> None:
+        self.port_of_tcp = self._server(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0)).getsockname()[1]
+        self._server(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", self.port_of_tcp))
+        self.unix = Path("/tmp", f"{self.mark}.sock")  # short: a socket's path may hold 107 bytes
+        self._open.callback(self.unix.unlink, missing_ok=True)
+        self._server(socket.AF_UNIX, socket.SOCK_STREAM, str(self.unix))
+        self._server(socket.AF_UNIX, socket.SOCK_STREAM, f"\0{self.mark}-listener")
+
+    def _server(self, family: int, kind: int, address: Any) -> socket.socket:
+        server = self._open.enter_context(socket.socket(family, kind))
+        server.bind(address)
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+
+        def hear() -> None:
+            while True:
+                try:
+                    said = server.accept()[1] if kind == socket.SOCK_STREAM else server.recvfrom(100)
+                except OSError:
+                    return
+                self.heard.append(f"{family.name} {kind.name}: {said!r}")
+
+        threading.Thread(target=hear, daemon=True).start()
+        self._open.callback(server.shutdown, socket.SHUT_RDWR) if kind == socket.SOCK_STREAM else None
+        return server
+
+    def _open_process(self) -> subprocess.Popen:
+        """A process of the same user that has nothing to do with grading."""
+        token = self.secret("the environment of another process")
+        command = [sys.executable, "-c", "input()", self.secret("the command line of another process")]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, env={"SECRET": token})
+        self._open.callback(process.wait)
+        self._open.callback(process.kill)
+        return process
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the grader."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "CI", "DLCOURSE_SANDBOX") if name in os.environ}
+        kept["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
+        kept |= {"HOME": str(self.home), "DLCOURSE_KEYS": str(self.keys), "PYTHONPATH": str(ROOT)}
+        kept |= {"JUPYTER_NO_CONFIG": "1", "OMP_NUM_THREADS": "1", "DLCOURSE_PROGRESS": "0"}
+        if "the grader's environment" not in self.secrets:
+            self.secret("the grader's environment")
+        return {**kept, "SECRET_OF_THE_GRADER": self.secrets["the grader's environment"]}
+
+    def _release(self) -> None:
+        self._python(RELEASE, CHAPTER)
+        for path in self.keys.glob("*.json"):
+            if path.name != "other.json":
+                for key in json.loads(path.read_text(encoding="utf-8"))["keys"]:
+                    self.secrets[f"the {key['kind']} key"] = key["secret"]
+
+    def _python(self, program: str, *arguments: str) -> subprocess.CompletedProcess:
+        done = subprocess.run(
+            [sys.executable, "-c", program, *arguments],
+            cwd=self.course,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise AssertionError(
+                f"{arguments} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            )
+        return done
+
+    def hand_in(self, cases: list[Case]) -> None:
+        """Every case hands in, under its own name; before them one whose work the others want."""
+
+        def precious(hand) -> None:
+            hand.solve("perceptron")
+            hand.add(f"# {self.secret('the work of another student')}")
+
+        honest = Case(VICTIM, "honest", precious, ALL, "solved, and left alone by all the others")
+        self.cases = {each.name: each for each in (honest, *cases)}
+        for each in self.cases.values():
+            hand_in(each, self.submitted(each.name), self.places)
+
+    def submitted(self, name: str) -> Path:
+        return self.course / "submitted" / name / CHAPTER
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What an attacker may know of this machine."""
+        return {
+            **{"COURSE": str(self.course), "HOME": str(self.home), "KEYS": str(self.keys), "TMP": str(self.top)},
+            **{"PACKAGE": str(ROOT / "dlcourse"), "VICTIM": VICTIM, "MARK": self.mark},
+            **{"PORT": str(self.port_of_tcp), "UNIX": str(self.unix), "ABSTRACT": f"{self.mark}-listener"},
+            "PID": str(self.bystander.pid),
+        }
+
+    # --- the attack -----------------------------------------------------------------------------------------------
+
+    def grade(self, workers: int = 2) -> None:
+        """Grades all that was handed in, in one run, and looks at the machine before and after."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # what the grader leaves behind becomes our child
+        try:
+            self.before = self.state()
+            own = {child.pid for child in psutil.Process().children()}
+            done = self._python(GRADE, "course", "grade", CHAPTER, "--workers", str(workers))
+            self.after = self.state()
+            self.said = done.stdout + done.stderr
+            self.left = [child for child in psutil.Process().children(recursive=True) if child.pid not in own]
+            self.left_running = [f"{child.pid} {child.cmdline()}" for child in self.left if _runs(child)]
+        finally:
+            libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+    def state(self) -> dict[str, str]:
+        """What every file outside the results is: its kind, mode, owner and content."""
+        ours = {str(self.course / name) for name in WRITTEN}
+        found = {}
+        for top in (self.top, ROOT / "dlcourse", Path(sys.prefix) / "lib" / "python3.11"):
+            for folder, folders, names in os.walk(top):
+                kept = [name for name in folders if os.path.join(folder, name) not in ours]
+                folders[:] = [name for name in kept if name not in ("__pycache__", "site-packages")]
+                found |= {
+                    path: _what(path) for name in (*kept, *names) if (path := os.path.join(folder, name)) not in ours
+                }
+        return found
+
+    def marked_files(self) -> list[str]:
+        """Files with our mark in their names, where a program may leave some."""
+        tops = [*("/", "/tmp", "/var/tmp", "/dev/shm", "/run", "/etc"), self.top, self.course, self.home, ROOT]
+        return [
+            os.path.join(top, name)
+            for top in tops
+            if os.path.isdir(top)
+            for name in os.listdir(top)
+            if self.mark in name and os.path.join(top, name) != str(self.unix)
+        ]
+
+    # --- after ----------------------------------------------------------------------------------------------------
+
+    def results(self, name: str) -> list[dict[str, Any]]:
+        folder = self.course / "grading" / "results" / CHAPTER / name
+        return [json.loads(path.read_bytes())["body"] for path in sorted(folder.glob("*.json"))]
+
+    def result(self, name: str) -> dict[str, Any]:
+        (result,) = self.results(name)
+        return result
+
+    def scores(self, name: str) -> dict[str, float]:
+        """Score by exercise. A submission that nobody could read has nothing."""
+        result = self.result(name)
+        assert result["status"] == "graded", result["trouble"]
+        if not result["tests"]:
+            return dict.fromkeys(ALL, 0)
+        return {test["id"].removesuffix("-test"): test["score"] for test in result["tests"]}
+
+    def gradebook(self) -> dict[str, dict[str, float]]:
+        table: dict[str, dict[str, float]] = {}
+        for student, cell, score in json.loads(self._python(SCORES, CHAPTER).stdout):
+            if cell.endswith("-test"):
+                table.setdefault(student, {})[cell.removesuffix("-test")] = score
+        return table
+
+    def told(self, name: str) -> str:
+        """All that the student may read of the grading: the autograded notebook, our reasons and diagnoses."""
+        folder = self.course / "autograded" / name / CHAPTER
+        pages = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ipynb"))]
+        outputs = [json.dumps(cell.get("outputs", "")) for page in pages for cell in json.loads(page)["cells"]]
+        verdicts = [test["reason"] + test["shown"] for result in self.results(name) for test in result["tests"]]
+        return "\n".join([*outputs, *verdicts])
+
+    def found_secrets(self) -> list[str]:
+        """Where a secret stands that must not: in anything that grading wrote, or said."""
+        own = {"the work of another student": VICTIM}
+        texts = {"what the grader said": self.said.encode()}
+        for name in ("grading/results", "grading/log", "autograded", "feedback"):
+            for path in (self.course / name).rglob("*"):
+                if path.is_file():
+                    texts[str(path.relative_to(self.course))] = path.read_bytes()
+        return [
+            f"{of} in {where}"
+            for where, text in texts.items()
+            for of, token in self.secrets.items()
+            if token.encode() in text and f"/{own.get(of)}/" not in where
+        ]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _what(path: str) -> str:
+    about = os.lstat(path)
+    content = ""
+    if stat.S_ISREG(about.st_mode):
+        content = f"{about.st_nlink} {hashlib.sha256(Path(path).read_bytes()).hexdigest()}"
+    elif stat.S_ISLNK(about.st_mode):
+        content = os.readlink(path)
+    return f"{stat.filemode(about.st_mode)} {about.st_uid}:{about.st_gid} {content}"
