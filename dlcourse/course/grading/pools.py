@@ -18,7 +18,7 @@ from dlcourse import __version__
 from dlcourse.course.errors import CourseError
 
 INSTALL = "pip install 'dlcourse[grading]' (in a checkout: pip install -c constraints.txt -e '.[grading]')"
-CONNECT = 10  # seconds to reach a scheduler, and to find one worker there
+CONNECT = 30  # seconds to reach a scheduler, and to find one worker there
 GONE = 15  # seconds without the scheduler before the run gives up: shorter troubles of a network pass
 DESERTED = 120  # seconds without any worker
 COUNT = 1  # seconds between two looks at how many there are: workers come and go
