@@ -259,6 +259,8 @@ def _is_ready(reached: str, wanted: Iterable[str]) -> bool:
     parts = reached.removesuffix("=").split(".")
     if parts[0] == "dlcourse":
         parts = parts[1:]
+    if len(parts) < 2:
+        return False
     if not parts[0]:  # an attribute, or an argument, of something that is no module
         return f"torch.{parts[1]}" in wanted
     return any(parts[0] == place and name in parts[1:] for place, name in (each.split(".") for each in wanted))

@@ -157,7 +157,10 @@ def _flags(spec: Spec, cells: tuple[SubmittedCell, ...]) -> tuple[str, ...]:
         for cell in cells
         if cell.kind == "code" and cell.grade_id not in kept | own.keys() and cell.source.strip() not in ours
     ]
-    return flags.notes(spec.assignment, {name: text for name, text in own.items() if name in here}, other)
+    try:
+        return flags.notes(spec.assignment, {name: text for name, text in own.items() if name in here}, other)
+    except Exception as error:  # a text that the notes cannot cope with must not keep anybody from a grade
+        return (f"The answers could not be looked through for ready-made ones: {type(error).__name__}.",)
 
 
 def _parts(cell: SpecCell) -> list[tuple[str, str]]:
