@@ -90,7 +90,9 @@ def hand_in(folder: Path, student: str, content: bytes, spec: Spec, **beside: st
     return content
 
 
-def judged(spec: Spec, student: str, content: bytes, /, scores: dict[str, float] | None = None, **fields: Any) -> Result:
+def judged(
+    spec: Spec, student: str, content: bytes, /, scores: dict[str, float] | None = None, **fields: Any
+) -> Result:
     """A result as the grader makes it. scores: of the tests, full where nothing is said; fields: other than usual."""
     tests = tuple(verdict(one.id, one.points, (scores or {}).get(one.id, one.points)) for one in spec.tests)
     usual = {
