@@ -159,7 +159,8 @@ class Writer:
         if submission is None:
             submission = SubmittedAssignment(id=new_uuid(), **keys)
             self._db.add(submission)
-        rows = self._db.query(SubmittedNotebook).filter_by(assignment_id=submission.id)
+        ours = SubmittedNotebook.notebook_id.in_(self._rows.notebooks)  # for the index, which begins with it
+        rows = self._db.query(SubmittedNotebook).filter(ours, SubmittedNotebook.assignment_id == submission.id)
         there = {row.notebook_id: row for row in rows}
         for notebook in self._rows.notebooks:
             if notebook not in there:
@@ -173,7 +174,9 @@ class Writer:
 
         found = []
         for kind, cells in ((Grade, self._rows.graded), (Comment, self._rows.commented)):
-            rows = {row.cell_id: row for row in self._db.query(kind).filter_by(notebook_id=submitted.id)}
+            ours = kind.cell_id.in_(cells.values())  # for the index, which begins with it
+            there = self._db.query(kind).filter(ours, kind.notebook_id == submitted.id)
+            rows = {row.cell_id: row for row in there}
             for cell in cells.values():
                 if cell not in rows:
                     rows[cell] = kind(id=new_uuid(), cell_id=cell, notebook_id=submitted.id)
@@ -192,7 +195,10 @@ class Writer:
         from nbgrader.api import Grade
         from sqlalchemy import func, select
 
-        score = self._db.scalar(select(func.coalesce(func.sum(Grade.score), 0.0)).filter_by(notebook_id=submitted))
+        ours = Grade.cell_id.in_(self._rows.graded.values())
+        score = self._db.scalar(
+            select(func.coalesce(func.sum(Grade.score), 0.0)).where(ours, Grade.notebook_id == submitted)
+        )
         try:
             penalty = self._settings.late.late_submission_penalty(submission.student_id, score, late)
             return None if penalty is None else min(max(penalty, 0), score)
