@@ -115,8 +115,8 @@ _TRICKS |= {"sys.modules", "sys._getframe", "inspect.getsource", "inspect.stack"
 
 
 def exercise_of(assignment: str, grade_id: str) -> str:
-    """The exercise that an answer cell belongs to: "01-neurons", "sigmoid-answer" -> "01.sigmoid"; "" for others."""
-    name = re.sub(r"^loop-[a-e]$", "loops", grade_id.removesuffix("-answer"))
+    """The exercise of an answer or a test: "01-neurons", "sigmoid-answer" -> "01.sigmoid"; "" for other cells."""
+    name = re.sub(r"^loop-[a-e]$", "loops", re.sub("-(answer|test)$", "", grade_id))
     exercise = f"{assignment[:2]}.{name}"
     return exercise if exercise in READY or exercise in NOTHING else ""
 
