@@ -135,9 +135,11 @@ def grade(
     from dlcourse.course.grading import gradebook
 
     course, stop = Path(course), stop or threading.Event()
-    ground = prepare(course, assignment, accept_changes=accept_changes, unsafe=unsafe)
-    names = chosen(course, assignment, students)
     with pool(workers, dask) as place:
+        if grade_one is None:
+            place.start(read_spec(course, assignment))
+        ground = prepare(course, assignment, accept_changes=accept_changes, unsafe=unsafe)
+        names = chosen(course, assignment, students)
         place.ready(jailed=not unsafe)
         with alone(course / "grading" / ".lock", "Another grader is at work in this course. Wait until it is done."):
             regraded = _regraded(ground, names, regrade, resume, on_trouble)

@@ -18,7 +18,7 @@ from dlcourse import __version__
 from dlcourse.course.errors import CourseError
 from dlcourse.course.grading.files import canonical, parse, write_whole
 from dlcourse.course.grading.result import plain_assignment
-from dlcourse.course.grading.settings import Settings, settings
+from dlcourse.course.grading.settings import Settings, settings, spare_the_grammar
 from dlcourse.course.grading.spec import Spec
 
 FORMAT = 1
@@ -163,6 +163,7 @@ def due_date(here: Settings, assignment: str) -> str:
 
 def open_gradebook(here: Settings):
     """nbgrader's Gradebook, for a `with`. CourseError when nbgrader is missing or the gradebook cannot be opened."""
+    spare_the_grammar()
     try:
         from nbgrader.api import Gradebook
     except ModuleNotFoundError as error:

@@ -42,6 +42,7 @@ class Settings:
 
 def settings_of(course: Path) -> Settings:
     """nbgrader's settings, from the same files as `settings.settings` has them."""
+    course_settings.spare_the_grammar()
     try:
         from nbgrader.converters import Autograde
         from nbgrader.coursedir import CourseDirectory

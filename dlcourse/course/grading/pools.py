@@ -16,6 +16,7 @@ from typing import Any
 
 from dlcourse import __version__
 from dlcourse.course.errors import CourseError
+from dlcourse.course.grading.spec import Spec
 
 INSTALL = "pip install 'dlcourse[grading]' (in a checkout: pip install -c constraints.txt -e '.[grading]')"
 CONNECT = 30  # seconds to reach a scheduler, and to find one worker there
@@ -59,9 +60,17 @@ class Local:
         self.workers = workers
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="grade")
         self._futures: set[Future] = set()
+        self._probe: Future | None = None
+
+    def start(self, spec: Spec) -> None:
+        """Begins what takes seconds, the probe and the import of torch, while others read the rest of the course."""
+        from dlcourse.course.grading import one
+
+        self._probe = self._executor.submit(sandbox)
+        self._executor.submit(one.warm, spec)  # should it fail, the first submission is told why
 
     def ready(self, *, jailed: bool) -> None:
-        name, why = sandbox() if jailed else ("none", "")
+        name, why = (self._probe.result() if self._probe else sandbox()) if jailed else ("none", "")
         if not name:
             raise NoJail(
                 f"No sandbox works on this machine, so nothing was graded.\n{why}\n"
@@ -109,6 +118,9 @@ class Dask:
         self._executor = self._client.get_executor(pure=False)
         self._seen = self._served = time.monotonic()  # the scheduler; a worker
         self._counted, self._threads = 0.0, 0
+
+    def start(self, spec: Spec) -> None:
+        """Workers start when their first submission comes."""
 
     def ready(self, *, jailed: bool) -> None:
         try:

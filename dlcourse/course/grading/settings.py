@@ -4,6 +4,7 @@ Read as nbgrader reads them (nbgrader_config.py and .json in Jupyter's folders f
 without importing nbgrader, which takes seconds.
 """
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,14 @@ def _config(course: Path):
             except Exception as error:  # the file is a program: anything may come out of it
                 raise CourseError(f"{Path(folder, name)} could not be read: {error!r}") from error
     return config
+
+
+def spare_the_grammar() -> None:
+    """Before the first import of nbgrader: its jsonschema builds a grammar of web addresses, for two seconds.
+
+    A notebook's schema has no use for it, and jsonschema does without where the package is not installed.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)
 
 
 def load_keys(course: Path) -> Keys:

@@ -191,3 +191,7 @@ def test_the_docstring_says_what_it_is_not():
     assert "not a security claim" in flags.__doc__
     assert "no security" in imports_reference.__doc__
     assert Path(flags.__file__).read_text().count("import torch") == 0
+
+
+def test_a_package_alone_is_nothing_ready_made():
+    assert imports_reference("import dlcourse, torch\ntorch.spy = dlcourse.spy = dlcourse", "01.sigmoid") == ()
