@@ -241,10 +241,11 @@ FORMS = {
 
 def form(name: str, body: str) -> None:
     def make(hand):
+        hand.leave("debug", "cross_entropy", "hinges")
         hand.answer("sigmoid", f"def sigmoid(x):\n    {body}")
 
     make.__name__ = make.__qualname__ = f"returns_{name}"
-    case(without("sigmoid"), "not the value that was asked for", plain=True)(make)
+    case(only("xor"), "not the value that was asked for; the weights of the other exercise are right", plain=True)(make)
 
 
 for _name, _body in FORMS.items():

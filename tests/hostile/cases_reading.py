@@ -75,7 +75,7 @@ def reads_the_whole_tree(hand):
         hand,
         """
         import time
-        end = time.process_time() + 0.3
+        end = time.process_time() + 0.1
         skipped = ("/proc", "/sys", "/usr", "/lib", sys.prefix)
         for folder, folders, names in os.walk("/"):
             folders[:] = [name for name in folders if not os.path.join(folder, name).startswith(skipped)]
