@@ -1,6 +1,6 @@
 """A course under attack: its folder, the secrets laid out in and around it, listeners, and what the grader leaves.
 
-    course = Besieged(folder); course.hand_in(cases); course.grade(); course.scores(name)
+    course = Besieged(folder); course.release(); course.hand_in(cases); course.grade(); course.scores(name)
 
 Each secret is the word CANARY and 16 hex digits, so that a test can look for it in all that was written.
 """
@@ -69,7 +69,6 @@ class Besieged:
         self._lay_out()
         self._listen()
         self.bystander = self._open_process()
-        self._release()
 
     def close(self) -> None:
         self._open.close()
@@ -145,7 +144,8 @@ class Besieged:
             self.secret("the grader's environment")
         return {**kept, "SECRET_OF_THE_GRADER": self.secrets["the grader's environment"]}
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Releases the chapter, which makes the keys."""
         self._python(RELEASE, CHAPTER)
         for path in self.keys.glob("*.json"):
             if path.name != "other.json":
