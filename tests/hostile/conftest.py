@@ -21,6 +21,7 @@ def besiege(folder, cases):
         pytest.skip(f"no sandbox here: {error}")
     course = Besieged(folder)
     try:
+        course.release()
         course.hand_in(cases)
         course.grade()
         yield course

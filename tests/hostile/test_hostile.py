@@ -3,8 +3,10 @@ gives, and the machine is afterwards as it was."""
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 from dlcourse_besieged import VICTIM, Besieged
@@ -148,15 +150,11 @@ def test_a_caller_is_heard(quiet):
         (1, str(quiet.unix)),
         (1, f"\0{quiet.mark}-listener"),
     ):
-        import socket
-
         with socket.socket(family) as caller:
             caller.connect(address)
         for _ in range(500):
             if quiet.heard:
                 break
-            import time
-
             time.sleep(0.01)
         assert quiet.heard
         quiet.heard.clear()

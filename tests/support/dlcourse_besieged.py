@@ -1,6 +1,6 @@
 """A course under attack: its folder, the secrets laid out in and around it, listeners, and what the grader leaves.
 
-    course = Besieged(folder); course.hand_in(cases); course.grade(); course.scores(name)
+    course = Besieged(folder); course.release(); course.hand_in(cases); course.grade(); course.scores(name)
 
 Each secret is the word CANARY and 16 hex digits, so that a test can look for it in all that was written.
 """
@@ -69,7 +69,6 @@ class Besieged:
         self._lay_out()
         self._listen()
         self.bystander = self._open_process()
-        self._release()
 
     def close(self) -> None:
         self._open.close()
@@ -145,14 +144,15 @@ class Besieged:
             self.secret("the grader's environment")
         return {**kept, "SECRET_OF_THE_GRADER": self.secrets["the grader's environment"]}
 
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Releases the chapter, which makes the keys."""
         self._python(RELEASE, CHAPTER)
         for path in self.keys.glob("*.json"):
             if path.name != "other.json":
                 for key in json.loads(path.read_text(encoding="utf-8"))["keys"]:
                     self.secrets[f"the {key['kind']} key"] = key["secret"]
 
-    def _python(self, program: str, *arguments: str) -> subprocess.CompletedProcess:
+    def _python(self, program: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess:
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments],
             cwd=self.course,
@@ -161,7 +161,7 @@ class Besieged:
             capture_output=True,
             text=True,
         )
-        if done.returncode:
+        if done.returncode not in allowed:
             raise AssertionError(
                 f"{arguments} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
             )
@@ -201,7 +201,8 @@ class Besieged:
         try:
             self.before = self.state()
             own = {child.pid for child in psutil.Process().children()}
-            done = self._python(GRADE, "course", "grade", CHAPTER, "--workers", str(workers))
+            done = self._python(GRADE, "course", "grade", CHAPTER, "--workers", str(workers), allowed=(0, 1))
+            # 1: some need a human. Each of those cases fails by itself, and says which it is.
             self.after = self.state()
             self.said = done.stdout + done.stderr
             self.left = [child for child in psutil.Process().children(recursive=True) if child.pid not in own]
