@@ -257,6 +257,8 @@ def _read_tensor(node: dict[str, Any], depth: int, body: _Body, budget: _Budget)
     (offset,) = _sizes([node["offset"]])
     if len(shape) != len(strides):
         raise WireError("a tensor with as many sizes as strides was wanted")
+    if math.prod(max(size, 1) for size in shape) > MAX_BYTES:  # also of an empty one: torch multiplies them up
+        raise WireError("a tensor of endless sizes")
     count = 0 if 0 in shape else math.prod(shape)
     budget.spend(depth=depth, elements=count)
     raw = body.take(_extent(shape, strides, offset) * dtype.itemsize)

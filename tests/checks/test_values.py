@@ -187,6 +187,7 @@ HOSTILE = {
     "stride beyond the end": tensor(strides=[3, 1]),
     "huge size": tensor(shape=[2**62, 2**62]),
     "huge product": tensor(shape=[2**20, 2**20], strides=[0, 0], body=b"\0" * 4),
+    "empty, and huge all the same": tensor(shape=[0, 2**20, 2**20, 2**24], strides=[1, 1, 1, 1], body=b""),
     "huge stride": tensor(strides=[2**63, 1]),
     "huge offset": tensor(offset=2**63),
     "stride that overflows": tensor(strides=[2**62 - 1, 2]),

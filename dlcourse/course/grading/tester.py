@@ -38,6 +38,8 @@ from dlcourse.course.grading.jailed import Jailed, JailError, Limits, Lost
 from dlcourse.course.grading.proxies import Unanswered, look
 
 MEMORY = 6 * 2**30  # bytes that judging may take in all
+# Not the exception's own text: it names the function that raised it, which is a name of the student's.
+BLANK = "Nothing was written yet. Put your code in place of the line `raise NotStarted`."
 RESTARTS = 12  # processes for one pass; when the last has died every test left fails
 
 
@@ -180,6 +182,7 @@ def judge(exchange: Any, parts: tuple[str, ...], bench: Bench, points: float) ->
         except Exception as error:
             outcome = _failed(error, missing)
             outcome.part = part
+            outcome.blank = outcome.blank and part == "visible"
             return outcome
     if score is None:
         return Outcome(True, score=points)
@@ -203,7 +206,7 @@ class _Missing:
 def _failed(error: Exception, missing: str) -> Outcome:
     """What it means that a test stopped with this error. missing: a name that the notebook does not have."""
     if isinstance(error, NotStarted):
-        return Outcome(False, reason="Nothing was written yet.", told=str(error), again=True, blank=True)
+        return Outcome(False, reason="Nothing was written yet.", told=BLANK, again=True, blank=True)
     if isinstance(error, CheckFailed):
         return Outcome(False, reason=error.reason, told=str(error), again=True)
     if isinstance(error, NameError) and missing and repr(missing) in str(error):

@@ -158,6 +158,23 @@ def test_the_classes_of_errors_tell_nothing_hidden():
     assert {error for _, error in verdict.cells} == {"ValueError"}
 
 
+def test_the_stubs_error_carries_nothing_away():
+    """Its message names the function that raised it: a name that a student can make of what was seen."""
+    thief = "seen = []\ndef double(x):\n    seen.append(x)\n    return 2 * x"
+    named = """
+def accuracy(predicted, labels):
+    name = f"seen_{max(seen)}"
+    space = {"NotStarted": NotStarted}
+    exec(f"def {name}():\\n    raise NotStarted", space)
+    space[name]()
+"""
+    hidden = "def double(x):\n    if x > 9:\n        raise NotStarted(str(x))\n    return 2 * x"
+    for first in (thief, hidden):
+        verdict = grade(SETUP, ("double", first), ("accuracy", named if first == thief else ACCURACY))
+        assert str(SECRET) not in json.dumps([[each.reason, each.shown] for each in verdict.tests])
+        assert all(each.shown == "" for each in verdict.tests if each.part == "hidden")
+
+
 def test_an_answer_below_its_test():
     cells = [SETUP, ("double", STUB), ("double-test", ""), ("accuracy", ACCURACY), RIGHT]
     assert scores(grade(*cells)) == {"double-test": 2.0, "accuracy-test": 3.0}
