@@ -605,7 +605,7 @@ def test_settings_that_cannot_be_read(small):
 
 
 def test_the_time_does_not_grow_with_the_class(small):
-    """As many statements for each submission, whatever the number of those before, and none reads through all of the class."""
+    """As many statements for each submission, however many came before, and none reads through all of the class."""
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
