@@ -115,13 +115,18 @@ class Besieged:
         def hear() -> None:
             while True:
                 try:
-                    said = server.accept()[1] if kind == socket.SOCK_STREAM else server.recvfrom(100)
+                    if kind == socket.SOCK_STREAM:
+                        caller, said = server.accept()
+                        caller.close()
+                    else:
+                        said = server.recvfrom(100)
                 except OSError:
                     return
                 self.heard.append(f"{family.name} {kind.name}: {said!r}")
 
         threading.Thread(target=hear, daemon=True).start()
-        self._open.callback(server.shutdown, socket.SHUT_RDWR) if kind == socket.SOCK_STREAM else None
+        if kind == socket.SOCK_STREAM:
+            self._open.callback(server.shutdown, socket.SHUT_RDWR)  # wakes the thread
         return server
 
     def _open_process(self) -> subprocess.Popen:
