@@ -97,7 +97,7 @@ class Cycle:
             for user in {"": (TEACHER,), "student": self.students}.get(block.who, (block.who,)):
                 seen = self.said.setdefault(section, {})
                 seen[user] = seen.get(user, "") + self.type(user, text)
-        return self.said[section]
+        return self.said.get(section, {})
 
     def serve(self, section: str, number: int, instead: dict[str, str] | None = None):
         """The instructor starts what keeps running; a `with` block ends it."""
