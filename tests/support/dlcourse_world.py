@@ -123,7 +123,7 @@ class World:
         return [*self.entrance, str(number), *into]
 
     def run(
-        self, user: str, script: str, folder: str = "", *, status: int = 0, seconds: float = 240, **environment: str
+        self, user: str, script: str, folder: str = "", *, status: int = 0, seconds: float = 600, **environment: str
     ) -> str:
         """What the script printed, both streams in order. Raises AssertionError when it ends with another status."""
         line = self.command(user, script, folder, **environment)
