@@ -35,7 +35,7 @@ SUPPORT = Path(__file__).parents[2] / "support"
 @pytest.fixture
 def main(course, capsys, monkeypatch):
     """Exit status, stdout and stderr of `dlcourse course grade toy ...` in this process, with the stand-in."""
-    monkeypatch.setattr(cli, "_checkout", lambda: course)
+    monkeypatch.chdir(course)
     monkeypatch.setattr(one, "grade_submission", stand_in)
 
     def call(*arguments):
@@ -102,7 +102,6 @@ def test_exit_codes(main, course, monkeypatch):
 
 COMMAND = """
 import sys
-from pathlib import Path
 from dlcourse import cli
 from dlcourse.course.grading import gradebook, one, pools
 from dlcourse_grading import Book, stand_in
@@ -110,14 +109,14 @@ book = Book()
 gradebook.writer, gradebook.grading_log = book.writer, book.log
 pools._sandbox = lambda only: "namespaces"
 one.grade_submission = stand_in
-cli._checkout = lambda: Path(sys.argv[1])
-cli.main(["course", "grade", "toy", *sys.argv[2:]])
+cli.main(["course", "grade", "toy", *sys.argv[1:]])
 """
 
 
 def command(course, *arguments):
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, course, *arguments],
+        [sys.executable, "-c", COMMAND, *arguments],
+        cwd=course,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(SUPPORT), str(SUPPORT.parents[1])])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
