@@ -635,7 +635,7 @@ def course_similarity(
 
     Example: dlcourse course similarity 01-neurons --html similarity.html
     """
-    from dlcourse.course.grading import similarity_report
+    from dlcourse.course.grading.similarity import report as similarity_report
 
     found = similarity_report.report(_course(), assignment)
     matches = [*found.pairs, *found.ours]

@@ -203,7 +203,7 @@ def _cache() -> Row:
 
 def _sandbox() -> Row:
     """What an instructor needs, to run students' programs."""
-    from dlcourse.course.grading import jail
+    from dlcourse.course.grading.jail import sandbox as jail
 
     try:
         found = jail.probe()

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from dlcourse.course import doctor
-from dlcourse.course.grading import jail
+from dlcourse.course.grading.jail import sandbox as jail
 
 
 def test_this_machine_is_fit_for_the_course():

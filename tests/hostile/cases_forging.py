@@ -716,7 +716,7 @@ def arguments_changed_afterwards(hand):
 
 BROKEN = """
 import json, struct
-import dlcourse.course.grading.student as student
+import dlcourse.course.grading.judge.student as student
 
 plain_encode = student.encode
 

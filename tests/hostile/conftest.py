@@ -13,7 +13,7 @@ for path in sorted(Path(__file__).parent.glob("cases_*.py")):  # each fills CASE
 
 
 def besiege(folder, cases):
-    from dlcourse.course.grading.jail import NoSandbox, probe
+    from dlcourse.course.grading.jail.sandbox import NoSandbox, probe
 
     try:
         probe()

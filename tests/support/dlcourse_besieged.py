@@ -35,7 +35,7 @@ release(Path.cwd(), sys.argv[1], exchange=False)
 """
 GRADE = f"""
 import functools
-from dlcourse.course.grading import one
+from dlcourse.course.grading.judge import one
 one.grade_submission = functools.partial(one.grade_submission, limits={LIMITS!r})
 from dlcourse.cli import main
 main()

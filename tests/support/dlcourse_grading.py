@@ -20,8 +20,8 @@ from pathlib import Path
 from dlcourse.course import CourseError
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import result
+from dlcourse.course.grading.judge.one import TestVerdict, Verdict
 from dlcourse.course.grading.lock import as_it_is, write_lock
-from dlcourse.course.grading.one import TestVerdict, Verdict
 from dlcourse.course.grading.spec import read_spec
 
 CLASS = ("ann", "ben", "cat", "dan")

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from dlcourse.course.grading import jail
+from dlcourse.course.grading.jail import sandbox as jail
 
 LIMITS = {"memory": 2**28, "cpu": 20, "scratch": 2**22}
 

@@ -17,7 +17,7 @@ from dlcourse.course.grading.result import BadResult, Result, TestResult, find
 from dlcourse.course.grading.spec import Spec, SpecCell
 
 if TYPE_CHECKING:
-    from dlcourse.course.grading.one import TestVerdict
+    from dlcourse.course.grading.judge.one import TestVerdict
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def explain(
         Local(1).ready(jailed=True)
         name, _ = sandbox()
     if grade_one is None:
-        from dlcourse.course.grading.one import grade_submission as grade_one
+        from dlcourse.course.grading.judge.one import grade_submission as grade_one
 
     def judge(seeds: dict[str, list[int]]) -> "TestVerdict":
         verdict = grade_one(submission.content, ground.spec, seeds, sandbox=name, explain=test.id)

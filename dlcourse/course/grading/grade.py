@@ -36,7 +36,7 @@ from dlcourse.course.grading.spec import Spec, read_spec
 from dlcourse.course.grading.submission import SubmittedCell, Unreadable, open_submission, parse
 
 if TYPE_CHECKING:
-    from dlcourse.course.grading.gradebook import Writer
+    from dlcourse.course.grading.book.gradebook import Writer
 
 ATTEMPTS = 3  # at one submission, before a human is asked
 LOOK = 0.2  # seconds between two looks at whether to stop
@@ -132,7 +132,7 @@ def grade(
 
     Raises CourseError; its `status`, where it has one, is the exit code.
     """
-    from dlcourse.course.grading import gradebook
+    from dlcourse.course.grading.book import gradebook
 
     course, stop = Path(course), stop or threading.Event()
     with pool(workers, dask) as place:
@@ -260,7 +260,7 @@ def work(content: bytes, spec: dict, seeds: dict[str, list[int]], unsafe: bool, 
         return {"trouble": f"no sandbox: {why}"}
     try:
         if grade_one is None:
-            from dlcourse.course.grading.one import grade_submission as grade_one
+            from dlcourse.course.grading.judge.one import grade_submission as grade_one
         verdict = asdict(grade_one(content, Spec.from_plain(spec), seeds, sandbox=name))
     except Exception as error:
         return {"trouble": _told(error)}

@@ -38,7 +38,7 @@ def versions() -> dict[str, str]:
 
 def sandbox() -> tuple[str, str]:
     """(name, "") of the jail that works here, or ("", why there is none). Trying costs a second, once a process."""
-    from dlcourse.course.grading.jail import NoSandbox
+    from dlcourse.course.grading.jail.sandbox import NoSandbox
 
     try:
         return _sandbox(os.environ.get("DLCOURSE_SANDBOX")), ""
@@ -48,7 +48,7 @@ def sandbox() -> tuple[str, str]:
 
 @cache  # of what works: an exception is not kept
 def _sandbox(only: str | None) -> str:
-    from dlcourse.course.grading.jail import probe
+    from dlcourse.course.grading.jail.sandbox import probe
 
     return probe(only).name
 
@@ -64,7 +64,7 @@ class Local:
 
     def start(self, spec: Spec) -> None:
         """Begins what takes seconds, the probe and the import of torch, while others read the rest of the course."""
-        from dlcourse.course.grading import one
+        from dlcourse.course.grading.judge import one
 
         self._probe = self._executor.submit(sandbox)
         self._executor.submit(one.warm, spec)  # should it fail, the first submission is told why
@@ -94,7 +94,7 @@ class Local:
         """Ends what is still at work, with all its processes."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         if self._futures:
-            from dlcourse.course.grading import one
+            from dlcourse.course.grading.judge import one
 
             one.close()
 

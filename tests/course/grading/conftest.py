@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from dlcourse_grading import CLASS, Book, make, release
 
-from dlcourse.course.grading import gradebook, pools
 from dlcourse.course.grading import keys as keys_
+from dlcourse.course.grading import pools
+from dlcourse.course.grading.book import gradebook
 
 ROOT = Path(__file__).parents[3]
 

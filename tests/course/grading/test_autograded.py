@@ -11,8 +11,8 @@ from dlcourse_filed import answered, cell, course, judged, needs_human, notebook
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlcourse.course.grading import autograded
-from dlcourse.course.grading.inert import INVISIBLE, clean, inert
+from dlcourse.course.grading.book import autograded
+from dlcourse.course.grading.book.inert import INVISIBLE, clean, inert
 from dlcourse.course.grading.submission import parse
 
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

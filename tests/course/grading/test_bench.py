@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from dlcourse.course.grading.bench import Bench, free, parsed
+from dlcourse.course.grading.judge.bench import Bench, free, parsed
 
 CELLS = [
     ("", "%matplotlib inline\nimport math\nfrom math import pi as half_turn"),

@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 
 from dlcourse.checks.registry import EXERCISES, find
-from dlcourse.course.grading import one
-from dlcourse.course.grading.jail import NoSandbox, probe
+from dlcourse.course.grading.jail.sandbox import NoSandbox, probe
+from dlcourse.course.grading.judge import one
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 ROOT = Path(__file__).parents[3]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.checks.registry import EXERCISES
-from dlcourse.course.grading import flags
-from dlcourse.course.grading.flags import NOTHING, READY, imports_reference
+from dlcourse.course.grading.judge import flags
+from dlcourse.course.grading.judge.flags import NOTHING, READY, imports_reference
 
 USES = "{} uses {}, which does the work that the exercise asks for."
 

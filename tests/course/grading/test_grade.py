@@ -25,9 +25,10 @@ from dlcourse_grading import (
 
 from dlcourse.course import CourseError
 from dlcourse.course.grading import grade as grade_module
-from dlcourse.course.grading import jail, keys, pools
+from dlcourse.course.grading import keys, pools
 from dlcourse.course.grading.files import alone
 from dlcourse.course.grading.grade import AskedWrongly, NotAsReleased, grade, printable
+from dlcourse.course.grading.jail import sandbox as jail
 
 
 def run(course, **options):

@@ -25,9 +25,11 @@ from dlcourse_grading import (
 
 from dlcourse import cli
 from dlcourse.course import CourseError
-from dlcourse.course.grading import jail, keys, one, pools
+from dlcourse.course.grading import keys, pools
 from dlcourse.course.grading.explain import explain
 from dlcourse.course.grading.grade import AskedWrongly, grade
+from dlcourse.course.grading.jail import sandbox as jail
+from dlcourse.course.grading.judge import one
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -103,7 +105,9 @@ def test_exit_codes(main, course, monkeypatch):
 COMMAND = """
 import sys
 from dlcourse import cli
-from dlcourse.course.grading import gradebook, one, pools
+from dlcourse.course.grading.book import gradebook
+from dlcourse.course.grading.judge import one
+from dlcourse.course.grading import pools
 from dlcourse_grading import Book, stand_in
 book = Book()
 gradebook.writer, gradebook.grading_log = book.writer, book.log

@@ -15,7 +15,7 @@ import pytest
 from dlcourse_filed import answered, cell, course, hand_in, judged, needs_human, notebook
 
 from dlcourse.course.errors import CourseError
-from dlcourse.course.grading import gradebook, handed_in
+from dlcourse.course.grading.book import gradebook, handed_in
 from dlcourse.course.grading.spec import read_spec
 from dlcourse.course.grading.submission import parse
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.course.grading import attempts, jail, namespaces, seccomp
+from dlcourse.course.grading.jail import attempts, namespaces, seccomp
+from dlcourse.course.grading.jail import sandbox as jail
 
 SUPPORT = Path(__file__).parents[2] / "support"
 ROOT = SUPPORT.parents[1]
@@ -24,7 +25,7 @@ USERS = ("whoever runs the tests", "an ordinary user")
 PROBE = """\
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from dlcourse.course.grading import jail
+from dlcourse.course.grading.jail import sandbox as jail
 try:
     found = jail.probe(sys.argv[2] or None)
     print(json.dumps({"name": found.name, "facts": found.facts}))
@@ -224,7 +225,7 @@ def test_a_descriptor_of_a_folder_is_a_way_out(backend):
     run = f"""\
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from dlcourse.course.grading import jail
+from dlcourse.course.grading.jail import sandbox as jail
 {program}
 if (pid := os.fork()) == 0:
     try:
@@ -250,7 +251,7 @@ def test_more_can_be_made_readable(backend, tmp_path):
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from dlcourse.course.grading import jail
+from dlcourse.course.grading.jail import sandbox as jail
 hear, tell = os.pipe()
 if (pid := os.fork()) == 0:
     place = Path({str(tmp_path)!r})
@@ -400,7 +401,7 @@ def test_a_jail_whose_grader_is_gone_does_not_begin():
     run = f"""\
 import os, sys
 sys.path.insert(0, {str(ROOT)!r})
-from dlcourse.course.grading import jail
+from dlcourse.course.grading.jail import sandbox as jail
 try:
     jail.confine("landlock", memory=1, cpu=1, scratch=1, keep=[], parent=1 if os.getppid() != 1 else 2)
 except OSError as error:

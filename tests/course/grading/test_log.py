@@ -9,8 +9,8 @@ from dlcourse_filed import answered, course, hand_in, judged, needs_human, verdi
 from dlcourse.course.errors import CourseError
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import result
-from dlcourse.course.grading.gradebook import grading_log
-from dlcourse.course.grading.handed_in import read
+from dlcourse.course.grading.book.gradebook import grading_log
+from dlcourse.course.grading.book.handed_in import read
 
 EARLIER = hashlib.sha256(b"earlier").hexdigest()
 

@@ -14,7 +14,7 @@ import sys
 import pytest
 from dlcourse_filed import ROOT, answered, cell, course, hand_in, judged, notebook, verdict
 
-from dlcourse.course.grading import gradebook
+from dlcourse.course.grading.book import gradebook
 from dlcourse.course.grading.spec import read_spec
 from dlcourse.course.grading.submission import parse
 

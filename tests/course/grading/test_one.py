@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dlcourse.course.grading import one
-from dlcourse.course.grading.jail import NoSandbox, probe
+from dlcourse.course.grading.jail.sandbox import NoSandbox, probe
+from dlcourse.course.grading.judge import one
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"

@@ -12,9 +12,9 @@ from dlcourse import checks
 from dlcourse.checks import CheckFailed, NotStarted
 from dlcourse.checks.frames import MAX_BYTES
 from dlcourse.checks.values import decode, encode
-from dlcourse.course.grading.jailed import Lost
-from dlcourse.course.grading.proxies import ModuleStandIn, StandIn, Unanswered, look
-from dlcourse.course.grading.student import Desk, Notebook, _described
+from dlcourse.course.grading.judge.jailed import Lost
+from dlcourse.course.grading.judge.proxies import ModuleStandIn, StandIn, Unanswered, look
+from dlcourse.course.grading.judge.student import Desk, Notebook, _described
 
 
 @pytest.fixture

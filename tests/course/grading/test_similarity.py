@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlcourse.checks.registry import EXERCISES
-from dlcourse.course.grading import similarity, similarity_report
-from dlcourse.course.grading.similarity import FEWEST, LEAST, SHARE
+from dlcourse.course.grading.similarity import report as similarity_report
+from dlcourse.course.grading.similarity import winnowing as similarity
+from dlcourse.course.grading.similarity.winnowing import FEWEST, LEAST, SHARE
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 ROOT = Path(__file__).parents[3]

@@ -19,7 +19,7 @@ from dlcourse_styles import ROOT, tables
 from dlcourse.checks import CheckFailed
 from dlcourse.checks.registry import EXERCISES
 from dlcourse.checks.subject import LocalSubject
-from dlcourse.course.grading.flags import exercise_of
+from dlcourse.course.grading.judge.flags import exercise_of
 
 
 def seeds(exercise, count):

@@ -25,7 +25,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlcourse.course.grading import jail, kernel
+from dlcourse.course.grading.jail import kernel
+from dlcourse.course.grading.jail import sandbox as jail
 
 TOKEN = "DLCOURSE_CANARY"
 MEMORY, SCRATCH, CPU = 2**28, 2**22, 20

@@ -33,14 +33,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from dlcourse.course.grading import kernel, landlock, namespaces, seccomp
+from dlcourse.course.grading.jail import kernel, landlock, namespaces, seccomp
 
 if sys.platform == "linux":
     import fcntl
     import resource
 
 BACKENDS = ("namespaces", "landlock")
-PACKAGE = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[3]
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 # What the tests of the probe can leave out.
 PROTECTIONS = (
@@ -102,7 +102,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import dlcourse
 del sys.path[0]
-from dlcourse.course.grading import attempts
+from dlcourse.course.grading.jail import attempts
 attempts.main(*sys.argv[2:])
 """
 

@@ -33,9 +33,9 @@ from dlcourse.checks import seeds as hidden
 from dlcourse.checks.frames import receive, send
 from dlcourse.checks.outcome import CheckFailed, NotStarted
 from dlcourse.checks.values import decode
-from dlcourse.course.grading.bench import Bench, parsed
-from dlcourse.course.grading.jailed import Jailed, JailError, Limits, Lost
-from dlcourse.course.grading.proxies import Unanswered, look
+from dlcourse.course.grading.judge.bench import Bench, parsed
+from dlcourse.course.grading.judge.jailed import Jailed, JailError, Limits, Lost
+from dlcourse.course.grading.judge.proxies import Unanswered, look
 
 MEMORY = 6 * 2**30  # bytes that judging may take in all
 # Not the exception's own text: it names the function that raised it, which is a name of the student's.

@@ -12,7 +12,7 @@ import ctypes
 import os
 from pathlib import Path
 
-from dlcourse.course.grading.kernel import libc, syscall
+from dlcourse.course.grading.jail.kernel import libc, syscall
 
 NEW = {
     "user": 0x10000000,

@@ -40,7 +40,7 @@ def main(channel: socket.socket, what: dict, parent: int) -> None:
     if what["sandbox"] == "none":
         send(channel, b"")
     else:
-        from dlcourse.course.grading.jail import confine
+        from dlcourse.course.grading.jail.sandbox import confine
 
         try:
             confine(

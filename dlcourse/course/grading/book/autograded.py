@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.course.grading.inert import MAX_TEXT, clean, inert
+from dlcourse.course.grading.book.inert import MAX_TEXT, clean, inert
 
 if TYPE_CHECKING:
     from dlcourse.course.grading.result import Result, TestResult

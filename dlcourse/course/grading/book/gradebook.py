@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlcourse.course.errors import CourseError
-from dlcourse.course.grading import autograded, handed_in
-from dlcourse.course.grading.log import grading_log
-from dlcourse.course.grading.nbcourse import (
+from dlcourse.course.grading.book import autograded, handed_in
+from dlcourse.course.grading.book.log import grading_log
+from dlcourse.course.grading.book.nbcourse import (
     Settings,
     course_modules,
     open_gradebook,

@@ -13,7 +13,7 @@ import platform
 import struct
 from functools import cache
 
-from dlcourse.course.grading.kernel import PR_SET_SECCOMP, prctl
+from dlcourse.course.grading.jail.kernel import PR_SET_SECCOMP, prctl
 
 # name, number on x86_64, number on aarch64 (- where there is none)
 ALLOWED = """

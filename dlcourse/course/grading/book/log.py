@@ -5,10 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from dlcourse.course.errors import CourseError
-from dlcourse.course.grading import handed_in
+from dlcourse.course.grading.book import handed_in
+from dlcourse.course.grading.book.nbcourse import course_modules, settings_of, told_plainly
 from dlcourse.course.grading.files import write_whole
 from dlcourse.course.grading.lock import read_lock
-from dlcourse.course.grading.nbcourse import course_modules, settings_of, told_plainly
 from dlcourse.course.grading.result import BadResult, Result, every, plain_assignment
 from dlcourse.course.grading.settings import load_keys
 

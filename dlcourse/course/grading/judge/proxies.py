@@ -22,7 +22,7 @@ from dlcourse.checks.frames import WireError
 from dlcourse.checks.outcome import AnswerError, NotStarted
 from dlcourse.checks.subject import Subject
 from dlcourse.checks.values import decode, encode
-from dlcourse.course.grading.jailed import Lost
+from dlcourse.course.grading.judge.jailed import Lost
 
 # Methods with which a test would let the student's own object judge itself.
 VERDICTS = {"all", "allclose", "any", "eq", "equal", "isclose", "ne"}

@@ -23,16 +23,16 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlcourse.course.grading import kernel
-from dlcourse.course.grading.jailed import request
+from dlcourse.course.grading.jail import kernel
+from dlcourse.course.grading.judge.jailed import request
 
-PACKAGE = Path(__file__).resolve().parents[2]
+PACKAGE = Path(__file__).resolve().parents[3]
 LONGEST_REQUEST = 4096  # bytes
 START = 120.0  # seconds for the first import of torch, from a cold disk
 
 # Imported once here, they cost a submission nothing. Any other import works and costs the submission its time.
 PRELOADED = (
-    *("dlcourse.course.grading.student", "dlcourse.course.grading.tester"),
+    *("dlcourse.course.grading.judge.student", "dlcourse.course.grading.judge.tester"),
     *("dlcourse.checks.registry", "dlcourse.checks.guide", "IPython.core.inputtransformer2"),
     "torch.fx.experimental.symbolic_shapes",  # which torch imports at a first slope
 )
@@ -153,7 +153,8 @@ def _load(imports: Iterable[str]) -> dict[str, str]:
     import torch
 
     from dlcourse import __version__
-    from dlcourse.course.grading import jail, tester
+    from dlcourse.course.grading.jail import sandbox as jail
+    from dlcourse.course.grading.judge import tester
 
     torch.set_num_threads(1)
     for line in imports:
@@ -177,11 +178,11 @@ def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline:
         lifeline.close()
         channel = socket.socket(fileno=descriptors[0])
         if what["role"] == "tester":
-            from dlcourse.course.grading.tester import main as live
+            from dlcourse.course.grading.judge.tester import main as live
 
             live(channel, socket.socket(fileno=descriptors[1]))
         else:
-            from dlcourse.course.grading.student import main as live
+            from dlcourse.course.grading.judge.student import main as live
 
             live(channel, what, parent)
         status = 0

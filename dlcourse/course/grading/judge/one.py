@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dlcourse.checks.frames import WireError, receive, send
-from dlcourse.course.grading import flags
-from dlcourse.course.grading.jailed import Limits
+from dlcourse.course.grading.judge import flags
+from dlcourse.course.grading.judge.jailed import Limits
+from dlcourse.course.grading.judge.warm import Warm, WarmError, preload
 from dlcourse.course.grading.spec import Spec, SpecCell
 from dlcourse.course.grading.submission import SubmittedCell, Unreadable, answers, arrange, parse
-from dlcourse.course.grading.warm import Warm, WarmError, preload
 
 JUDGING = 300  # seconds beyond what two passes may take; after that the judge itself must hang
 

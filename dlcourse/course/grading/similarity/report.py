@@ -15,8 +15,8 @@ from pathlib import Path
 
 import dlcourse
 from dlcourse.course.errors import CourseError
-from dlcourse.course.grading import similarity
-from dlcourse.course.grading.similarity import Match, Outcome, Side
+from dlcourse.course.grading.similarity import winnowing as similarity
+from dlcourse.course.grading.similarity.winnowing import Match, Outcome, Side
 from dlcourse.course.grading.spec import Spec, read_spec
 from dlcourse.course.grading.submission import Unreadable, answers, open_submission, parse
 
