@@ -221,8 +221,8 @@ class Besieged:
         found = {}
         for top in (self.top, ROOT / "dlcourse", Path(sys.prefix) / "lib" / "python3.11"):
             for folder, folders, names in os.walk(top):
-                kept = [name for name in folders if os.path.join(folder, name) not in ours]
-                folders[:] = [name for name in kept if name not in ("__pycache__", "site-packages")]
+                kept = [name for name in folders if os.path.join(folder, name) not in ours and name != "__pycache__"]
+                folders[:] = [name for name in kept if name != "site-packages"]
                 found |= {
                     path: _what(path) for name in (*kept, *names) if (path := os.path.join(folder, name)) not in ours
                 }
