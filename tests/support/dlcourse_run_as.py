@@ -15,11 +15,8 @@ from pathlib import Path
 
 SUPPORT = Path(__file__).parent
 sys.path.insert(0, str(SUPPORT.parents[1]))
-from dlcourse.course.grading.jail import (  # noqa: E402
-    PACKAGE,
-    kernel,
-    namespaces,
-)
+from dlcourse.course.grading.jail import kernel, namespaces  # noqa: E402
+from dlcourse.course.grading.jail.sandbox import PACKAGE  # noqa: E402
 
 USER = 12345
 IMPOSSIBLE = 77

@@ -7,6 +7,7 @@ import pytest
 
 from dlcourse.course.grading.jail.sandbox import NoSandbox, probe
 from dlcourse.course.grading.judge import one
+from dlcourse.course.grading.judge.jailed import ENVIRONMENT
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"
@@ -253,6 +254,15 @@ def test_a_notebook_that_sleeps_in_every_cell_ends_soon():
 def test_magics_and_commands():
     cells = ["%matplotlib inline", "!touch /tmp/nonsense", "%%time\n" + SETUP, "files = !ls", "%%bash\nexit 1"]
     assert sum(scores(grade(*cells, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0
+
+
+def test_the_environment_of_an_answer_is_the_courses_own(monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_INSTRUCTOR", "x")
+    one.close()
+    cell = "import os\nf = lambda: sorted(os.environ)"
+    test = f"assert 'SECRET_OF_THE_INSTRUCTOR' not in f() and len(f()) < {len(ENVIRONMENT) + 8}, f()"
+    verdict = grade("import torch", ("a", cell), spec=toy(test))
+    assert verdict.tests[0].passed, verdict.tests[0].shown
 
 
 def test_top_level_await():

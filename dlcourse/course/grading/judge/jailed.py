@@ -13,6 +13,12 @@ from dataclasses import asdict, dataclass
 
 from dlcourse.checks.frames import WireError, receive, send
 
+# All that WARM and its children have in their environment: nothing of the person who grades.
+ENVIRONMENT = {
+    **{"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "MPLBACKEND": "Agg"},
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    **{"DLCOURSE_GRADED": "1", "DLCOURSE_PROGRESS": "0", "DLCOURSE_DEVICE": "cpu"},
+}
 START = 20.0  # seconds until the jail stands
 TICK = 0.02  # seconds between two looks at the clock
 

@@ -15,6 +15,7 @@ import builtins
 import inspect
 import json
 import linecache
+import os
 import random
 import socket
 import sys
@@ -31,6 +32,7 @@ from dlcourse.checks.frames import WireError, receive, send
 from dlcourse.checks.outcome import AnswerError
 from dlcourse.checks.subject import Answerer
 from dlcourse.checks.values import decode, encode
+from dlcourse.course.grading.judge.jailed import ENVIRONMENT
 
 MAX_TEXT = 2_000
 
@@ -59,6 +61,8 @@ def main(channel: socket.socket, what: dict, parent: int) -> None:
 
 
 def serve(channel: socket.socket) -> None:
+    # torch.compile would need a compiler, and nothing can be started in the jail: what it decorates runs as it is.
+    os.environ.update(ENVIRONMENT, TORCHDYNAMO_DISABLE="1")
     # A fork draws fresh entropy; here every run of a submission is the same.
     random.seed(0)
     numpy.random.seed(0)

@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dlcourse.course.grading.jail import kernel
-from dlcourse.course.grading.judge.jailed import request
+from dlcourse.course.grading.judge.jailed import ENVIRONMENT, request
 
 PACKAGE = Path(__file__).resolve().parents[3]
 LONGEST_REQUEST = 4096  # bytes
@@ -74,7 +74,7 @@ class Warm:
             command = [sys.executable, "-I", "-c", start, str(theirs.fileno()), str(held.fileno()), *imports]
             self._process = subprocess.Popen(
                 command,
-                env=environment(),
+                env=ENVIRONMENT,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -116,15 +116,6 @@ class Warm:
         self._process.kill()
         self._process.wait()
         self._process.stderr.close()
-
-
-def environment() -> dict[str, str]:
-    """All that WARM and its children have in their environment: nothing of the person who grades."""
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    course = {"DLCOURSE_GRADED": "1", "DLCOURSE_PROGRESS": "0", "DLCOURSE_DEVICE": "cpu"}
-    # torch.compile would need a compiler, which nobody in the jail can start: what it decorates runs as it is.
-    as_it_is = {"MPLBACKEND": "Agg", "TORCHDYNAMO_DISABLE": "1"}
-    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", **as_it_is, **one_thread, **course}
 
 
 def main() -> None:
