@@ -68,10 +68,14 @@ class Subject:
 
     def state(self) -> dict[str, Any]:
         """That object's plain attributes by name (tensors, numbers, texts); of a module its state_dict too."""
-        state = self._ask("state", ())
-        if type(state) is not dict:
-            raise AnswerError("gone", "the state that came back is not a dict")
-        return state
+        return _as_state(self._ask("state", ()))
+
+    def stepped(self, *values: Any) -> tuple[Any, dict[str, Any]]:
+        """`step` and then `state`, in one question: a check of many steps is half as long in the grader."""
+        both = self._ask("stepped", values)
+        if type(both) is not tuple or len(both) != 2:
+            raise AnswerError("gone", "what came back is not a value and a state")
+        return both[0], _as_state(both[1])
 
     def _ask(self, question: str, values: tuple[Any, ...], lines: int | None = None) -> Any:
         reply = self._reply(encode({"question": question, "values": values, "lines": lines}))
@@ -93,6 +97,12 @@ class Subject:
         if type(reply) is not dict:
             raise AnswerError("gone", "the reply is not a dict")
         return reply
+
+
+def _as_state(state: Any) -> dict[str, Any]:
+    if type(state) is not dict:
+        raise AnswerError("gone", "the state that came back is not a dict")
+    return state
 
 
 def _texts(values: Any) -> list[str]:
@@ -185,6 +195,9 @@ class Answerer:
             name = type(self._object).__name__
             raise AnswerError("signature", f"{name} has no method `step`")
         return self._run(method, *values)
+
+    def _stepped(self, *values: Any) -> tuple[Any, dict[str, Any]]:
+        return self._step(*values), self._state()
 
     def _state(self) -> dict[str, Any]:
         attributes = dict(getattr(self._object, "__dict__", {}))

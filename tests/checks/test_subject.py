@@ -48,6 +48,15 @@ def test_class_is_constructed_kept_and_asked(connect):
         assert subject.step(1) is True
         assert subject.state()["count"] == 4
         assert subject.call(0)["count"] == 0
+        value, state = subject.stepped(9)
+        assert value is True
+        assert state["count"] == 9
+
+
+@pytest.mark.parametrize("reply", [3, (True,), (True, 4), [True, {}], None])
+def test_what_comes_back_of_a_step_is_a_value_and_a_state(reply):
+    with pytest.raises(AnswerError, match="came back is not"):
+        Subject(lambda request: encode({"value": reply})).stepped(1)
 
 
 def test_module_shows_its_state_dict(connect):

@@ -182,9 +182,8 @@ def check(subject: Subject, seed: int | None) -> str:
             called = f"step({paste(row)}, {label}) of a neuron with weight {show(weight)}, bias {show(bias)}"
             right = _rule(weight, bias, row, label)
             wanted = f"{AFTER} = {show(right)}"
-            returned = ask.ask(lambda row=row, label=label: subject.step(row, label), called=called, wanted=wanted)
-            state = ask.ask(subject.state, called=called, wanted=wanted)
-            got = (returned, *weight_and_bias(state))
+            both = ask.ask(lambda row=row, label=label: subject.stepped(row, label), called=called, wanted=wanted)
+            got = (both[0], *weight_and_bias(both[1]))
             ask.compare(got, right, (weight, bias, row, label), called=called, generic=WRONG, names=AFTER)
             wrong, weight, bias = right
             mistakes += wrong
