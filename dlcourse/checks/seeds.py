@@ -3,7 +3,7 @@
     for hidden_seed in checks.hidden_seeds("01.sigmoid"):
         checks.sigmoid(sigmoid, seed=hidden_seed)
 
-Anywhere but in our grader they are three fixed numbers for each exercise, which everybody can work out. The grader puts
+Anywhere but in our grader they are two fixed numbers for each exercise, which everybody can work out. The grader puts
 numbers in their place that come from the course's secret key. Importing this loads no torch.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 
 from dlcourse.checks.outcome import UnknownExercise
 
-COUNT = 3
+COUNT = 2
 # What the grader said; None in every other process. Once it is set nothing falls back on numbers that are public.
 _given: dict[str, tuple[int, ...]] | None = None
 
 
 def hidden_seeds(id: str) -> tuple[int, ...]:
-    """The seeds of an exercise's hidden test: the grader's, or else three fixed ones.
+    """The seeds of an exercise's hidden test: the grader's, or else two fixed ones.
 
     UnknownExercise, a ValueError, when there is no such exercise, or when the grader gave no seeds for it.
     """

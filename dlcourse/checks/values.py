@@ -61,7 +61,7 @@ def encode(value: Any) -> bytes:
     """
     body: list[bytes] = []
     budget = _Budget()
-    header = json.dumps(_write(value, 0, body, budget), allow_nan=False, separators=(",", ":")).encode()
+    header = _TO_JSON(_write(value, 0, body, budget)).encode()
     size = 4 + len(header) + sum(map(len, body))
     if len(header) > MAX_HEADER or size > MAX_BYTES:
         raise WireError(f"a value of {size:,} bytes is too large to send; {MAX_BYTES:,} is the limit")
@@ -145,7 +145,8 @@ def _write_tensor(tensor: Tensor, depth: int, body: list[bytes], budget: _Budget
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise WireError(f"a tensor of dtype {name}; wanted one of {', '.join(DTYPES)}")
-    tensor = tensor.resolve_conj().resolve_neg()
+    if tensor.is_complex() or tensor.is_neg():
+        tensor = tensor.resolve_conj().resolve_neg()
     shape, strides, offset = list(tensor.shape), list(tensor.stride()), tensor.storage_offset()
     if not tensor.numel():
         offset = 0
@@ -154,7 +155,7 @@ def _write_tensor(tensor: Tensor, depth: int, body: list[bytes], budget: _Budget
     if extent * tensor.itemsize > MAX_BYTES:
         raise WireError("a tensor that is a view into too large a memory; return a .clone() of it")
     storage = tensor.as_strided((extent,), (1,), 0)
-    body.append(storage.view(torch.uint8).numpy().tobytes())
+    body.append((storage.numpy() if name != "bfloat16" else storage.view(torch.uint8).numpy()).tobytes())
     return {"dtype": name, "shape": shape, "strides": strides, "offset": offset}
 
 
@@ -176,9 +177,7 @@ def decode(message: bytes | bytearray) -> Any:
     if length > min(MAX_HEADER, len(message) - 4):
         raise WireError(f"a header that claims {length:,} bytes")
     try:
-        header = json.loads(
-            bytes(message[4 : 4 + length]).decode(), object_pairs_hook=_unique, parse_constant=_no_constant
-        )
+        header = _FROM_JSON(bytes(message[4 : 4 + length]).decode())
     except (ValueError, RecursionError) as error:  # bad UTF-8, bad JSON, endless digits, nested without end
         raise WireError(f"a header that is not JSON: {type(error).__name__}") from error
     body = _Body(message, 4 + length)
@@ -197,6 +196,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise WireError(f"{name} is not JSON")
+
+
+_TO_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+_FROM_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
 
 
 @dataclass

@@ -22,10 +22,10 @@ def _as_elsewhere(monkeypatch):
     monkeypatch.setattr(seeds, "_given", None)
 
 
-def test_three_numbers_for_each_exercise_the_same_for_good():
-    assert checks.hidden_seeds("01.sigmoid") == (463_709_198, 1_935_848_648, 963_364_866)
+def test_two_numbers_for_each_exercise_the_same_for_good():
+    assert checks.hidden_seeds("01.sigmoid") == (463_709_198, 1_935_848_648)
     drawn = [checks.hidden_seeds(id) for id in EXERCISES]
-    assert len({number for numbers in drawn for number in numbers}) == 3 * len(EXERCISES)
+    assert len({number for numbers in drawn for number in numbers}) == 2 * len(EXERCISES)
     assert all(type(number) is int and 0 <= number < 2**31 for numbers in drawn for number in numbers)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from dlcourse_besieged import Besieged
-from dlcourse_hostile import CASES
+from dlcourse_hostile import CASES, quick_cases
 
 for path in sorted(Path(__file__).parent.glob("cases_*.py")):  # each fills CASES
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -31,16 +31,18 @@ def besiege(folder, cases):
 
 @pytest.fixture(scope="module")
 def course(request, tmp_path_factory):
-    """A course after one run of the grader over every case that is not slow; with `-k`, over those asked for."""
+    """A course after one run of the grader over the ordinary suite's cases; with `-k`, over those asked for."""
     asked = {
         item.callspec.params["case"].name
         for item in request.session.items
         if "case" in getattr(item, "fixturenames", ()) and "course" in item.fixturenames
     }
-    quick = [case for case in CASES.values() if not case.slow]
-    yield from besiege(tmp_path_factory.mktemp("besieged"), [case for case in quick if not asked or case.name in asked])
+    quick = [case for case in quick_cases() if not asked or case.name in asked]
+    yield from besiege(tmp_path_factory.mktemp("besieged"), quick)
 
 
 @pytest.fixture(scope="module")
 def slow_course(tmp_path_factory):
-    yield from besiege(tmp_path_factory.mktemp("besieged"), [case for case in CASES.values() if case.slow])
+    yield from besiege(
+        tmp_path_factory.mktemp("besieged"), [case for case in CASES.values() if case not in quick_cases()]
+    )

@@ -60,7 +60,7 @@ class Keys:
     def current(self, kind: str) -> Key:
         return next(key for key in reversed(self.every) if key.kind == kind and not key.revoked)
 
-    def seeds(self, assignment: str, version: int, exercise: str, count: int = 3, *, key: str = "") -> list[int]:
+    def seeds(self, assignment: str, version: int, exercise: str, count: int = 2, *, key: str = "") -> list[int]:
         """`count` hidden seeds below 2^31, the same for every student.
 
         key: the id of the course key that the assignment was released with, else the one in use. CourseError when there

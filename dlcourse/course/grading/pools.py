@@ -93,7 +93,7 @@ class Local:
     def close(self) -> None:
         """Ends what is still at work, with all its processes."""
         self._executor.shutdown(wait=False, cancel_futures=True)
-        if self._futures:
+        if self._futures or self._probe:
             from dlcourse.course.grading.judge import one
 
             one.close()

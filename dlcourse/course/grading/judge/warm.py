@@ -28,6 +28,7 @@ from dlcourse.course.grading.judge.jailed import ENVIRONMENT, request
 
 PACKAGE = Path(__file__).resolve().parents[3]
 LONGEST_REQUEST = 4096  # bytes
+REAP = 1.0  # seconds between two looks for children that have ended
 START = 120.0  # seconds for the first import of torch, from a cold disk
 
 # Imported once here, they cost a submission nothing. Any other import works and costs the submission its time.
@@ -113,8 +114,11 @@ class Warm:
         """Ends WARM and all that it forked."""
         self._lifeline.close()
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        try:
+            self._process.wait(timeout=REAP)
+        except subprocess.TimeoutExpired:  # it is importing torch, say
+            self._process.kill()
+            self._process.wait()
         self._process.stderr.close()
 
 
@@ -125,9 +129,11 @@ def main() -> None:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
     control.send(json.dumps(_load(sys.argv[3:])).encode())
     warm = os.getpid()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children leave no zombies
     while True:
-        ready, _, _ = select.select([control, lifeline], [], [])
+        ready, _, _ = select.select([control, lifeline], [], [], REAP)
+        with contextlib.suppress(ChildProcessError):  # waited for, so that their time is in our accounts
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         if lifeline in ready:
             os._exit(0)
         text, descriptors, *_ = socket.recv_fds(control, LONGEST_REQUEST, 2)
@@ -163,7 +169,6 @@ def _child(what: dict, descriptors: list[int], control: socket.socket, lifeline:
     """The forked child's whole life."""
     status = 1
     try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(status)
