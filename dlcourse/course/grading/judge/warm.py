@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -71,6 +72,7 @@ class Warm:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         lifeline, held = socket.socketpair()
         start = f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); from {__name__} import main; main()"
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close; a full pipe would stop who writes
         with theirs, held:
             command = [sys.executable, "-I", "-c", start, str(theirs.fileno()), str(held.fileno()), *imports]
             self._process = subprocess.Popen(
@@ -79,8 +81,9 @@ class Warm:
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=self._said,
                 pass_fds=(theirs.fileno(), held.fileno()),
+                start_new_session=True,  # Ctrl-C is GRADER's to answer
             )
         self._control, self._lifeline, self._lock = ours, lifeline, threading.Lock()
         ours.settimeout(START)
@@ -91,7 +94,9 @@ class Warm:
             raise WarmError(f"torch was not imported within {START:g} s") from None
 
     def _died(self) -> None:
-        errors = self._process.stderr.read().decode(errors="replace").strip()
+        self._process.wait()
+        self._said.seek(0)
+        errors = self._said.read(LONGEST_REQUEST).decode(errors="replace").strip()
         self.close()
         raise WarmError(f"the process that imports torch ended at once: {errors or 'it said nothing'}")
 
@@ -119,7 +124,7 @@ class Warm:
         except subprocess.TimeoutExpired:  # it is importing torch, say
             self._process.kill()
             self._process.wait()
-        self._process.stderr.close()
+        self._said.close()
 
 
 def main() -> None:
