@@ -57,7 +57,7 @@ def encode(value: Any) -> bytes:
     {'loss': 0.5, 'shape': (2, 3)}
     >>> encode({1, 2})
     Traceback (most recent call last):
-    dlcourse.checks.values.WireError: a set is none of: None, a bool, an int, a float, a text, a tensor, or ...
+    dlcourse.checks.frames.WireError: a set is none of: None, a bool, an int, a float, a text, a tensor, or ...
     """
     body: list[bytes] = []
     budget = _Budget()

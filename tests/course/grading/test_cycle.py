@@ -235,7 +235,7 @@ def test_pictures_and_other_files_that_it_names_are_there():
 
 
 def test_messages_of_the_guide_are_those_of_the_program():
-    said = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dlcourse/course/grading").glob("*.py"))
+    said = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "dlcourse/course/grading").rglob("*.py"))
     said = re.sub(r'"\n\s+f?"', "", said)
     table = GUIDE[GUIDE.index("by its first words") : GUIDE.index("What nbgrader says")]
     messages = [text for row in re.findall(r"^\| (.+?) \|", table, re.M) for text in re.findall(r"`(.+?)`", row)]
