@@ -1,6 +1,7 @@
 """No false failure: of each exercise the reference and two right answers in other styles pass hidden seeds.
 
-20 seeds of each in the ordinary suite; 1,000 of each exercise in the slow stage, which the three answers take in turns.
+20 seeds of each in the ordinary suite; 1,000 of each exercise under the marker exhaustive, which
+the three answers take in turns.
 Every right answer passes 30 seeds in the slow stage of tests/checks, and 1,000 each under its marker exhaustive. The
 seeds here are drawn as a grader's are, of 31 bits. All run in process: over the wire the same bytes travel, and
 tests/checks asks both.
@@ -92,7 +93,7 @@ def test_no_false_failure_over_20_hidden_seeds(id, answer):
     check(id, answer, 20)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @EVERY
 def test_no_false_failure_over_1000_hidden_seeds(id, answer):
     turn = [each for exercise, _, each in STYLES if exercise == id].index(answer)
