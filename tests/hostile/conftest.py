@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from dlcourse_besieged import Besieged
-from dlcourse_hostile import CASES, quick_cases
+from dlcourse_hostile import CASES, ENDLESS, quick_cases
 
 for path in sorted(Path(__file__).parent.glob("cases_*.py")):  # each fills CASES
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -43,6 +43,10 @@ def course(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def slow_course(tmp_path_factory):
-    yield from besiege(
-        tmp_path_factory.mktemp("besieged"), [case for case in CASES.values() if case not in quick_cases()]
-    )
+    slow = [case for case in CASES.values() if case not in quick_cases() and case.name not in ENDLESS]
+    yield from besiege(tmp_path_factory.mktemp("besieged"), slow)
+
+
+@pytest.fixture(scope="module")
+def endless_course(tmp_path_factory):
+    yield from besiege(tmp_path_factory.mktemp("besieged"), [CASES[name] for name in ENDLESS])

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from dlcourse_besieged import VICTIM, Besieged
-from dlcourse_hostile import CASES, CHAPTER, POINTS, ROOT, hand_in, quick_cases
+from dlcourse_hostile import CASES, CHAPTER, ENDLESS, POINTS, ROOT, hand_in, quick_cases
 
 QUICK = quick_cases()
 
@@ -74,13 +74,20 @@ def test_results_stay_small(course):
     assert len(course.said) < 200_000
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_slow_cases(slow_course):
-    slow = [case for case in CASES.values() if case not in QUICK]
+    slow = [case for case in CASES.values() if case not in QUICK and case.name not in ENDLESS]
     wrong = {case.name: wrong_scores(slow_course, case) for case in slow}
     assert {name: text for name, text in wrong.items() if text} == {}
     assert [case.name for case in slow if leaked(slow_course, case)] == []
     nothing_happened(slow_course)
+
+
+@pytest.mark.exhaustive
+def test_endless_cases(endless_course):
+    wrong = {name: wrong_scores(endless_course, CASES[name]) for name in ENDLESS}
+    assert {name: text for name, text in wrong.items() if text} == {}
+    nothing_happened(endless_course)
 
 
 @pytest.mark.slow

@@ -205,12 +205,16 @@ def hand_in(case: Case, folder: Path, places: Mapping[str, str]) -> Submission:
     return submission
 
 
-# Of these families a third in the ordinary suite, the rest in the slow stage: they are many, and cost the most.
+# Of these families a third in the ordinary suite, the rest under the marker exhaustive: they cost the most.
 LARGE = ("honest", "malformed", "resources")
 
 
+# These use up every second they are given, several times: to be run by hand, under the marker exhaustive.
+ENDLESS = ("every_answer_a_little_late", "every_answer_just_in_time")
+
+
 def quick_cases() -> list[Case]:
-    """What the ordinary suite runs; all others are for the slow stage."""
+    """What the ordinary suite runs; all others are run by hand."""
     turns = dict.fromkeys(LARGE, 0)
     quick = []
     for case in CASES.values():

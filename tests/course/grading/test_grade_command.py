@@ -229,7 +229,7 @@ def test_the_real_judge_in_a_real_jail(tmp_path, own_keys, jailed, dies):
 
     def kill(done, total, who):
         if dies and done == 1:
-            one.warm()._process.kill()  # the process that all others are forked from: it is started anew
+            one._warm._process.kill()  # the process that all others are forked from: it is started anew
 
     report = grade(course, ASSIGNMENT, workers=1, on_progress=kill)
     assert report.status == 0
