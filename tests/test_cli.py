@@ -88,7 +88,7 @@ def test_python_m_dlcourse_is_dlcourse():
 
 
 def test_a_console_that_lacks_letters_is_no_fault():
-    code = "from dlcourse import cli; cli.app.command('x')(lambda: cli._table(['größe'], [['→']]))"
+    code = "from dlcourse import cli; cli.app.command('x')(lambda: cli.show_table(['größe'], [['→']]))"
     done = python("-c", f"{code}; cli.main(['x'])", PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stdout, done.stderr) == (0, "gr??e\n?\n", "")
 

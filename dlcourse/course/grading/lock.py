@@ -18,7 +18,7 @@ from dlcourse import __version__
 from dlcourse.course.errors import CourseError
 from dlcourse.course.grading.files import canonical, parse, write_whole
 from dlcourse.course.grading.result import plain_assignment
-from dlcourse.course.grading.settings import Settings, settings, spare_the_grammar
+from dlcourse.course.grading.settings import Settings, programs_found, settings, spare_the_grammar
 from dlcourse.course.grading.spec import Spec
 
 FORMAT = 1
@@ -171,15 +171,16 @@ def open_gradebook(here: Settings):
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return Gradebook(here.gradebook, here.id)
+        with programs_found():
+            return Gradebook(here.gradebook, here.id)
     except SQLAlchemyError as error:
         raise CourseError(f"The gradebook {here.gradebook} cannot be opened: {first_line(error)}") from error
 
 
 def no_nbgrader(error: ModuleNotFoundError) -> CourseError:
     return CourseError(
-        f"Releasing and grading need {error.name}, which is not installed: pip install 'dlcourse[author]' "
-        "(in a checkout: pip install -c constraints.txt -e '.[author]')."
+        f"Releasing and grading need {error.name}, which is not installed: pip install 'dlcourse[grading]' "
+        "(in a checkout: pip install -c constraints.txt -e '.[grading]')."
     )
 
 

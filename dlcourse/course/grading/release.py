@@ -35,7 +35,7 @@ from dlcourse.course.grading.lock import (
     read_lock,
     write_lock,
 )
-from dlcourse.course.grading.settings import Settings, forbidden, load_keys, settings
+from dlcourse.course.grading.settings import Settings, forbidden, load_keys, path_with_programs, settings
 from dlcourse.course.grading.spec import Spec, read_spec
 
 __all__ = ["Lock", "Released", "as_it_is", "differences", "exercises", "load_keys", "read_lock", "release"]
@@ -120,12 +120,10 @@ def _generate(here: Settings, assignment: str, folder: Path, gradebook: str | No
 
 
 def _nbgrader(course: Path, *arguments: str) -> None:
-    # nbgrader starts alembic by its bare name, and without it leaves a half-made gradebook behind.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         cwd=course,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path_with_programs()},  # without alembic it leaves a half-made gradebook
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

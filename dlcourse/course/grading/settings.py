@@ -4,13 +4,20 @@ Read as nbgrader reads them (nbgrader_config.py and .json in Jupyter's folders f
 without importing nbgrader, which takes seconds.
 """
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dlcourse.course.errors import CourseError
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading.keys import Keys
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
 
 DEFAULT_EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own
 
@@ -42,33 +49,34 @@ class Settings:
 def settings(course: Path) -> Settings:
     """CourseError when a file of settings cannot be read, or when the course has no id."""
     course = Path(course).resolve()
-    config = _config(course)
-    id = config.CourseDirectory.get("course_id", "")
+    found = config(course)
+    id = found.CourseDirectory.get("course_id", "")
     if not isinstance(id, str) or not id:
         raise CourseError(f"The course in {course} has no id. Set c.CourseDirectory.course_id in nbgrader_config.py.")
-    url = config.CourseDirectory.get("db_url", f"sqlite:///{course / 'gradebook.db'}")
+    url = found.CourseDirectory.get("db_url", f"sqlite:///{course / 'gradebook.db'}")
     if url.startswith("sqlite:///"):  # beside the course, wherever we were started
         url = f"sqlite:///{course / url.removeprefix('sqlite:///')}"
-    root = None if "ExchangeFactory" in config else Path(config.Exchange.get("root", DEFAULT_EXCHANGE))
-    return Settings(course, id, root, url, "db_url" in config.CourseDirectory)
+    root = None if "ExchangeFactory" in found else Path(found.Exchange.get("root", DEFAULT_EXCHANGE))
+    return Settings(course, id, root, url, "db_url" in found.CourseDirectory)
 
 
-def _config(course: Path):
+def config(course: Path) -> "Config":
+    """All of nbgrader's settings for a course, as traitlets has them."""
     from jupyter_core.paths import jupyter_config_path
     from traitlets.config import Config, JSONFileConfigLoader, PyFileConfigLoader
     from traitlets.config.loader import ConfigFileNotFound
 
-    config = Config()
+    found = Config()
     loaders = {"nbgrader_config.py": PyFileConfigLoader, "nbgrader_config.json": JSONFileConfigLoader}
     for folder in [*reversed(jupyter_config_path()), str(course)]:  # what is read later has the last word
         for name, loader in loaders.items():
             try:
-                config.merge(loader(name, folder).load_config())
+                found.merge(loader(name, folder).load_config())
             except ConfigFileNotFound:
                 continue
             except Exception as error:  # the file is a program: anything may come out of it
                 raise CourseError(f"{Path(folder, name)} could not be read: {error!r}") from error
-    return config
+    return found
 
 
 def spare_the_grammar() -> None:
@@ -77,6 +85,22 @@ def spare_the_grammar() -> None:
     A notebook's schema has no use for it, and jsonschema does without where the package is not installed.
     """
     sys.modules.setdefault("rfc3987_syntax", None)
+
+
+def path_with_programs() -> str:
+    """PATH, and before it the folder of this Python: nbgrader starts alembic by its bare name."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+
+@contextmanager
+def programs_found() -> Iterator[None]:
+    """For this process, while nbgrader makes a gradebook in it."""
+    before = os.environ.get("PATH")
+    os.environ["PATH"] = path_with_programs()
+    try:
+        yield
+    finally:
+        os.environ.pop("PATH") if before is None else os.environ.__setitem__("PATH", before)
 
 
 def load_keys(course: Path) -> Keys:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from dlcourse import cli
+from dlcourse.course import commands
 from dlcourse.course.errors import CourseError
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import release as release_
@@ -118,7 +119,8 @@ def test_a_second_release_is_refused_and_a_later_date_is_a_difference(released, 
 
 
 @pytest.fixture
-def course(tmp_path, make_course):
+def course(tmp_path, make_course, monkeypatch):
+    monkeypatch.setenv("PATH", os.defpath)
     return make_course(tmp_path)
 
 
@@ -476,9 +478,9 @@ def test_a_command_asked_wrongly_says_so(main, steps):
 
 
 def test_a_due_date_without_a_zone_is_this_machines(monkeypatch):
-    assert cli._when("2030-01-31 23:59") == datetime(2030, 1, 31, 23, 59).astimezone()
-    assert cli._when("2030-01-31T23:59+01:00") == DUE
-    assert cli._when(None) is None
+    assert commands._when("2030-01-31 23:59") == datetime(2030, 1, 31, 23, 59).astimezone()
+    assert commands._when("2030-01-31T23:59+01:00") == DUE
+    assert commands._when(None) is None
 
 
 def test_a_lock_with_a_revoked_key_is_graded_no_more(course, steps):

@@ -26,7 +26,7 @@ from dlcourse.course.grading.similarity.winnowing import FEWEST, LEAST, SHARE
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 ROOT = Path(__file__).parents[3]
-NONE = similarity.library({})
+NONE = similarity.known_texts({})
 
 ORIGINAL = '''
 def gradients(tape):
@@ -211,7 +211,7 @@ def test_short_answers_are_never_named_and_counted():
     line = "def f(p, q):\n    return 1 / (1 + torch.exp(q - p))\n"
     assert len(kinds(line)) < FEWEST
     outcome = similarity.compare(
-        "12.optimal", class_of({"ann": line, "ben": line}), similarity.library({"ours": similarity.read(line)})
+        "12.optimal", class_of({"ann": line, "ben": line}), similarity.known_texts({"ours": similarity.read(line)})
     )
     assert (outcome.pairs, outcome.ours, outcome.short) == ((), (), 2)
 
@@ -330,7 +330,7 @@ def test_disguised_copies_of_the_right_answers_are_found(pool):
 
 @cache
 def own_texts():
-    return similarity.library({name: similarity.read(text) for name, text in similarity_report.package().items()})
+    return similarity.known_texts({name: similarity.read(text) for name, text in similarity_report.package().items()})
 
 
 def test_few_right_answers_are_like_a_text_of_ours(pool):

@@ -54,7 +54,7 @@ def settings_of(course: Path) -> Settings:
         ) from error
     from sqlalchemy.engine import make_url
 
-    config = course_settings._config(course)
+    config = course_settings.config(course)
     try:
         coursedir = CourseDirectory(config=config, root=str(course))
         url = make_url(coursedir.db_url)
@@ -74,15 +74,14 @@ def settings_of(course: Path) -> Settings:
 
 @contextmanager
 def course_modules(course: Path) -> Iterator[None]:
-    """A plugin may lie beside nbgrader_config.py, and nbgrader starts alembic by its bare name."""
-    path, folders = os.environ.get("PATH"), list(sys.path)
-    os.environ["PATH"] = os.pathsep.join(filter(None, (str(Path(sys.executable).parent), path)))
+    """A plugin may lie beside nbgrader_config.py."""
+    folders = list(sys.path)
     sys.path.append(str(course))
     try:
-        yield
+        with course_settings.programs_found():
+            yield
     finally:
         sys.path[:] = folders
-        os.environ.pop("PATH") if path is None else os.environ.__setitem__("PATH", path)
 
 
 @contextmanager

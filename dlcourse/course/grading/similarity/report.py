@@ -114,7 +114,7 @@ def compare(
         for kind in ("code", "markdown")
     }
     own = {
-        kind: similarity.library(
+        kind: similarity.known_texts(
             {name: similarity.read(text, given[kind], prose=kind == "markdown") for name, text in texts_of.items()}
         )
         for kind, texts_of in (("code", ours), ("markdown", samples))

@@ -228,7 +228,7 @@ class Library:
     holding: Mapping[int, frozenset[str]]
 
 
-def library(texts: Mapping[str, Answer]) -> Library:
+def known_texts(texts: Mapping[str, Answer]) -> Library:
     holding = defaultdict(set)
     for name, text in texts.items():
         for one in text.prints:
