@@ -4,7 +4,8 @@ A call that is not listed fails with EPERM, a plain PermissionError for an hones
 fail with ENOSYS, as on an older kernel, so that libraries turn to the call that they used before (glibc starts its
 threads with clone). Calls of a foreign architecture (i386, x32) end the process. So there is no way to another process
 (fork, exec, kill, ptrace), to a socket beyond those already open, to another file system, or past the memory limit
-(memfd_create, shmget). Arguments that are pointers cannot be looked at: openat2, sendmsg and clone3 are out for that.
+(memfd_create, shmget). Of sockets only a connected pair of its own may be made (AF_UNIX; asyncio wants one). Arguments
+that are pointers cannot be looked at: openat2, sendmsg and clone3 are out for that.
 """
 
 import ctypes
