@@ -6,6 +6,7 @@ As in dlcourse.cli, a command imports what it needs when it is called.
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +17,20 @@ from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
     import threading
-    from datetime import datetime
 
     from dlcourse.course.grading.grade import Report, Row
     from dlcourse.course.grading.keys import Keys
 
-app = typer.Typer(**PLAIN, help="For authors and instructors: build and check the course, release and grade it.")
-keys_app = typer.Typer(**PLAIN, help="The course's secret keys: hidden seeds come from one, one signs results.")
+HELP = """For authors and instructors: build and check the course, release and grade it.
+
+Example: dlcourse course grade 01-neurons
+"""
+KEYS_HELP = """The course's secret keys: hidden seeds come from one, one signs results.
+
+Example: dlcourse course keys show
+"""
+app = typer.Typer(**PLAIN, help=HELP)
+keys_app = typer.Typer(**PLAIN, help=KEYS_HELP)
 app.add_typer(keys_app, name="keys")
 
 
@@ -82,19 +90,28 @@ def course_release(
     """
     from dlcourse.course.grading.release import release
 
-    released = release(_course(), assignment, due=_when(due), again=again, exchange=exchange)
+    when = _when(due)
+    with progress_bar() as show:
+        released = release(
+            _course(),
+            assignment,
+            due=when,
+            again=again,
+            exchange=exchange,
+            on_step=lambda done, steps, what: show(assignment, done, steps, what),
+        )
     lock = released.lock
     if released.new_keys:
         print(f"New keys for this course: {released.new_keys}. Keep a copy where only you can read it; see")
         print("`dlcourse course keys show`.")
     due_date = f"due {lock.due[:16].replace('T', ' ')} UTC" if lock.due else "with no due date"
     print(f"{assignment}, version {lock.version}, is released, {due_date}: {released.spec.points:g} points.")
+    if when and when < datetime.now().astimezone():
+        print("dlcourse: that date is past: whatever is handed in now is late", file=sys.stderr)
     print(f"Students fetch it from {released.exchange}." if released.exchange else "Hand out exercises/ yourself.")
 
 
-def _when(text: str | None) -> "datetime | None":
-    from datetime import datetime
-
+def _when(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
@@ -237,7 +254,7 @@ def course_grade(
     _grades(report)
     if report.interrupted:
         print(
-            f"dlcourse: interrupted; what is graded stays, {report.left} are left. "
+            f"dlcourse: interrupted; what is graded stays, {report.left} still to grade. "
             f"Go on with: dlcourse course grade {assignment} --resume",
             file=sys.stderr,
         )
@@ -286,7 +303,7 @@ def _grades(report: "Report") -> None:
     counts += [f"{humans} need a human"] if humans else []
     print(f"\n{report.assignment}: {', '.join(counts)}.")
     if report.log:
-        print(f"Who failed what, and why: {report.log}")
+        print(f"Who failed what and why, and what is flagged for you to look at: {report.log}")
 
 
 def _grade_table(rows: "Iterable[Row]") -> None:
@@ -299,12 +316,12 @@ def _grade_table(rows: "Iterable[Row]") -> None:
                 printable(row.student),
                 f"{'?' if row.score is None else format(row.score, 'g')}/{row.max_score:g}",
                 ", ".join(row.failed),
-                printable("; ".join(row.flags)),
+                str(len(row.flags) or ""),
                 f"{row.seconds:.1f}",
             ]
             for row in rows
         ],
-        right=("score", "seconds"),
+        right=("score", "flags", "seconds"),
     )
 
 

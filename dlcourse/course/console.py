@@ -52,7 +52,7 @@ def show_table(header: list[str], rows: list[list[str]], right: tuple[str, ...] 
 
 @contextmanager
 def progress_bar() -> Iterator:
-    """A bar that moves with each cell, on a terminal; elsewhere nothing."""
+    """A bar that moves with each cell, submission or step, on a terminal; elsewhere nothing."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     if not sys.stdout.isatty():

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -55,12 +56,19 @@ class Released:
 
 
 def release(
-    course: Path, assignment: str, *, due: datetime | None = None, again: bool = False, exchange: bool = True
+    course: Path,
+    assignment: str,
+    *,
+    due: datetime | None = None,
+    again: bool = False,
+    exchange: bool = True,
+    on_step: Callable[[int, int, str], None] = lambda *_: None,
 ) -> Released:
     """Releases solutions/ASSIGNMENT to the students, and writes the lock that grading goes by.
 
     due: with a time zone; without one what the gradebook says stays. again: release what was released already, as the
-    next version, with other hidden seeds. exchange: put it into nbgrader's exchange as well.
+    next version, with other hidden seeds. exchange: put it into nbgrader's exchange as well. on_step: told how many
+    steps are done, of how many, and what comes now; each takes nbgrader seconds.
     Raises CourseError, with what to do. Until the last step is done `read_lock` says what it said before.
     """
     course = Path(course).resolve()
@@ -78,13 +86,16 @@ def release(
         outbound = _outbound(here, assignment, again) if exchange else None
         _keys_or_none(here)  # keys that are not safely kept are found before anything is done
         with tempfile.TemporaryDirectory(prefix="dlcourse-release-") as temporary:
+            on_step(0, 3, "making the students' notebook")
             _generate(here, assignment, Path(temporary, "checked"), f"sqlite:///{temporary}/gradebook.db")
             _require_same(Path(temporary, "checked", "exercises", assignment), course / "exercises" / assignment)
+            on_step(1, 3, "entering it in the gradebook")
             _generate(here, assignment, Path(temporary, "entered"), None if here.explicit_gradebook else here.gradebook)
         if due is not None:
             _set_due_date(here, assignment, due)
         if exchange and not (outbound and _same_files(outbound, course / "exercises" / assignment)):
             options = [f"--course={here.id}", f"--CourseDirectory.root={course}", *(["--force"] if again else [])]
+            on_step(2, 3, "handing it to the exchange")
             _nbgrader(course, "release_assignment", assignment, *options)
         had_keys = _keys_or_none(here)
         keys = had_keys or keys_.create(here.id, outside=forbidden(here))

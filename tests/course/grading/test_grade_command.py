@@ -141,7 +141,7 @@ def test_ctrl_c_keeps_what_is_graded(course, how):
     assert running.returncode == 130, err
     done = len(results(course))
     assert 3 <= done < 44
-    assert f"{44 - done} are left. Go on with: dlcourse course grade toy --resume" in err
+    assert f"{44 - done} still to grade. Go on with: dlcourse course grade toy --resume" in err
     assert f"toy: {done} graded." in out
     assert not list((course / "grading").rglob("*.part"))
     before = len(begun())

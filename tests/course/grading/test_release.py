@@ -221,8 +221,10 @@ ALL = ["generate checked", "generate entered", "due", "release_assignment"]
 def test_steps_in_order_the_lock_last(course, steps, monkeypatch):
     write = release_.write_lock
     monkeypatch.setattr(release_, "write_lock", lambda *a: (steps.append("lock"), write(*a)))
-    release(course, A, due=DUE)
+    told = []
+    release(course, A, due=DUE, on_step=lambda done, steps, what: told.append((done, steps, what.split()[0])))
     assert steps == [*ALL, "lock"]
+    assert told == [(0, 3, "making"), (1, 3, "entering"), (2, 3, "handing")]
 
 
 @pytest.mark.parametrize("step", ["_generate", "_require_same", "_set_due_date", "_nbgrader", "write_lock"])
@@ -431,15 +433,17 @@ def main(course, monkeypatch, capsys):
 
 
 def test_release_and_keys_on_the_command_line(main, course, steps, own_keys):
-    status, out, _ = main("course", "release", A, "--due", "2030-01-31T23:59+01:00")
-    assert status == 0
+    status, out, err = main("course", "release", A, "--due", "2130-01-31T23:59+01:00")
+    assert (status, err) == (0, "")
     assert f"New keys for this course: {own_keys / 'dlcourse.json'}" in out
     assert f"{A}, version 1, is released, with no due date: 20 points." in out  # the stand-in sets none
     assert "Students fetch it from" in out
     assert steps == ALL
     status, _, err = main("course", "release", A)
     assert (status, "--again" in err, "Traceback" in err) == (1, True, False)
-    assert "version 2" in main("course", "release", A, "--again", "--no-exchange")[1]
+    status, out, err = main("course", "release", A, "--again", "--no-exchange", "--due", "2020-01-31 23:59")
+    assert (status, "version 2" in out) == (0, True)
+    assert "whatever is handed in now is late" in err
 
     first = load_keys(course)
     assert main("course", "keys", "rotate", "--signing")[0] == 0
