@@ -100,6 +100,9 @@ def test_exit_codes(main, course, monkeypatch):
     (course / "grading/locks/toy.json").unlink()
     status, _, err = main()
     assert (status, "dlcourse course release toy" in err) == (1, True)
+    (course / "solutions/toy").rename(course / "solutions/other")
+    status, out, err = main()
+    assert (status, out, "There are: other." in err) == (2, "", True)
 
 
 COMMAND = """
