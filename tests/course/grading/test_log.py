@@ -59,6 +59,17 @@ def test_the_log_says_who_when_what_failed_and_why(small):
     ]
 
 
+def test_one_reason_for_all_tests_is_told_once(small):
+    folder, spec = small
+    why = "The file is not a notebook that Jupyter can open."
+    tests = (verdict("double-test", 2, 0, reason=why), verdict("part-test", 1, 0, reason=why))
+    log = grading_log(folder, "small", [judged(spec, "ann", b"", tests=tests, score=0)])
+    assert [line for line in log.splitlines() if "failed" in line] == [f"  failed     all 2 tests: {why}"]
+    other = (tests[0], verdict("part-test", 1, 0, reason="Nothing was written yet."))
+    log = grading_log(folder, "small", [judged(spec, "ann", b"", tests=other, score=0)])
+    assert log.count("  failed     ") == 2
+
+
 def test_a_terminal_obeys_nothing_of_a_students(small):
     folder, spec = small
     evil = "\x1b]0;title\x07\x1b[2J\r\x9b31m\u202etxt\u2066\ud800\x00\x85 end"
