@@ -261,7 +261,7 @@ def test_another_assignment_in_the_exchange_is_replaced_only_when_told(course, s
 
 def test_an_exchange_closed_to_us_is_opened_so_that_nobody_deletes_what_others_hand_in(course, steps, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: path != course.parent / "exchange")
-    with pytest.raises(CourseError, match="may not write into the exchange .*: chmod 1777 '"):
+    with pytest.raises(CourseError, match=r"may not write into the exchange .*: chmod 1777 '"):
         release(course, A)
     assert steps == []
 
@@ -308,7 +308,7 @@ def test_while_somebody_grades_nothing_is_released(course, steps):
 
 
 def test_an_unknown_assignment_and_nbgrader_missing_are_plain_errors(course, steps, monkeypatch):
-    with pytest.raises(CourseError, match="no assignment '02-nothing' .*There are: 01-neurons"):
+    with pytest.raises(CourseError, match=r"no assignment '02-nothing' .*There are: 01-neurons"):
         release(course, "02-nothing")
     with pytest.raises(CourseError, match="no assignment's name"):
         release(course, "../x")
