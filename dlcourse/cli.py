@@ -26,11 +26,19 @@ PLAIN = {"rich_markup_mode": None, "no_args_is_help": True, "add_completion": Fa
 app = typer.Typer(**PLAIN, pretty_exceptions_enable=False, help="A deep-learning course that checks itself.")
 data_app = typer.Typer(**PLAIN, help="Data sets: what there is, and fetching the larger ones.")
 progress_app = typer.Typer(**PLAIN, help="Your progress, kept on this machine only.")
-course_app = typer.Typer(**PLAIN, help="For authors: build and check the course in a checkout.")
+course_app = typer.Typer(
+    **PLAIN,
+    help="For instructors and authors: release, grade, build, lint.\n\nIn a checkout of the course; "
+    "deploy/instructors.md goes through it.\n\nExample: dlcourse course grade 01-neurons",
+)
 app.add_typer(data_app, name="data")
 app.add_typer(progress_app, name="progress")
 app.add_typer(course_app, name="course")
-keys_app = typer.Typer(**PLAIN, help="The course's secret keys: hidden seeds come from one, one signs results.")
+keys_app = typer.Typer(
+    **PLAIN,
+    help="The course's secret keys: hidden seeds come from one, one signs results.\n\n"
+    "Example: dlcourse course keys show",
+)
 course_app.add_typer(keys_app, name="keys")
 
 USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
