@@ -55,9 +55,9 @@ def _lines(
 
 
 def _released(course: Path, assignment: str) -> datetime | None:
-    """When the lock in force was written, in UTC without a zone; None where there is none to read."""
+    """When it was released first, in UTC without a zone; None where there is no lock to read."""
     try:
-        return datetime.fromisoformat(read_lock(course, assignment).released_at).replace(tzinfo=None)
+        return datetime.fromisoformat(read_lock(course, assignment, 1).released_at).replace(tzinfo=None)
     except CourseError:
         return None
 
