@@ -1,6 +1,7 @@
 """The command line: plain, quick to start, exact about what went wrong."""
 
 import os
+import re
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -47,8 +48,21 @@ def test_every_command_has_an_example(main, command):
     status, out, err = main(*command, "--help")
     assert (status, err) == (0, "")
     assert f"Example: dlcourse {' '.join(command)}" in " ".join(out.split())
-    assert all(ord(letter) < 128 for letter in out)
-    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("group", [("course",), ("course", "keys")], ids=" ".join)
+def test_the_instructors_groups_have_an_example_that_is_a_command(main, group):
+    status, out, err = main(*group, "--help")
+    assert (status, err) == (0, "")
+    (typed,) = re.findall(r"Example: dlcourse (.+)", out)
+    assert any(typed.split()[: len(command)] == list(command) for command in COMMANDS)
+    assert typed.split()[: len(group)] == list(group)
+
+
+def test_the_list_of_commands_shows_instructors_theirs(main):
+    (line,) = [line for line in main("--help")[1].splitlines() if line.split()[:1] == ["course"]]
+    assert "instructors" in line
+    assert not line.endswith("...")
 
 
 def test_groups_and_version(main):

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from dlcourse.course.grading.grade import Report, Row
     from dlcourse.course.grading.keys import Keys
 
-HELP = """For authors and instructors: build and check the course, release and grade it.
+HELP = """For instructors and authors: release, grade, build, lint.
+
+In a course's folder; deploy/instructors.md goes through it.
 
 Example: dlcourse course grade 01-neurons
 """
@@ -336,7 +338,11 @@ def _explain(assignment: str, student: str, exercise: str, *, accept_changes: bo
 def _course() -> Path:
     """The folder of an instructor's course: the one we are in, as nbgrader has it, or the checkout."""
     here = Path.cwd()
-    return here if (here / "nbgrader_config.py").is_file() and (here / "solutions").is_dir() else _checkout()
+    if (here / "nbgrader_config.py").is_file() and (here / "solutions").is_dir():
+        return here
+    checkout = _checkout()
+    print(f"dlcourse: this folder holds no course; using the one in {checkout}", file=sys.stderr)
+    return checkout
 
 
 @app.command("similarity")

@@ -63,11 +63,12 @@ def explain(
         return next(each for each in verdict.tests if each.id == test.id)
 
     now = judge(ground.seeds)
+    whole = now.explained if now.part != "visible" or not now.shown else ""  # a test stops where it fails
     lines = [
         f"{printable(student)}, {assignment}, {test.id}: {_outcome(now)}",
         *_seeds(ground, test, now, judge),
         *(["", "what the visible test said:", *_indented(now.shown)] if now.shown else []),
-        *(["", "what the whole test said, its hidden part too:", *_indented(now.explained)] if now.explained else []),
+        *(["", "what the whole test said, its hidden part too:", *_indented(whole)] if whole else []),
         "",
     ]
     told, same = _compared(ground, submission.student, submission.sha256, now)

@@ -161,6 +161,7 @@ def prepare(course: Path, assignment: str, *, accept_changes: bool, unsafe: bool
         lines = "\n".join(f"- {line}" for line in found)
         raise NotAsReleased(
             f"{assignment} is not what was released as version {lock.version}, so nothing was graded:\n{lines}\n"
+            "To grade by that release, put back what was here then. "
             f"`dlcourse course release {assignment} --again` releases it as it is now. --accept-changes grades what "
             "was handed in with what is here now, and every result says so."
         )

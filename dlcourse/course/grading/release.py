@@ -172,10 +172,10 @@ def _outbound(here: Settings, assignment: str, again: bool) -> Path | None:
         what = "is no folder" if root.exists() else "does not exist"
         raise CourseError(
             f"The exchange {root} {what}. Set c.Exchange.root in nbgrader_config.py to a folder that students can "
-            "reach too, and make it (mode 777), or release with --no-exchange, which only prepares gradebook and lock."
+            "reach too, and make it (mode 1777), or release with --no-exchange, which only prepares gradebook and lock."
         )
     if not os.access(root, os.W_OK | os.X_OK):
-        raise CourseError(f"You may not write into the exchange {root}, which is c.Exchange.root: chmod 777 '{root}'")
+        raise CourseError(f"You may not write into the exchange {root}, which is c.Exchange.root: chmod 1777 '{root}'")
     outbound = root / here.id / "outbound" / assignment
     if outbound.exists() and not again and not _same_files(outbound, here.course / "exercises" / assignment):
         raise CourseError(f"{outbound} holds another {assignment}, which students may have. --again replaces it.")

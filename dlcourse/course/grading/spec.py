@@ -84,16 +84,24 @@ class Spec:
         return cls(plain["assignment"], plain["notebook"], cells)
 
 
+class NoAssignment(CourseError):
+    status = 2  # asked wrongly
+
+
 def read_spec(course: Path, assignment: str) -> Spec:
     """The spec of course/solutions/ASSIGNMENT, which holds exactly one notebook.
 
-    Raises CourseError, naming the file and the cell and saying what to do.
+    Raises CourseError, naming the file and the cell and saying what to do; NoAssignment when nothing is called so.
     """
     folder = Path(course) / "solutions" / assignment
     notebooks = sorted(path for path in folder.glob("*.ipynb") if not path.name.startswith("."))
+    if not folder.is_dir():
+        known = sorted({path.parent.name for path in folder.parent.glob("[!.]*/*.ipynb")})
+        raise NoAssignment(
+            f"There is no assignment {assignment!r} in {folder.parent}. There are: {', '.join(known) or 'none'}."
+        )
     if len(notebooks) != 1:
-        found = f"it holds {len(notebooks)}" if folder.is_dir() else "there is no such folder"
-        raise CourseError(f"Grading {assignment!r} needs exactly one notebook in {folder}, and {found}.")
+        raise CourseError(f"{assignment!r} needs exactly one notebook in {folder}, and it holds {len(notebooks)}.")
     named, settings, taken = f"solutions/{assignment}/{notebooks[0].name}", _Settings(course), set()
     cells = []
     for number, cell in enumerate(_notebook_cells(notebooks[0], named), 1):

@@ -3,6 +3,8 @@ it, which must show what it says and do nothing."""
 
 import json
 import re
+import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -89,6 +91,19 @@ def test_passed_and_failed_read_well(spec):
     assert failed.evalue == "The value is wrong."
     assert "\n".join(failed.traceback).endswith("double(2)\ncame back  3\nwanted     4")
     assert "The value is wrong." in "\n".join(failed.traceback)
+
+
+def test_a_reason_is_told_once_in_lines_that_fit_the_page(spec):
+    reason = "The slope is nan: exp(1000) is infinite, and its slope is multiplied by 0. " * 2 + "Clamp first."
+    folded = textwrap.fill(reason, 80, initial_indent="likely     ", subsequent_indent=" " * 11)
+    diagnosis = f"00.double: not right yet\n\ncalled     double(2)\n{folded}"
+    shown = verdict("double-test", 2, 0, shown=diagnosis, reason=reason)
+    tests = (shown, replace(shown, id="part-test", points=1, part="hidden", shown=""))
+    made = by_id(build(spec, answered(spec), tests=tests, score=0))
+    assert "\n".join(made["double-test"].outputs[0].traceback) == f"Failed: {diagnosis}"
+    alone = made["part-test"].outputs[0].traceback
+    assert " ".join(alone) == f"Failed: {reason}"
+    assert max(map(len, alone)) <= 100
 
 
 def test_hidden_tests_are_told_and_not_shown(spec):

@@ -16,6 +16,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons/01-neurons-exercises.ipynb"
 SETTINGS = {"PYTHONPATH": "/home/teacher/dlcourse", "DLCOURSE_PROGRESS": "0"}
 AUTOMATIC, BY_HAND = 16, 4  # points
 HALF_DONE = {"perceptron-test": 2, "xor-test": 3}  # what student2 has right
-DIAGNOSIS = "its slope is multiplied by 0"  # of student2's sigmoid
+DIAGNOSIS = "Give exp only numbers that are not positive"  # of student2's sigmoid
 COMMENT = "Right, and the experiment could fail. What of the plateau?"
 EXPLANATION = "The first loss is above log 2, so the start is sure of something false. I would start from zero."
 
@@ -232,6 +233,14 @@ def test_commands_within_sentences_are_those_of_the_blocks():
 def test_pictures_and_other_files_that_it_names_are_there():
     for link in re.findall(r"\]\((?!https?:|#)([^)]+)\)", GUIDE):
         assert (ROOT / "deploy" / link).exists(), link
+
+
+def test_git_ignores_what_the_guide_leaves_in_the_folder():
+    made = re.findall(r"(?:--to|--html|-czf) (\S+)", GUIDE)
+    (kept,) = re.findall(r"-czf \S+ (.+)", GUIDE)
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    for name in {*made, *kept.split()}:
+        assert any(fnmatch(f"/{name}", line.rstrip("/")) for line in ignored), name
 
 
 def test_messages_of_the_guide_are_those_of_the_program():

@@ -87,6 +87,7 @@ def test_exit_codes(main, course, monkeypatch):
     status, out, err = main()
     assert (status, out) == (4, "")
     assert "The cell double-test was worth 2 and is worth 1." in err
+    assert "put back what was here then" in err
     notebook.write_bytes(solution())
 
     def none(only):
@@ -100,6 +101,9 @@ def test_exit_codes(main, course, monkeypatch):
     (course / "grading/locks/toy.json").unlink()
     status, _, err = main()
     assert (status, "dlcourse course release toy" in err) == (1, True)
+    (course / "solutions/toy").rename(course / "solutions/other")
+    status, out, err = main()
+    assert (status, out, "There are: other." in err) == (2, "", True)
 
 
 COMMAND = """
@@ -170,6 +174,18 @@ def test_explain_tells_all_and_compares(main, course):
     assert {path: path.read_bytes() for path in course.rglob("*") if path.is_file()} == before
     status, out, _ = main("--explain", "ann", "double-test")
     assert (status, "ann, toy, double-test: 2 of 2 points\n" in out) == (0, True)
+
+
+def test_explain_tells_a_visible_failure_once(course):
+    told = "called     f(7)"
+
+    def seen(*arguments, **options):
+        verdict = stand_in(*arguments, **options)
+        failed = {"passed": False, "score": 0.0, "part": "visible", "shown": told, "explained": told}
+        return replace(verdict, tests=tuple(replace(test, **failed) for test in verdict.tests))
+
+    lines = explain(course, ASSIGNMENT, "ann", "double-test", grade_one=seen).lines
+    assert [line.strip() for line in lines].count(told) == 1
 
 
 def test_explain_says_when_the_verdict_is_another(course):

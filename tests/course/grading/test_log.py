@@ -1,6 +1,7 @@
 """The grading log: what an instructor reads, and that a terminal obeys nothing in it."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,6 +12,7 @@ from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import result
 from dlcourse.course.grading.book.gradebook import grading_log
 from dlcourse.course.grading.book.handed_in import read
+from dlcourse.course.grading.lock import Lock, write_lock
 
 EARLIER = hashlib.sha256(b"earlier").hexdigest()
 
@@ -59,6 +61,17 @@ def test_the_log_says_who_when_what_failed_and_why(small):
     ]
 
 
+def test_one_reason_for_all_tests_is_told_once(small):
+    folder, spec = small
+    why = "The file is not a notebook that Jupyter can open."
+    tests = (verdict("double-test", 2, 0, reason=why), verdict("part-test", 1, 0, reason=why))
+    log = grading_log(folder, "small", [judged(spec, "ann", b"", tests=tests, score=0)])
+    assert [line for line in log.splitlines() if "failed" in line] == [f"  failed     all 2 tests: {why}"]
+    other = (tests[0], verdict("part-test", 1, 0, reason="Nothing was written yet."))
+    log = grading_log(folder, "small", [judged(spec, "ann", b"", tests=other, score=0)])
+    assert log.count("  failed     ") == 2
+
+
 def test_a_terminal_obeys_nothing_of_a_students(small):
     folder, spec = small
     evil = "\x1b]0;title\x07\x1b[2J\r\x9b31m\u202etxt\u2066\ud800\x00\x85 end"
@@ -100,6 +113,19 @@ def test_times_that_nobody_can_believe_are_flagged(tmp_path):
     (tmp_path / "timestamp.txt").unlink()
     assert read(tmp_path).flags(released=released, now=now) == []
     assert read(tmp_path / "nobody").at is None
+
+
+def test_a_second_release_puts_no_flag_on_what_came_before_it(small):
+    folder, spec = small
+    content = hand_in(folder, "ann", answered(spec), spec, timestamp="2026-02-10 10:00:00 UTC")
+    hand_in(folder, "bob", answered(spec), spec, timestamp="2026-01-20 10:00:00 UTC")
+    first = Lock("small", 1, "c01234567", "0.1.0", spec.digest, {}, {}, "", "2026-02-01T00:00:00+00:00")
+    write_lock(folder, first)
+    write_lock(folder, replace(first, version=2, released_at="2026-02-20T00:00:00+00:00"))
+    log = grading_log(folder, "small", [judged(spec, who, content) for who in ("ann", "bob")])
+    of_ann, of_bob = log[log.index("ann:") :].split("bob:")
+    assert "flag" not in of_ann
+    assert "from before the release" in of_bob
 
 
 def test_a_log_that_cannot_be_written(small):

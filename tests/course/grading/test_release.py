@@ -263,10 +263,17 @@ def test_another_assignment_in_the_exchange_is_replaced_only_when_told(course, s
     assert steps[-1] == "release_assignment --force"
 
 
+def test_an_exchange_closed_to_us_is_opened_so_that_nobody_deletes_what_others_hand_in(course, steps, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: path != course.parent / "exchange")
+    with pytest.raises(CourseError, match=r"may not write into the exchange .*: chmod 1777 '"):
+        release(course, A)
+    assert steps == []
+
+
 def test_without_an_exchange_the_setting_is_named_and_nothing_is_done(course, steps):
     exchange = course.parent / "exchange"
     exchange.rmdir()
-    with pytest.raises(CourseError, match=r"c\.Exchange\.root.*--no-exchange"):
+    with pytest.raises(CourseError, match=r"c\.Exchange\.root.*mode 1777.*--no-exchange"):
         release(course, A)
     exchange.write_text("")
     with pytest.raises(CourseError, match="is no folder"):
@@ -305,7 +312,7 @@ def test_while_somebody_grades_nothing_is_released(course, steps):
 
 
 def test_an_unknown_assignment_and_nbgrader_missing_are_plain_errors(course, steps, monkeypatch):
-    with pytest.raises(CourseError, match="no such folder"):
+    with pytest.raises(CourseError, match=r"no assignment '02-nothing' .*There are: 01-neurons"):
         release(course, "02-nothing")
     with pytest.raises(CourseError, match="no assignment's name"):
         release(course, "../x")

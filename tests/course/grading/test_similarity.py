@@ -427,6 +427,17 @@ def test_common_parts_are_marked_as_such():
     assert any("stand in half of the answers or more" in line for line in similarity_report.remarks(found))
 
 
+def test_a_small_class_is_told_that_nothing_counts_less():
+    told = {}
+    for students in (3, 10):
+        texts = {f"s{n}": {"debug-answer": OTHER_HAND} for n in range(students)}
+        found = similarity_report.compare(SPEC, texts, {}, {}, {})
+        told[students] = "\n".join(similarity_report.remarks(found))
+        assert bool(found.pairs) == (students == 3)
+    assert "nobody can say what is common" in told[3]
+    assert "nobody can say what is common" not in told[10]
+
+
 def write_submission(course, student, texts, assignment="01-neurons"):
     notebook = json.loads((ROOT / "exercises" / assignment / f"{assignment}-exercises.ipynb").read_text())
     for cell in notebook["cells"]:
@@ -473,9 +484,9 @@ def test_the_command_compares_what_was_submitted(course):
 
 
 def test_the_command_says_what_is_missing(course):
-    for arguments, said in (("01-neurons", "Collect first"), ("01-nothing", "01-nothing")):
+    for arguments, status, said in (("01-neurons", 1, "Collect first"), ("01-nothing", 2, "01-nothing")):
         done = similarity_command(course, arguments)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (status, "")
         assert said in done.stderr
         assert "Traceback" not in done.stderr
     write_submission(course, "ann", {})

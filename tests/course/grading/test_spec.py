@@ -11,7 +11,7 @@ from traitlets.config import Config
 
 from dlcourse.course import CourseError
 from dlcourse.course import build as building
-from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
+from dlcourse.course.grading.spec import NoAssignment, Spec, SpecCell, read_spec
 
 ROOT = Path(__file__).parents[3]
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -323,9 +323,18 @@ def test_files_that_are_no_python_notebook_are_refused(content, message, tmp_pat
         read_spec(write(tmp_path, content), "ps1")
 
 
-def test_exactly_one_notebook(tmp_path):
-    with pytest.raises(CourseError, match=r"exactly one notebook in .*, and there is no such folder"):
+def test_a_name_that_no_assignment_has_is_answered_with_those_there_are(tmp_path):
+    with pytest.raises(NoAssignment, match=r"no assignment 'ps1' in .*solutions\. There are: none\."):
         read_spec(tmp_path, "ps1")
+    for folder in ("b", "a", ".ipynb_checkpoints"):
+        (tmp_path / "solutions" / folder).mkdir(parents=True)
+        (tmp_path / "solutions" / folder / "one.ipynb").touch()
+    with pytest.raises(NoAssignment, match=r"There are: a, b\.$") as refused:
+        read_spec(tmp_path, "ps1")
+    assert refused.value.status == 2
+
+
+def test_exactly_one_notebook(tmp_path):
     write(tmp_path, notebook(*PLAIN))
     write(tmp_path, notebook(*PLAIN), ".hidden.ipynb")
     assert read_spec(tmp_path, "ps1").notebook == "ps1.ipynb"

@@ -8,6 +8,7 @@ Each test cell has the outputs from which nbgrader's own `determine_grade` reads
 """
 
 import json
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MAX_TEXTS = 10 * MAX_TEXT  # characters of all Markdown of one submission
 MAX_OUTPUT = 50_000  # characters of one output
 MAX_LINES = 1_000  # of one output, as nbgrader's LimitOutput has it
+WIDTH = 90  # characters of a line of ours, which fits the box that the feedback puts it in
 HIDDEN = "# Hidden tests ran here too: the same checks on other inputs."
 MISSING = "*This cell is missing from the submission. The answer may stand in another cell.*"
 PYTHON = {
@@ -210,10 +212,11 @@ def _said(text: str) -> dict[str, Any]:
 
 
 def _failed(name: str, reason: str, shown: str) -> dict[str, Any]:
-    """The diagnosis begins with the reason already, or it is a hidden test, of which only the reason may be told."""
-    told = _limited(clean(shown).strip()) or reason
-    if reason and reason not in told:
-        told = f"{reason}\n{told}"
+    """The diagnosis has the reason in it, folded, or it is a hidden test, of which only the reason may be told."""
+    told = _limited(clean(shown).strip())
+    if " ".join(reason.split()) not in " ".join(told.split()):
+        folded = "\n".join(textwrap.fill(line, WIDTH) for line in reason.split("\n"))
+        told = f"{folded}\n{told}".strip()
     lines = _limited(f"{name}: {told}" if name not in told[:40] else told).split("\n")
     return {"ename": name, "evalue": reason[:1_000], "output_type": "error", "traceback": lines}
 

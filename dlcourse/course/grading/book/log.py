@@ -55,9 +55,9 @@ def _lines(
 
 
 def _released(course: Path, assignment: str) -> datetime | None:
-    """When the lock in force was written, in UTC without a zone; None where there is none to read."""
+    """When it was released first, in UTC without a zone; None where there is no lock to read."""
     try:
-        return datetime.fromisoformat(read_lock(course, assignment).released_at).replace(tzinfo=None)
+        return datetime.fromisoformat(read_lock(course, assignment, 1).released_at).replace(tzinfo=None)
     except CourseError:
         return None
 
@@ -71,7 +71,11 @@ def _student_lines(
     yield f"  graded     {result.graded_at[:19].replace('T', ' ')} UTC, {came}"
     how = f"version {result.version}, {result.seconds:.1f} s, sandbox: {result.sandbox}"
     yield f"  submission {result.submission[:16]}, {how}"
-    for test in result.tests:
+    tests = result.tests
+    if len(tests) > 1 and not any(test.score for test in tests) and len({test.reason for test in tests}) == 1:
+        yield f"  failed     all {len(tests)} tests: {_shown(tests[0].reason)}"
+        tests = ()
+    for test in tests:
         if test.score < test.points:
             where = f" ({test.part} part)" if test.part else ""
             yield f"  failed     {_shown(test.id)}: {test.score:g} of {test.points:g}{where}: {_shown(test.reason)}"

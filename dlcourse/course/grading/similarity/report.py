@@ -157,9 +157,15 @@ def remarks(found: Report) -> list[str]:
     """What a reader of the table has to know."""
     told = [
         f"shared: tokens in runs of {similarity.LEAST} or more that both have, names, numbers, comments and what was "
-        f"released left out. rare: the same, but what many in the class write counts less, and what all write counts "
-        f"nothing. share: rare tokens of the shorter answer; from {percent(similarity.SHARE)} on a pair is listed.",
+        f"released left out. rare: the same, but where {similarity.CLASS} or more answered, what many of them write "
+        "counts less, and what all write counts nothing. share: rare tokens of the shorter answer; from "
+        f"{percent(similarity.SHARE)} on a pair is listed.",
     ]
+    if any(0 < outcome.answers < similarity.CLASS for outcome in found.outcomes):
+        told.append(
+            f"Of fewer than {similarity.CLASS} answers nobody can say what is common: there rare is shared, and honest "
+            "short answers look alike."
+        )
     for outcome in found.outcomes:
         if outcome.answers and outcome.short * 2 >= outcome.answers:
             told.append(
