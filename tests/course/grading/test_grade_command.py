@@ -67,6 +67,16 @@ def test_the_summary(main, course):
     assert "toy: 1 graded, 3 were graded before." in out
 
 
+def test_in_a_folder_that_holds_no_course_the_checkout_is_named(main, course, tmp_path, monkeypatch):
+    monkeypatch.setattr("dlcourse.course.sync.course_root", lambda: course)
+    monkeypatch.chdir(tmp_path)
+    status, out, err = main("--workers", "1")
+    assert (status, "ann" in out) == (0, True)
+    assert err == f"dlcourse: this folder holds no course; using the one in {course}\n"
+    monkeypatch.chdir(course)
+    assert main()[2] == ""
+
+
 def test_the_summary_of_a_big_class(main, course):
     for number in range(60):
         hand_in(course, f"s{number:02}", points=[2, 0] if number == 33 else [2, 3])

@@ -24,7 +24,7 @@ MAX_TEXTS = 10 * MAX_TEXT  # characters of all Markdown of one submission
 MAX_OUTPUT = 50_000  # characters of one output
 MAX_LINES = 1_000  # of one output, as nbgrader's LimitOutput has it
 WIDTH = 90  # characters of a line of ours, which fits the box that the feedback puts it in
-HIDDEN = "# Hidden tests ran here too: the same checks on other inputs."
+HIDDEN = "# Where what stands above passes, hidden tests follow: the same checks on other inputs."
 MISSING = "*This cell is missing from the submission. The answer may stand in another cell.*"
 PYTHON = {
     "codemirror_mode": {"name": "ipython", "version": 3},
