@@ -236,11 +236,17 @@ def _regraded(
 
 def _begun(ground: Ground) -> _Regrade | None:
     """The regrade that an earlier run did not end."""
+    file = _regrade_file(ground)
     try:
-        found = json.loads(_regrade_file(ground).read_bytes())
+        found = json.loads(file.read_bytes())
+        return _Regrade(datetime.fromisoformat(found["since"]).astimezone(UTC), frozenset(found["students"]))
     except FileNotFoundError:
         return None
-    return _Regrade(datetime.fromisoformat(found["since"]), frozenset(found["students"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CourseError(
+            f"{file} notes a regrade that was interrupted, and cannot be read ({error}). Remove it, and say --regrade "
+            "again if it was not done: what is graded stays."
+        ) from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import importlib
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,35 @@ def test_any_text_gives_sentences(text, exercise):
 
 @pytest.mark.parametrize("text", ["(" * 5_000, "x." * 50_000 + "y", "-" * 100_000 + "1", "\x00", "x" + ".y" * 2_000])
 def test_text_made_to_break_a_parser_does_not(text):
-    assert imports_reference(text, "01.sigmoid") in ((), ("A cell is nested too deeply to be looked through.",))
+    assert imports_reference(text, "01.sigmoid") == ()
+
+
+def test_more_text_than_anybody_writes_is_not_looked_through():
+    """The parser's time and memory for a text are a stranger's to choose, and nothing else limits this process."""
+    honest = "def sigmoid(x):\n    return torch.sigmoid(x)"
+    room = flags.MOST_TEXT - len(honest)
+    noted = USES.format("01.sigmoid", "torch.sigmoid")
+    assert flags.notes("01-neurons", {"sigmoid-answer": honest}, ["#" * room]) == (noted,)
+    assert flags.notes("01-neurons", {"sigmoid-answer": honest}, ["#" * room, "#"]) == (flags.TOO_LONG,)
+
+
+MANY = {
+    "cells": ["a = 1"] * 1_990,
+    "expressions": ["f'" + "{1}" * 30_000 + "'"],
+    "long names": ["\n".join(["import torch", *(f"torch{'.y' * 400}.z{number}" for number in range(110))])],
+    "names of names": ["a0 = torch.a\n" + "\n".join(f"a{number + 1} = a{number}.a" for number in range(5_500))],
+    "stars": ["".join(f"from t{number} import *\n" for number in range(2_000)) + "a, " * 15_000],
+}
+
+
+@pytest.mark.parametrize("texts", MANY.values(), ids=MANY)
+def test_the_time_of_a_look_is_bounded(texts):
+    # Each took from 6 seconds to minutes when every cell was read anew for every other, names were followed to their
+    # ends, and texts had no limit; now a tenth of a second to one.
+    assert sum(map(len, texts)) <= flags.MOST_TEXT
+    started = time.process_time()
+    flags.notes("01-neurons", {}, texts)
+    assert time.process_time() - started < 4
 
 
 def test_the_docstring_says_what_it_is_not():

@@ -525,6 +525,17 @@ def test_a_gradebook_that_cannot_be_written_stops_the_run_and_the_next_one_mends
     assert {student for student, _ in book.entered} == set(CLASS)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b"\xff", b'{"since": "soon", "students": []}', b'{"since": 5, "students": []}']
+)
+def test_a_damaged_note_of_a_regrade_is_told(course, content):
+    run(course)
+    (course / f"grading/.regrade-{ASSIGNMENT}.json").write_bytes(content)
+    with pytest.raises(CourseError, match=r"notes a regrade that was interrupted, and cannot be read.*Remove it"):
+        run(course, resume=True)
+    assert begun() == list(CLASS)
+
+
 def test_a_regrade_that_cannot_be_noted_is_not_begun(course, monkeypatch):
     run(course)
 

@@ -269,6 +269,22 @@ def test_top_level_await():
     assert scores(grade(SETUP, "import asyncio\nawait asyncio.sleep(0)\n" + RIGHT))["double-test"] == 2.0
 
 
+def test_letters_that_are_not_ascii_do_not_make_a_notebook_too_large():
+    """18 MB of Latin-1 were 108 MB on the way to the judge, which then ended: no fault and no score of anybody."""
+    cells = [SETUP, ("double", RIGHT), ("accuracy", ACCURACY), "# many"]
+    content = notebook(*cells).replace(b"# many", b"# " + b"\xe9" * 18_000_000)
+    verdict = one.grade_submission(content, SPEC, SEEDS, {**QUICK, "cell_cpu": 20.0}, sandbox=SANDBOX)
+    assert (verdict.trouble, verdict.cells) == ("", ())
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+
+
+def test_text_that_swells_on_the_way_is_the_students_to_mend():
+    content = notebook(("double", RIGHT), "# many").replace(b"# many", b"# " + b"\x01" * 18_000_000)
+    verdict = one.grade_submission(content, SPEC, SEEDS, QUICK, sandbox=SANDBOX)
+    assert (verdict.trouble, scores(verdict)) == ("", {"double-test": 0.0, "accuracy-test": 0.0})
+    assert "too much text" in verdict.tests[0].reason
+
+
 def test_unreadable():
     verdict = one.grade_submission(b"{", SPEC, SEEDS, sandbox="none")
     assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 0.0}

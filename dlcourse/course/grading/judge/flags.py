@@ -121,6 +121,15 @@ def exercise_of(assignment: str, grade_id: str) -> str:
     return exercise if exercise in READY or exercise in NOTHING else ""
 
 
+# Reading a text costs this process time and memory that nobody else limits: a million characters can take a minute
+# (an f-string of many braces, before Python 3.12) or a gigabyte (a tree of short statements).
+MOST_TEXT = 100_000  # characters of code in one submission that are looked through; our largest exercise has 12,000
+MOST_STARS = 20  # `from ... import *` that count
+LONGEST_NAME = 200  # characters of a full name: longer ones are made to be long
+MOST_PARTS = 20  # of a name with dots, or of a text that is added up
+TOO_LONG = f"The cells hold more than {MOST_TEXT:,} characters of code and were not looked through."
+
+
 def notes(assignment: str, answers: Mapping[str, str], other: Iterable[str] = ()) -> tuple[str, ...]:
     """A Verdict's notes: on each answer cell by its exercise, and on the student's other cells.
 
@@ -128,8 +137,14 @@ def notes(assignment: str, answers: Mapping[str, str], other: Iterable[str] = ()
     """
     cells = [(exercise_of(assignment, grade_id), text) for grade_id, text in answers.items()]
     cells += [("", text) for text in other]
-    around = [text for _, text in cells]
-    return tuple(dict.fromkeys(note for exercise, text in cells for note in imports_reference(text, exercise, around)))
+    if sum(len(text) for _, text in cells) > MOST_TEXT:
+        return (TOO_LONG,)
+    trees = [(exercise, _parse(text)) for exercise, text in cells]
+    given = _learnt(tree for _, tree in trees)
+    return tuple(dict.fromkeys(note for exercise, tree in trees for note in _notes_on(tree, exercise, given)))
+
+
+Known = tuple[dict[str, str], list[str]]  # what names stand for; modules of which all was imported
 
 
 def imports_reference(source: str, exercise: str = "", around: Iterable[str] = ()) -> tuple[str, ...]:
@@ -138,23 +153,29 @@ def imports_reference(source: str, exercise: str = "", around: Iterable[str] = (
     exercise: its id; then what does the exercise's work ready-made is looked for as well. around: the student's other
     cells, whose imports count. Text that is no Python gives nothing: it does not run either.
     """
-    tree = _parse(source)
-    try:
-        return () if tree is None else _notes_on(tree, exercise, around)
-    except RecursionError:  # no honest expression is as deep
-        return ("A cell is nested too deeply to be looked through.",)
+    return _notes_on(_parse(source), exercise, _learnt(map(_parse, around)))
 
 
-def _notes_on(tree: ast.Module, exercise: str, around: Iterable[str]) -> tuple[str, ...]:
-    names = dict(_GIVEN)
-    stars: list[str] = []
-    for other in (*map(_parse, around), tree):
-        if other is not None:
-            _learn(other, names, stars)
+def _learnt(trees: Iterable[ast.Module | None]) -> Known:
+    names, stars = dict(_GIVEN), []
+    for tree in trees:
+        if tree is not None:
+            _learn(tree, names, stars)
+    return names, stars
+
+
+def _notes_on(tree: ast.Module | None, exercise: str, given: Known) -> tuple[str, ...]:
+    if tree is None:
+        return ()
+    names, stars = dict(given[0]), list(given[1])
+    _learn(tree, names, stars)
     wanted = READY.get(exercise, ())
     defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     reached = dict.fromkeys(name for node in ast.walk(tree) for name in _reached(node, names, stars))
-    inner = {name[:at] for name in reached for at, sign in enumerate(name) if sign == "."}
+    inner: set[str] = set()
+    for name in reached:
+        while (name := name.rpartition(".")[0]) and name not in inner:
+            inner.add(name)
     found = []
     for name in reached:
         if name in inner:
@@ -185,12 +206,13 @@ def _learn(tree: ast.Module, names: dict[str, str], stars: list[str]) -> None:
         elif isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
                 if alias.name == "*":
-                    stars.append(node.module)
+                    if node.module not in stars and len(stars) < MOST_STARS:
+                        stars.append(node.module)
                 else:
                     names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             dotted = _dotted(node.value, names)
-            if dotted and not dotted.startswith("."):
+            if dotted and not dotted.startswith(".") and len(dotted) <= LONGEST_NAME:
                 names[node.targets[0].id] = dotted
 
 
@@ -210,31 +232,33 @@ def _reached(node: ast.AST, names: Mapping[str, str], stars: Iterable[str]) -> I
         yield f".{node.arg}="
 
 
-def _dotted(node: ast.AST, names: Mapping[str, str]) -> str:
+def _dotted(node: ast.AST, names: Mapping[str, str], most: int = MOST_PARTS) -> str:
     """The full name of `functional.conv2d` or getattr(functional, "conv" + "2d"); "" for what is none.
 
     An attribute of anything else is ".name"; a module's attribute under a name made on the way is "module.?".
     """
     if isinstance(node, ast.Name):
         return names.get(node.id, "")
+    if not most:
+        return ""
     if isinstance(node, ast.Attribute):
         owner, name = node.value, node.attr
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr" and node.args[1:]:
         owner, name = node.args[0], _text(node.args[1])
     else:
         return ""
-    before = _dotted(owner, names)
+    before = _dotted(owner, names, most - 1)
     if before and not before.startswith("."):
         return f"{before}.{name or '?'}"
     return f".{name}" if name else ""
 
 
-def _text(node: ast.AST) -> str:
+def _text(node: ast.AST, most: int = MOST_PARTS) -> str:
     """A literal text, also one that is added up; "" for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        left, right = _text(node.left), _text(node.right)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add) and most:
+        left, right = _text(node.left, most - 1), _text(node.right, most - 1)
         return left + right if left and right else ""
     return ""
 

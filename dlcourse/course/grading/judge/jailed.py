@@ -122,7 +122,7 @@ class Jailed:
 
     def run(self, label: str, source: str, cpu: float) -> bytearray:
         """Runs a cell; its reply is a value of None or an error."""
-        cell = json.dumps({"label": label, "source": source}).encode()
+        cell = json.dumps({"label": label, "source": source}, ensure_ascii=False).encode()
         return self.exchange(b"C" + cell, cpu)
 
     def cpu(self) -> float:

@@ -13,7 +13,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from dlcourse.checks.frames import WireError, receive, send
+from dlcourse.checks.frames import MAX_BYTES, WireError, receive, send
 from dlcourse.course.grading.judge import flags
 from dlcourse.course.grading.judge.jailed import Limits
 from dlcourse.course.grading.judge.warm import Warm, WarmError, preload
@@ -127,9 +127,14 @@ def grade_submission(
         "sandbox": sandbox,
         "explain": explain,
     }
+    # Not in ASCII, where each letter of a text in Latin-1 would be six.
+    frame = json.dumps(job, ensure_ascii=False).encode()
+    if len(frame) > MAX_BYTES:
+        text = "The notebook holds too much text to be run: delete the cells that are not needed, and hand it in again."
+        return Verdict(tests=tuple(_nothing(test.id, test.points, text) for test in spec.tests), sandbox=sandbox)
     try:
         process = warm(spec)
-        found = _judged(process, job)
+        found = _judged(process, frame, longest)
     except (WarmError, OSError) as error:
         return Verdict(sandbox=sandbox, trouble=str(error) or type(error).__name__)
     if "trouble" in found:
@@ -172,11 +177,11 @@ def _nothing(test: str, points: float, reason: str) -> TestVerdict:
     return TestVerdict(test, False, 0.0, points, "visible", reason, reason)
 
 
-def _judged(process: Warm, job: dict[str, Any]) -> dict[str, Any]:
-    longest = job["seconds"] + 1.0
+def _judged(process: Warm, job: bytes, seconds: float) -> dict[str, Any]:
+    longest = seconds + 1.0
     with contextlib.closing(process.tester()) as channel:
         try:
-            send(channel, json.dumps(job).encode(), timeout=longest)
+            send(channel, job, timeout=longest)
             reply = receive(channel, timeout=longest)
         except (TimeoutError, WireError) as error:
             return {"trouble": f"the judge gave no verdict: {error}"}
