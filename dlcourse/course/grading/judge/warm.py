@@ -62,9 +62,9 @@ class WarmError(Exception):
 
 
 class Warm:
-    """The warm process, seen from GRADER. Threads may share it.
+    """The warm process, seen from GRADER. Threads may share it. It is there at once, and warm when it is first needed.
 
-    imports: lines to run in it once, as `preload` makes them. versions: of Python, torch and dlcourse in it.
+    imports: lines to run in it once, as `preload` makes them.
     """
 
     def __init__(self, imports: Iterable[str] = ()) -> None:
@@ -85,12 +85,26 @@ class Warm:
                 start_new_session=True,  # Ctrl-C is GRADER's to answer
             )
         self._control, self._lifeline, self._lock = ours, lifeline, threading.Lock()
+        self._versions: dict[str, str] = {}
         ours.settimeout(START)
-        try:
-            self.versions: dict[str, str] = json.loads(ours.recv(LONGEST_REQUEST) or b"null") or self._died()
-        except TimeoutError:
-            self.close()
-            raise WarmError(f"torch was not imported within {START:g} s") from None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of Python, torch and dlcourse in it."""
+        self._wait()
+        return self._versions
+
+    def _wait(self) -> None:
+        """Until it is warm, which it says by telling versions. WarmError when it never is."""
+        with self._lock:
+            if not self._versions:
+                try:
+                    self._versions = json.loads(self._control.recv(LONGEST_REQUEST) or b"{}")
+                except TimeoutError:
+                    self.close()
+                    raise WarmError(f"torch was not imported within {START:g} s") from None
+                if not self._versions:
+                    self._died()
 
     def _died(self) -> None:
         self._process.wait()
@@ -101,6 +115,7 @@ class Warm:
 
     def tester(self) -> socket.socket:
         """The channel to a fresh TESTER. WarmError when WARM has ended."""
+        self._wait()
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
@@ -117,12 +132,14 @@ class Warm:
     def close(self) -> None:
         """Ends WARM and all that it forked."""
         self._lifeline.close()
-        self._control.close()
+        if not self._versions:  # it is still importing torch, and nobody needs it any more
+            self._process.kill()
         try:
             self._process.wait(timeout=REAP)
-        except subprocess.TimeoutExpired:  # it is importing torch, say
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._control.close()
         self._said.close()
 
 
