@@ -87,7 +87,7 @@ def number(value: Any) -> float:
 
 def _wrong(got: Tensor, wanted: Tensor, slack: float = 0.0, *, equal_nan: bool = False) -> Tensor:
     """Which entries differ by more than rounding. A nan is never right unless `equal_nan`."""
-    if not wanted.is_floating_point():
+    if not wanted.is_floating_point() or torch.equal(got, wanted):  # most right answers are right to the last bit
         return got != wanted
     relative, absolute = TOLERANCE[wanted.dtype]
     return ~torch.isclose(got, wanted, rtol=relative, atol=max(absolute, slack), equal_nan=equal_nan)

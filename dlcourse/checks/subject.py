@@ -12,7 +12,7 @@ import socket
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -164,15 +164,18 @@ class Answerer:
         self._answer = answer
         self._object: Any = None
         self._lines: int | None = None
+        self._shown: dict[str, Any] = {}  # the attributes that this reply tells
 
     def reply(self, request: bytes | bytearray) -> bytes:
         asked = decode(request)
-        self._lines = asked["lines"]
+        self._lines, self._shown = asked["lines"], {}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             try:
                 outcome = {"value": getattr(self, "_" + asked["question"])(*asked["values"])}
-                message = encode(outcome)
+                if encode(asked) != request:
+                    raise AnswerError("changed-argument", "an argument was changed in place")
+                message = self._encoded(outcome)
             except AnswerError as error:
                 outcome = {"error": (error.kind, error.message, error.error, error.line, " ".join(error.bases))}
             except WireError as error:
@@ -182,6 +185,15 @@ class Answerer:
                     return message
         outcome["warned"] = [_clean(f"{warning.category.__name__}: {warning.message}") for warning in caught]
         return encode(outcome)
+
+    def _encoded(self, outcome: dict[str, Any]) -> bytes:
+        """The message, of an object's attributes those that are plain. Mostly all are: so they are written first."""
+        try:
+            return encode(outcome)
+        except WireError:
+            for name in [name for name, value in self._shown.items() if not _is_plain(value)]:
+                del self._shown[name]
+            return encode(outcome)
 
     def _call(self, *values: Any) -> Any:
         if not inspect.isclass(self._answer):
@@ -203,7 +215,8 @@ class Answerer:
         attributes = dict(getattr(self._object, "__dict__", {}))
         if isinstance(self._object, torch.nn.Module):
             attributes |= self._object.state_dict()
-        return {name: value for name, value in attributes.items() if not name.startswith("_") and _is_plain(value)}
+        self._shown = {name: value for name, value in attributes.items() if not name.startswith("_")}
+        return self._shown
 
     def _vjp(self, args: tuple[Any, ...], cotangent: Tensor | tuple[Tensor, ...]) -> tuple[Tensor | None, ...]:
         leaves = [value for value in args if isinstance(value, Tensor) and value.is_floating_point()]
@@ -215,20 +228,19 @@ class Answerer:
 
     def _run(self, function: Any, *values: Any) -> Any:
         """function(*values), with everything that can go wrong turned into an AnswerError."""
-        _bind(function, values)
-        before = encode(values)
+        if not callable(function):
+            raise AnswerError("signature", f"a {type(function).__name__} is not a function")
         try:
             with _at_most(self._lines):
-                value = function(*values)
+                return function(*values)
         except _TooManyLines:
             raise AnswerError("silent", f"no answer after {self._lines:,} lines of Python") from None
         except Exception as error:
+            if isinstance(error, TypeError):
+                _bind(function, values)
             raise _described(error) from error
         except SystemExit as error:
             raise AnswerError("raised", "the code asked Python to end", error="SystemExit") from error
-        if encode(values) != before:
-            raise AnswerError("changed-argument", "an argument was changed in place")
-        return value
 
 
 class _TooManyLines(BaseException):
@@ -270,8 +282,18 @@ def _slopes(value: Any, leaves: list[Tensor], cotangent: Tensor | tuple[Tensor, 
     pairs = [pair for pair in zip(values, cotangents, strict=True) if pair[0].requires_grad]
     if not pairs:
         return (None,) * len(leaves)
-    on_record, weights = zip(*pairs, strict=True)
-    return torch.autograd.grad(on_record, leaves, weights, allow_unused=True)
+    return weighted_slopes(pairs, leaves)
+
+
+def weighted_slopes(
+    pairs: Sequence[tuple[Tensor, Tensor]], leaves: Sequence[Tensor], *, again: bool = False
+) -> tuple[Tensor | None, ...]:
+    """Slopes of sum(value * weight) over the pairs. again: the same record will be walked once more.
+
+    The sums are written out: to give torch.autograd.grad weights costs an import of sympy, a third of a second.
+    """
+    sums = [(value * weight).sum() for value, weight in pairs]
+    return torch.autograd.grad(sums, leaves, allow_unused=True, retain_graph=again)
 
 
 def _shape(value: Any) -> torch.Size | None:
@@ -279,8 +301,7 @@ def _shape(value: Any) -> torch.Size | None:
 
 
 def _bind(function: Any, values: tuple[Any, ...]) -> None:
-    if not callable(function):
-        raise AnswerError("signature", f"a {type(function).__name__} is not a function")
+    """After a TypeError: AnswerError when it came from parameters that do not fit the values."""
     try:
         signature = inspect.signature(function)
     except ValueError:

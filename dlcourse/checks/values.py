@@ -13,6 +13,7 @@ reserved, and whatever is wrong raises WireError. Limits far above any exercise 
 import json
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,8 @@ DTYPES = {
         *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
     )
 }
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+_FIELDS = {"dtype", "shape", "strides", "offset"}
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 type_names = "None, a bool, an int, a float, a text, a tensor, or a tuple, list or dict of these"
@@ -61,6 +64,7 @@ def encode(value: Any) -> bytes:
     """
     body: list[bytes] = []
     budget = _Budget()
+    budget.spend(1)
     header = _TO_JSON(_write(value, 0, body, budget)).encode()
     size = 4 + len(header) + sum(map(len, body))
     if len(header) > MAX_HEADER or size > MAX_BYTES:
@@ -74,10 +78,11 @@ class _Budget:
     def __init__(self) -> None:
         self.items, self.elements = MAX_ITEMS, MAX_ELEMENTS
 
-    def spend(self, *, depth: int, elements: int = 0) -> None:
-        self.items -= 1
+    def spend(self, items: int, *, depth: int = 0, elements: int = 0) -> None:
+        """Takes away so many items, which stand `depth` containers deep, or elements of a tensor."""
+        self.items -= items
         self.elements -= elements
-        if depth > MAX_DEPTH:
+        if items and depth > MAX_DEPTH:
             raise WireError(f"values are nested more than {MAX_DEPTH} deep")
         if self.items < 0:
             raise WireError(f"more than {MAX_ITEMS:,} values in one message")
@@ -87,10 +92,11 @@ class _Budget:
 
 def _write(value: Any, depth: int, body: list[bytes], budget: _Budget) -> Any:
     """The JSON node of `value`; its tensors' bytes are appended to `body`. Types are exact: a subclass may lie."""
-    budget.spend(depth=depth)
     kind = type(value)
     if value is None or kind is bool:
         return value
+    if kind is Tensor or kind is torch.nn.Parameter:
+        return {"tensor": _write_tensor(value, body, budget)}
     if kind is int:
         return _small(value)
     if isinstance(value, float):  # numpy.float64 is one; its number is read by float's own method, which cannot lie
@@ -98,14 +104,16 @@ def _write(value: Any, depth: int, body: list[bytes], budget: _Budget) -> Any:
         return value if math.isfinite(value) else {"float": str(value)}
     if kind is str:
         return _text(value)
-    if kind in (tuple, list):
-        return {kind.__name__: [_write(item, depth + 1, body, budget) for item in value]}
+    depth += 1
+    if kind is tuple or kind is list:
+        budget.spend(len(value), depth=depth)
+        return {kind.__name__: [_write(item, depth, body, budget) for item in value]}
     if kind is dict:
-        return {"dict": {_key(key): _write(item, depth + 1, body, budget) for key, item in value.items()}}
+        budget.spend(len(value), depth=depth)
+        return {"dict": {_key(key): _write(item, depth, body, budget) for key, item in value.items()}}
     if kind is Model:
-        return {"model": {_text(value.builder): _write(value.state, depth + 1, body, budget)}}
-    if kind in (Tensor, torch.nn.Parameter):
-        return {"tensor": _write_tensor(value, depth, body, budget)}
+        budget.spend(1, depth=depth)
+        return {"model": {_text(value.builder): _write(value.state, depth, body, budget)}}
     what = "a subclass of torch.Tensor is not a plain tensor" if isinstance(value, Tensor) else ""
     raise WireError(what or f"a {_name(kind)} is none of: {type_names}")
 
@@ -136,34 +144,39 @@ def _key(key: Any) -> str:
     return _text(key)
 
 
-def _write_tensor(tensor: Tensor, depth: int, body: list[bytes], budget: _Budget) -> dict[str, Any]:
-    tensor = tensor.detach()
+def _write_tensor(tensor: Tensor, body: list[bytes], budget: _Budget) -> dict[str, Any]:
+    if tensor.requires_grad:
+        tensor = tensor.detach()
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
         raise WireError("a sparse, nested or quantized tensor is not a plain tensor")
-    if tensor.device.type != "cpu":
+    if not tensor.is_cpu:
         raise WireError(f"a tensor on the device {tensor.device}; the inputs are on the CPU, answer there")
-    name = str(tensor.dtype).removeprefix("torch.")
-    if name not in DTYPES:
+    name = _NAMES.get(tensor.dtype)
+    if name is None:
+        name = str(tensor.dtype).removeprefix("torch.")
         raise WireError(f"a tensor of dtype {name}; wanted one of {', '.join(DTYPES)}")
-    if tensor.is_complex() or tensor.is_neg():
+    if tensor.is_conj() or tensor.is_neg():
         tensor = tensor.resolve_conj().resolve_neg()
-    shape, strides, offset = list(tensor.shape), list(tensor.stride()), tensor.storage_offset()
-    if not tensor.numel():
-        offset = 0
-    extent = _extent(shape, strides, offset)
-    budget.spend(depth=depth, elements=tensor.numel())
-    if extent * tensor.itemsize > MAX_BYTES:
-        raise WireError("a tensor that is a view into too large a memory; return a .clone() of it")
-    storage = tensor.as_strided((extent,), (1,), 0)
-    body.append((storage.numpy() if name != "bfloat16" else storage.view(torch.uint8).numpy()).tobytes())
+    shape, strides, count = tensor.shape, tensor.stride(), tensor.numel()
+    offset = tensor.storage_offset() if count else 0
+    budget.spend(0, elements=count)
+    storage, plain = tensor, tensor.dtype is not torch.bfloat16  # numpy has none
+    if offset or not plain or not tensor.is_contiguous():
+        extent = _extent(shape, strides, offset)
+        if extent * tensor.itemsize > MAX_BYTES:
+            raise WireError("a tensor that is a view into too large a memory; return a .clone() of it")
+        storage = tensor.as_strided((extent,), (1,), 0)
+    body.append((storage if plain else storage.view(torch.uint8)).numpy().tobytes())
     return {"dtype": name, "shape": shape, "strides": strides, "offset": offset}
 
 
-def _extent(shape: list[int], strides: list[int], offset: int) -> int:
+def _extent(shape: Sequence[int], strides: Sequence[int], offset: int) -> int:
     """Elements of storage from its beginning to the last one that the tensor reaches."""
     if 0 in shape:
         return 0
-    return offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True)) + 1
+    for size, stride in zip(shape, strides, strict=True):
+        offset += (size - 1) * stride
+    return offset + 1
 
 
 # --- bytes to a value -----------------------------------------------------------------------------------------------
@@ -177,11 +190,16 @@ def decode(message: bytes | bytearray) -> Any:
     if length > min(MAX_HEADER, len(message) - 4):
         raise WireError(f"a header that claims {length:,} bytes")
     try:
-        header = _FROM_JSON(bytes(message[4 : 4 + length]).decode())
+        text = message[4 : 4 + length].decode()
+        header, end = _FROM_JSON(text)
     except (ValueError, RecursionError) as error:  # bad UTF-8, bad JSON, endless digits, nested without end
         raise WireError(f"a header that is not JSON: {type(error).__name__}") from error
+    if end != len(text):
+        raise WireError("letters behind the JSON of a header")
     body = _Body(message, 4 + length)
-    value = _read(header, 0, body, _Budget())
+    budget = _Budget()
+    budget.spend(1)
+    value = _read(header, 0, body, budget)
     if body.position != len(message):
         raise WireError(f"{len(message) - body.position:,} bytes too many")
     return value
@@ -198,8 +216,9 @@ def _no_constant(name: str) -> None:
     raise WireError(f"{name} is not JSON")
 
 
-_TO_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
-_FROM_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
+# What is written was made just now, so it holds no circle.
+_TO_JSON = json.JSONEncoder(allow_nan=False, check_circular=False, separators=(",", ":")).encode
+_FROM_JSON = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).raw_decode
 
 
 @dataclass
@@ -215,7 +234,6 @@ class _Body:
 
 
 def _read(node: Any, depth: int, body: _Body, budget: _Budget) -> Any:
-    budget.spend(depth=depth)
     if node is None or type(node) is bool:
         return node
     if type(node) is int:
@@ -229,18 +247,22 @@ def _read(node: Any, depth: int, body: _Body, budget: _Budget) -> Any:
     if type(node) is not dict or len(node) != 1:
         raise WireError("a node that is none of the closed list")
     ((kind, content),) = node.items()
+    if kind == "tensor" and type(content) is dict:
+        return _read_tensor(content, body, budget)
     if kind == "float" and type(content) is str and content in _NOT_FINITE:
         return _NOT_FINITE[content]
+    depth += 1
     if kind in ("tuple", "list") and type(content) is list:
-        items = [_read(item, depth + 1, body, budget) for item in content]
+        budget.spend(len(content), depth=depth)
+        items = [_read(item, depth, body, budget) for item in content]
         return tuple(items) if kind == "tuple" else items
     if kind == "dict" and type(content) is dict:
-        return {_text(key): _read(item, depth + 1, body, budget) for key, item in content.items()}
+        budget.spend(len(content), depth=depth)
+        return {_text(key): _read(item, depth, body, budget) for key, item in content.items()}
     if kind == "model" and type(content) is dict and len(content) == 1:
+        budget.spend(1, depth=depth)
         ((builder, state),) = content.items()
-        return Model(_text(builder), _state(_read(state, depth + 1, body, budget)))
-    if kind == "tensor" and type(content) is dict:
-        return _read_tensor(content, depth, body, budget)
+        return Model(_text(builder), _state(_read(state, depth, body, budget)))
     raise WireError("a node that is none of the closed list")
 
 
@@ -250,8 +272,8 @@ def _state(state: Any) -> dict[str, Tensor]:
     return state
 
 
-def _read_tensor(node: dict[str, Any], depth: int, body: _Body, budget: _Budget) -> Tensor:
-    if set(node) != {"dtype", "shape", "strides", "offset"} or type(node["dtype"]) is not str:
+def _read_tensor(node: dict[str, Any], body: _Body, budget: _Budget) -> Tensor:
+    if node.keys() != _FIELDS or type(node["dtype"]) is not str:
         raise WireError("a tensor has dtype, shape, strides and offset")
     if node["dtype"] not in DTYPES:
         raise WireError("a tensor of a dtype that is not on the list")
@@ -260,10 +282,11 @@ def _read_tensor(node: dict[str, Any], depth: int, body: _Body, budget: _Budget)
     (offset,) = _sizes([node["offset"]])
     if len(shape) != len(strides):
         raise WireError("a tensor with as many sizes as strides was wanted")
-    if math.prod(max(size, 1) for size in shape) > MAX_BYTES:  # also of an empty one: torch multiplies them up
+    count = math.prod(shape)
+    # Of an empty one too: torch multiplies up the other sizes.
+    if (count or math.prod(max(size, 1) for size in shape)) > MAX_BYTES:
         raise WireError("a tensor of endless sizes")
-    count = 0 if 0 in shape else math.prod(shape)
-    budget.spend(depth=depth, elements=count)
+    budget.spend(0, elements=count)
     raw = body.take(_extent(shape, strides, offset) * dtype.itemsize)
     if not count:
         return torch.empty_strided(shape, strides, dtype=dtype, device="cpu")
@@ -275,6 +298,7 @@ def _read_tensor(node: dict[str, Any], depth: int, body: _Body, budget: _Budget)
 def _sizes(numbers: Any) -> list[int]:
     if type(numbers) is not list or len(numbers) > MAX_DIMENSIONS:
         raise WireError(f"at most {MAX_DIMENSIONS} sizes were wanted")
-    if not all(type(number) is int and 0 <= number <= MAX_BYTES for number in numbers):
-        raise WireError("a size, stride or offset that is negative, too large or no whole number")
+    for number in numbers:
+        if type(number) is not int or not 0 <= number <= MAX_BYTES:
+            raise WireError("a size, stride or offset that is negative, too large or no whole number")
     return numbers

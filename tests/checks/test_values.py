@@ -4,9 +4,11 @@ import json
 import math
 import socket
 import struct
+import threading
 import time
 import tracemalloc
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,6 +65,14 @@ def same(a, b):
 @given(tensors())
 def test_tensor_arrives_as_it_left(tensor):
     assert same(decode(encode(tensor)), tensor)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.recursive(scalars | tensors(), inside, max_leaves=6))
+def test_a_value_that_was_read_is_written_as_it_came(value):
+    """`Answerer` sees by this that an argument was changed: no honest answer may be accused."""
+    message = encode(value)
+    assert encode(decode(message)) == message
 
 
 @settings(max_examples=100, deadline=None)
@@ -157,6 +167,8 @@ HOSTILE = {
     "header longer than the message": struct.pack(">I", 2**32 - 1) + b"{}",
     "bad utf-8": message(b'"\xff\xfe"'),
     "not JSON": message(b"{"),
+    "JSON and more": message(b"1 2"),
+    "JSON and a blank": message(b"1 "),
     "NaN": message(b"NaN"),
     "Infinity": message(b'{"list":[-Infinity]}'),
     "float beyond range": message(b"1e999"),
@@ -238,15 +250,96 @@ def pair():
         yield ours, theirs
 
 
-def test_frames_follow_each_other(pair):
+TIMEOUTS = pytest.mark.parametrize("timeout", [None, 30.0])
+
+
+def framed(message):
+    return struct.pack(">Q", len(message)) + message
+
+
+@TIMEOUTS
+def test_frames_follow_each_other(pair, timeout):
     ours, theirs = pair
     for value in (1, "two", torch.ones(3, 3)):
-        send(theirs, encode(value))
+        send(theirs, encode(value), timeout=timeout)
+        assert same(decode(receive(ours, timeout=timeout)), value)
+    send(theirs, b"", timeout=timeout)
+    assert receive(ours, timeout=timeout) == b""
     theirs.close()
-    assert decode(receive(ours)) == 1
-    assert decode(receive(ours)) == "two"
-    assert decode(receive(ours)).sum() == 9
-    assert receive(ours) is None
+    assert receive(ours, timeout=timeout) is None
+
+
+@TIMEOUTS
+@pytest.mark.parametrize("cuts", [(1,), (8,), (3, 8, 9), range(1, 60), (50,)], ids=str)
+def test_a_frame_cut_in_pieces_arrives_whole(pair, timeout, cuts):
+    """Each piece comes when the one before has been taken: what arrived so far is kept, and waited on."""
+    ours, theirs = pair
+    value = {"a": (1, torch.arange(4.0)), "b": "text"}
+    whole = framed(encode(value))
+    places = [0, *cuts, len(whole)]
+
+    def drip():
+        for start, end in pairwise(places):
+            theirs.sendall(whole[start:end])
+            time.sleep(0.002)
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    got = receive(ours, timeout=timeout)
+    dripping.join()
+    assert same(decode(got), value)
+
+
+@TIMEOUTS
+def test_a_large_frame_arrives_whole(pair, timeout):
+    """Far more than the kernel keeps between the two: sender and receiver take turns."""
+    ours, theirs = pair
+    large = torch.arange(2**20, dtype=torch.int64)
+    sending = threading.Thread(target=send, args=(theirs, encode(large)), kwargs={"timeout": timeout})
+    sending.start()
+    got = receive(ours, timeout=timeout)
+    sending.join()
+    assert torch.equal(decode(got), large)
+    assert theirs.gettimeout() is None  # as it was
+
+
+@TIMEOUTS
+@pytest.mark.parametrize("more", [b"x", framed(encode(2)), framed(encode(2)) * 10_000], ids=["byte", "frame", "flood"])
+def test_what_comes_behind_a_frame_makes_it_worthless(pair, timeout, more):
+    """Who answers once is asked once: neither the first nor the second of two is taken for the answer."""
+    ours, theirs = pair
+
+    def flood():
+        with suppress(BrokenPipeError, ConnectionResetError):  # nobody reads to its end
+            theirs.sendall(framed(encode(1)) + more)
+
+    flooding = threading.Thread(target=flood)
+    flooding.start()
+    with pytest.raises(WireError, match="behind"):
+        receive(ours, timeout=timeout)
+    ours.close()
+    flooding.join()
+
+
+@TIMEOUTS
+def test_a_head_without_a_body_is_a_broken_frame(pair, timeout):
+    ours, theirs = pair
+    theirs.sendall(struct.pack(">Q", 5))
+    theirs.close()
+    with pytest.raises(WireError, match="cut short"):
+        receive(ours, timeout=timeout)
+
+
+def test_who_does_not_read_holds_nobody_up(pair):
+    ours, theirs = pair
+    begin = time.monotonic()
+    with pytest.raises(TimeoutError):
+        send(ours, bytes(2**23), timeout=0.1)
+    assert time.monotonic() - begin < 5
+    assert ours.gettimeout() is None
+    theirs.close()
+    with pytest.raises(OSError, match=r"pipe|reset"):
+        send(ours, b"", timeout=0.1)
 
 
 def test_huge_length_is_refused_before_anything_is_read(pair):

@@ -1,6 +1,7 @@
 """One submission from bytes to verdict: what is asked, what counts, what is told, and that nothing hangs it."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from dlcourse.course.grading.jail.sandbox import NoSandbox, probe
 from dlcourse.course.grading.judge import one
 from dlcourse.course.grading.judge.jailed import ENVIRONMENT
+from dlcourse.course.grading.judge.warm import Warm, WarmError
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
 SETUP = "import torch\nfrom dlcourse import checks\nfrom dlcourse.checks import NotStarted"
@@ -263,6 +265,41 @@ def test_the_environment_of_an_answer_is_the_courses_own(monkeypatch):
     test = f"assert 'SECRET_OF_THE_INSTRUCTOR' not in f() and len(f()) < {len(ENVIRONMENT) + 8}, f()"
     verdict = grade("import torch", ("a", cell), spec=toy(test))
     assert verdict.tests[0].passed, verdict.tests[0].shown
+
+
+def test_a_run_with_nothing_to_do_does_not_wait_for_torch():
+    one.close()
+    begin = time.monotonic()
+    process = one.warm(SPEC)
+    assert process.alive
+    one.close()
+    assert not process.alive
+    assert time.monotonic() - begin < 0.9  # of the second or two that the import takes
+    assert sum(scores(grade(SETUP, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0  # and another comes
+
+
+def test_why_the_warm_process_ended_is_told():
+    process = Warm(["raise SystemExit('no torch on this machine')"])
+    with pytest.raises(WarmError, match="no torch on this machine"):
+        process.tester()
+    process.close()
+
+
+def test_slopes_and_comparisons_import_no_more_than_there_is():
+    """Each would import for a third of a second, in every submission: sympy, torch's tensors on many machines."""
+    cell = """
+import sys
+import torch
+before = set(sys.modules)
+def f(x):
+    torch.testing.assert_close(x, x.clone())
+    return 2 * x
+def more():
+    return sorted(name for name in set(sys.modules) - before if name.startswith(("sympy", "torch")))
+"""
+    spec = toy("assert f.vjp((torch.ones(2),), torch.ones(2))[0].tolist() == [2, 2]\nassert more() == [], more()")
+    (test,) = grade("import torch", ("a", cell), spec=spec).tests
+    assert test.passed, test.shown
 
 
 def test_top_level_await():

@@ -106,9 +106,6 @@ class Bench:
                 return left
             left = fit
 
-    def names(self) -> set[str]:
-        return (set(self._space) | set().union(*(cell.makes for cell in self._cells))) - self.answers
-
     def space(self, tree: ast.AST) -> tuple[dict[str, Any], list[str]]:
         """The names that a test starts with, and those that it has to ask the student for."""
         wanted = free(tree)

@@ -6,7 +6,6 @@ A verdict is plain data and not signed: signing is GRADER's, who alone has the k
 """
 
 import contextlib
-import hashlib
 import json
 import math
 import threading
@@ -186,8 +185,3 @@ def _judged(process: Warm, job: bytes, seconds: float) -> dict[str, Any]:
         except (TimeoutError, WireError) as error:
             return {"trouble": f"the judge gave no verdict: {error}"}
     return json.loads(reply) if reply else {"trouble": "the judge ended without a verdict"}
-
-
-def digest(content: bytes) -> str:
-    """The name of a submission's bytes: their SHA-256."""
-    return hashlib.sha256(content).hexdigest()

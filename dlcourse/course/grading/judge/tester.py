@@ -108,7 +108,7 @@ class Pass:
             except Lost as lost:
                 self.waited |= lost.by == "wall"
                 self.lethal.add(place)
-                self.stopped[step["label"]] = {"cpu": "TimeLimit", "wall": "TimeLimit"}.get(lost.by, "ProcessEnded")
+                self.stopped[step["label"]] = "ProcessEnded" if lost.by == "end" else "TimeLimit"
             except ValueError:
                 self.stopped[step["label"]] = "ProcessEnded"
                 break

@@ -36,13 +36,12 @@ START = 120.0  # seconds for the first import of torch, from a cold disk
 PRELOADED = (
     *("dlcourse.course.grading.judge.student", "dlcourse.course.grading.judge.tester"),
     *("dlcourse.checks.registry", "dlcourse.checks.guide", "IPython.core.inputtransformer2"),
-    "torch.fx.experimental.symbolic_shapes",  # which torch imports at a first slope
 )
 # What is imported behind the scenes where such a word stands in the assignment.
 BEHIND = {
+    "autograd": ("torch.fx.experimental.symbolic_shapes",),  # for a first slope with weights
     "optim": ("torch._dynamo",),
     "data.load": ("sklearn.datasets", "dlcourse.data"),
-    "assert_close": ("torch.testing", "torch.distributed.tensor"),
     "reveal": ("dlcourse.learn",),
 }
 
@@ -63,9 +62,9 @@ class WarmError(Exception):
 
 
 class Warm:
-    """The warm process, seen from GRADER. Threads may share it.
+    """The warm process, seen from GRADER. Threads may share it. It is there at once, and warm when it is first needed.
 
-    imports: lines to run in it once, as `preload` makes them. versions: of Python, torch and dlcourse in it.
+    imports: lines to run in it once, as `preload` makes them.
     """
 
     def __init__(self, imports: Iterable[str] = ()) -> None:
@@ -86,12 +85,26 @@ class Warm:
                 start_new_session=True,  # Ctrl-C is GRADER's to answer
             )
         self._control, self._lifeline, self._lock = ours, lifeline, threading.Lock()
+        self._versions: dict[str, str] = {}
         ours.settimeout(START)
-        try:
-            self.versions: dict[str, str] = json.loads(ours.recv(LONGEST_REQUEST) or b"null") or self._died()
-        except TimeoutError:
-            self.close()
-            raise WarmError(f"torch was not imported within {START:g} s") from None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of Python, torch and dlcourse in it."""
+        self._wait()
+        return self._versions
+
+    def _wait(self) -> None:
+        """Until it is warm, which it says by telling versions. WarmError when it never is."""
+        with self._lock:
+            if not self._versions:
+                try:
+                    self._versions = json.loads(self._control.recv(LONGEST_REQUEST) or b"{}")
+                except TimeoutError:
+                    self.close()
+                    raise WarmError(f"torch was not imported within {START:g} s") from None
+                if not self._versions:
+                    self._died()
 
     def _died(self) -> None:
         self._process.wait()
@@ -102,6 +115,7 @@ class Warm:
 
     def tester(self) -> socket.socket:
         """The channel to a fresh TESTER. WarmError when WARM has ended."""
+        self._wait()
         ours, theirs = socket.socketpair()
         with theirs, self._lock:
             try:
@@ -118,17 +132,20 @@ class Warm:
     def close(self) -> None:
         """Ends WARM and all that it forked."""
         self._lifeline.close()
-        self._control.close()
+        if not self._versions:  # it is still importing torch, and nobody needs it any more
+            self._process.kill()
         try:
             self._process.wait(timeout=REAP)
-        except subprocess.TimeoutExpired:  # it is importing torch, say
+        except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._control.close()
         self._said.close()
 
 
 def main() -> None:
     """The warm process itself: `... CONTROL LIFELINE IMPORT...`, two descriptors and lines to run."""
+    gc.disable()  # what is imported stays; to look through it again and again takes a fifth of the time
     control = socket.socket(fileno=int(sys.argv[1]))
     lifeline = socket.socket(fileno=int(sys.argv[2]))
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # nobody of the same user reads its memory
@@ -161,12 +178,15 @@ def _load(imports: Iterable[str]) -> dict[str, str]:
     from dlcourse.course.grading.judge import tester
 
     torch.set_num_threads(1)
+    # Nobody here has a tensor that is spread over machines, and to look for one assert_close would import 500 modules.
+    torch.testing._comparison._HAS_DTENSOR = False
     for line in imports:
         with contextlib.suppress(ImportError):  # whoever needs it will say so
             exec(line, {})
     tester.our_words()
     jail.prepare()
     gc.freeze()  # a child's collector leaves alone, and so uncopied, what is here
+    gc.enable()
     return {"python": python_version(), "torch": torch.__version__, "dlcourse": __version__}
 
 
