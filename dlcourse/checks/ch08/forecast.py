@@ -22,7 +22,7 @@ from dlcourse import data
 from dlcourse.checks.ch08.several import IN_PLACE
 from dlcourse.checks.examiner import Examiner
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import kind, show
+from dlcourse.checks.show import Later, Words, kind, show
 from dlcourse.checks.subject import Subject
 
 MOST = 0.8  # of persistence's mean absolute error
@@ -284,7 +284,9 @@ def check(subject: Subject, seed: int | None) -> str:
 
 def _judge(ask: Examiner, task: Task) -> float:
     """The error as a share of persistence's, which the answer's forecasts for all calls have to keep small."""
-    forecasts = [_forecast(ask, _written(task, windows), task, windows, target) for windows, target in task.calls]
+    forecasts = [
+        _forecast(ask, Later(_written, task, windows), task, windows, target) for windows, target in task.calls
+    ]
     windows, target = (torch.cat(column) for column in zip(*task.calls, strict=True))
     got = torch.cat(forecasts)
     error, naive = ((one - target).abs().mean().item() for one in (got, windows[:, -1]))
@@ -309,7 +311,7 @@ def _written(task: Task, windows: Tensor) -> str:
     )
 
 
-def _forecast(ask: Examiner, called: str, task: Task, windows: Tensor, target: Tensor) -> Tensor:
+def _forecast(ask: Examiner, called: Words, task: Task, windows: Tensor, target: Tensor) -> Tensor:
     wanted = f"{kind(target)}, the value after each window"
     got = ask.ask(lambda: ask.subject.call(task.train, windows), called=called, wanted=wanted)
     if reason := _unlike(got, target):

@@ -525,11 +525,11 @@ WRONG_SLOPES = (
 def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...], nan: str = SLOPES_ARE_NAN) -> None:
     """nan: what to say of slopes that are nan."""
     wanted = slopes(*args)
-    called = f"the slopes of outputs.sum() + final.sum(), where (outputs, final) is\n{ask.written(args)}"
+    called = "the slopes of outputs.sum() + final.sum(), where (outputs, final) is\n" + ask.written(args)
     ones = tuple(torch.ones_like(part) for part in truth(*args))
     got = ask.ask(lambda: ask.subject.vjp(args, ones), called=called, wanted=f"slopes for {', '.join(wanted)}")
     for name, right in wanted.items():
-        slope, label = got[ARGUMENTS[name]], f"{called}\nof the slopes: that for {name}"
+        slope, label = got[ARGUMENTS[name]], called + f"\nof the slopes: that for {name}"
         if slope is None and right.any():
             reason = NO_SLOPE.replace("the input", name)
             ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)

@@ -355,11 +355,11 @@ ONE_SIDED = (
 
 def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...]) -> None:
     wanted = slopes(*args)
-    called = f"the slopes in {', '.join(wanted)} of\n{ask.written(args)}"
+    called = f"the slopes in {', '.join(wanted)} of\n" + ask.written(args)
     one = torch.ones((), dtype=args[0].dtype)
     got = ask.ask(lambda: ask.subject.vjp(args, one), called=called, wanted=f"slopes for {', '.join(wanted)}")
     for name, right in wanted.items():
-        slope, label = got[WEIGHTS[name]], f"{called}\nof the slopes: that for {name}"
+        slope, label = got[WEIGHTS[name]], called + f"\nof the slopes: that for {name}"
         if slope is None:
             reason = NO_GRAPH.format(name=name)
             ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)

@@ -11,7 +11,7 @@ from torch.nn import functional
 from dlcourse.checks.ch15.shared import CRASHES, WHERE, Mistakes, draw_network, in_another_form, logits, size, slope_at
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 HALVINGS = 60
@@ -398,7 +398,7 @@ def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
     """Where no suspect fits: is one example wrong, in one step? Its numbers can be followed by hand."""
     wanted, slack = _pgd(*args), slack_of(args[0].dtype)
     called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=Later(show, wanted))
     if _near(got, wanted):
         return
     named = next((suspect for suspect in SUSPECTS if suspect.fits(got, wanted, *args)), None)
@@ -409,7 +409,7 @@ def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
         for short in _steps(one, eps, step, steps, weights):
             reason, right = by_hand(short), _pgd(*short)
             small = ask.written(short)
-            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=show(right))
+            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=Later(show, right))
             ask.compare(came, right, short, called=small, generic=reason, suspects=(), slack=slack)
         alone = (*one, eps, step, steps, *weights)
         ask.value(alone, _pgd(*alone), generic=STEPS, slack=slack)
