@@ -326,10 +326,12 @@ def check(subject: Subject, seed: int | None) -> str:
         slack = 50 * torch.finfo(x.dtype).eps * largest * grad.abs().max().item() * weight.abs().max().item()
         for name, position, suspects, generic in PARTS:
             part, right = got[position], wanted[position]
-            if name == "grad_x":
-                generic += _observed(part, right, *args)
+
+            def why(name: str = name, part: Any = part, right: Tensor = right, generic: str = generic) -> str:
+                return generic + (_observed(part, right, *args) if name == "grad_x" else "")
+
             label = called + f"\nof the three: {name}"
-            ask.compare(part, right, args, called=label, generic=generic, suspects=suspects, slack=slack)
+            ask.compare(part, right, args, called=label, generic=why, suspects=suspects, slack=slack)
 
     def quarters(*shape: int) -> Tensor:
         """Odd numbers of quarters between -3 and 3: no zero, and no two that nearly agree."""

@@ -416,8 +416,9 @@ def made_up(generator: torch.Generator) -> Task:
         warm_up = 100  # steps until the beginning is forgotten
         noise = torch.randn(count, warm_up + time, generator=generator)
         steps = [torch.zeros(count), torch.zeros(count)]
+        first, second = 2 * shrink * math.cos(2 * math.pi / period), shrink**2
         for now in noise.unbind(1):
-            steps.append(2 * shrink * math.cos(2 * math.pi / period) * steps[-1] - shrink**2 * steps[-2] + now)
+            steps.append(first * steps[-1] - second * steps[-2] + now)
         return scale * torch.stack(steps[-time:], dim=1) + level
 
     train, later = runs(1, 300)[0], runs(300, length + 1)

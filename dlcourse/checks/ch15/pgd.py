@@ -501,13 +501,14 @@ def _least_slope(x: Tensor, labels: Tensor, start: Tensor, *rest: Any) -> float:
     """The length of the shortest slope on the way."""
     eps, step, steps, weights = rest
     wide = [weight.double() for weight in weights]
-    on_the_way = [start, *(_pgd(x, labels, start, eps, step, n, *weights) for n in range(1, steps))]
-    return min(
-        _length(slope_at(lambda x: functional.cross_entropy(logits(x, *wide), labels, reduction="sum"), point.double()))
-        .min()
-        .item()
-        for point in on_the_way
+    on_the_way = [start.double()]
+    for _ in range(steps - 1):  # one step from where the last one ended
+        on_the_way.append(_pgd(x.double(), labels, on_the_way[-1], eps, step, 1, *wide))
+    slope = slope_at(
+        lambda points: functional.cross_entropy(logits(points, *wide), labels.repeat(steps), reduction="sum"),
+        torch.cat(on_the_way),
     )
+    return _length(slope).min().item()
 
 
 EXERCISE = Exercise(
