@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -558,16 +559,15 @@ def _compare_slopes(
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.masked", "masked_rnn", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    batches = [*cases(), *(draw(generator, round_) for round_ in range(12))]
-    last = large()
-    batches += [args for _, args in last]
-    reasons = [SLOPES_ARE_NAN] * (len(batches) - len(last)) + [SLOPES_OF_LARGE.format(held) for held, _ in last]
-    right = [_with_slopes(*args) for args in batches]
-    for args, (wanted, _) in zip(batches, right, strict=True):
+    usual = ((SLOPES_ARE_NAN, args) for args in chain(cases(), (draw(generator, round_) for round_ in range(12))))
+    found = []
+    for nan, args in chain(usual, ((SLOPES_OF_LARGE.format(held), args) for held, args in large())):
+        wanted, slopes = _with_slopes(*args)
         parts(ask, args, wanted, names=NAMES, generic=WRONG, crashes=_products(*args))
-    for args, (_, slopes), reason in zip(batches, right, reasons, strict=True):
-        _compare_slopes(ask, args, slopes, reason)
-    return f"right on {len(batches)} batches, in value and in slope. No padding gets through, not even nan."
+        found.append((args, slopes, nan))
+    for args, slopes, nan in found:
+        _compare_slopes(ask, args, slopes, nan)
+    return f"right on {len(found)} batches, in value and in slope. No padding gets through, not even nan."
 
 
 def cases() -> list[tuple[Tensor, ...]]:

@@ -1,6 +1,7 @@
 """15.pgd: many steps in L2, each followed by the exact projection onto what is allowed."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -449,6 +450,7 @@ def by_hand(args: tuple[Any, ...]) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """The first shows nearly every mistake, with numbers of its own; the last, that the loss may fall again.
 
