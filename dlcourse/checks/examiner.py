@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.checks.outcome import AnswerError, CheckFailed, NotStarted
-from dlcourse.checks.show import CALL, apart, kind, paste, show
+from dlcourse.checks.show import CALL, Later, Words, apart, kind, paste, show
 from dlcourse.checks.subject import Subject
 
 # (relative, absolute): room for another order of the same arithmetic, far below any misconception.
@@ -64,7 +64,7 @@ def matches(got: Any, wanted: Any) -> bool:
             isinstance(got, Tensor)
             and got.dtype == wanted.dtype
             and got.shape == wanted.shape
-            and not _wrong(got, wanted, equal_nan=True).any()
+            and (torch.equal(got, wanted) or not _wrong(got, wanted, equal_nan=True).any())
         )
     if type(got) is not type(wanted):
         return False
@@ -120,7 +120,7 @@ class Examiner:
         generic: the reason when no suspect fits. slack: absolute error to allow, where the arithmetic cancels.
         """
         called = self.written(args)
-        got = self.ask(lambda: self.subject.call(*args, lines=self.lines), called=called, wanted=show(wanted))
+        got = self.ask(lambda: self.subject.call(*args, lines=self.lines), called=called, wanted=Later(show, wanted))
         self.compare(got, wanted, args, called=called, generic=generic, slack=slack, names=names)
 
     def slope(
@@ -138,17 +138,17 @@ class Examiner:
 
         suspects: of the slope; each is given (slope or None, wanted, *args).
         """
-        called = f"the slope of {self.written(args)}"
+        called = "the slope of " + self.written(args)
         if not torch.equal(cotangent, torch.ones_like(cotangent)):
-            called += f", its entries weighted by {paste(cotangent)}"
-        slopes = self.ask(lambda: self.subject.vjp(args, cotangent), called=called, wanted=show(wanted))
+            called += ", its entries weighted by " + Later(paste, cotangent)
+        slopes = self.ask(lambda: self.subject.vjp(args, cotangent), called=called, wanted=Later(show, wanted))
         got = slopes[position]
         if got is None:
             self.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=NO_SLOPE)
         self.compare(got, wanted, args, called=called, generic=generic, suspects=suspects, slack=slack)
 
     def ask(
-        self, question: Callable[[], Any], *, called: str, wanted: str, crashes: Sequence[tuple[str, str]] = ()
+        self, question: Callable[[], Any], *, called: Words, wanted: Words, crashes: Sequence[tuple[str, str]] = ()
     ) -> Any:
         """The answer's value, or the diagnosis when it gave none.
 
@@ -187,7 +187,7 @@ class Examiner:
         wanted: Any,
         args: tuple[Any, ...],
         *,
-        called: str,
+        called: Words,
         generic: str | Callable[[], str],
         suspects: Sequence[Suspect] | None = None,
         slack: float = 0.0,
@@ -207,8 +207,7 @@ class Examiner:
             elif got is not None:
                 came_back, right = names + came_back, names + right
         elif isinstance(wanted, Tensor):
-            wrong = _wrong(got, wanted, slack)
-            if not wrong.any():
+            if torch.equal(got, wanted) or not (wrong := _wrong(got, wanted, slack)).any():
                 return
             place = tuple(wrong.nonzero()[0].tolist())
             came_back, right = apart(got, wanted, place)
@@ -223,12 +222,13 @@ class Examiner:
         reason = suspected or advice or (generic if isinstance(generic, str) else generic())
         self.fail(called=called, came_back=came_back, wanted=right, reason=reason)
 
-    def written(self, args: tuple[Any, ...]) -> str:
+    def written(self, args: tuple[Any, ...]) -> Later:
         """The call as a learner would write it."""
-        return f"{self.name}({', '.join(map(paste, args))})"
+        return Later(lambda: f"{self.name}({', '.join(map(paste, args))})")
 
-    def fail(self, *, called: str, came_back: str, wanted: str, reason: str) -> NoReturn:
-        raise CheckFailed(self.exercise, called=called, came_back=came_back, wanted=wanted, reason=reason) from None
+    def fail(self, *, called: Words, came_back: Words, wanted: Words, reason: str) -> NoReturn:
+        texts = {"called": str(called), "came_back": str(came_back), "wanted": str(wanted)}
+        raise CheckFailed(self.exercise, **texts, reason=reason) from None
 
 
 def unlike(got: Any, wanted: Any, *, on_the_way: bool = False, names: str = "") -> str:

@@ -1,6 +1,7 @@
 """Values written for a reader: as code where they fit; of a large tensor, the entries around the first wrong one."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,6 +12,32 @@ USUAL = (torch.float32, torch.int64, torch.bool)  # what torch.tensor makes of f
 AROUND = 2  # entries shown on either side of the wrong one
 CALL = 40  # elements up to which an input is: a learner pastes the call to run it
 LONGEST = 600  # characters in all
+
+
+class Later:
+    """A text that is written when it is read. A right answer needs no message, and writing one takes its time.
+
+    >>> "two: " + Later(show, 2.0) + "!"
+    'two: 2.0!'
+    """
+
+    def __init__(self, write: Callable[..., str], *args: Any) -> None:
+        self._write, self._args = write, args
+
+    def __str__(self) -> str:
+        return self._write(*self._args)
+
+    def __repr__(self) -> str:
+        return repr(str(self))
+
+    def __add__(self, more: "Words") -> "Later":
+        return Later(lambda: f"{self}{more}")
+
+    def __radd__(self, before: str) -> "Later":
+        return Later(lambda: f"{before}{self}")
+
+
+Words = str | Later
 
 
 def show(value: Any, *, near: tuple[int, ...] | None = None, digits: int = 4) -> str:

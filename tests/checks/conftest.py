@@ -29,13 +29,30 @@ def all_right():
     return RIGHT
 
 
+PAIRS = {
+    "in-process-visible": (local, None),
+    "over-the-wire-hidden": (remote, 41_017),
+    "in-process-hidden": (local, 41_017),
+    "over-the-wire-visible": (remote, None),
+}
+
+
+def _in_turns(named):
+    """Each answer once in the ordinary suite, by the first two pairs in turns; all four pairs in the slow stage."""
+    for turn, (name, case) in enumerate(named):
+        for place, (pair, how) in enumerate(PAIRS.items()):
+            marks = () if place == turn % 2 else pytest.mark.slow
+            yield pytest.param(case, *how, id=f"{name}-{pair}", marks=marks)
+
+
 def pytest_generate_tests(metafunc):
-    if "wrong" in metafunc.fixturenames:
-        ids = [f"{exercise}-{name}" for exercise, name, *_ in WRONG]
-        metafunc.parametrize("wrong", [(EXERCISES[e], answer, phrase) for e, _, answer, phrase in WRONG], ids=ids)
-    if "right" in metafunc.fixturenames:
-        cases = [(id, "reference", exercise.reference) for id, exercise in EXERCISES.items()] + RIGHT
-        ids = [f"{exercise}-{name}" for exercise, name, _ in cases]
-        metafunc.parametrize("right", [(EXERCISES[e], answer) for e, _, answer in cases], ids=ids)
+    references = [(id, "reference", exercise.reference) for id, exercise in EXERCISES.items()]
+    for kind, cases in (("wrong", WRONG), ("right", references + RIGHT)):
+        if kind in metafunc.fixturenames:
+            named = [(f"{id}-{name}", (EXERCISES[id], *answer)) for id, name, *answer in cases]
+            if "seed" in metafunc.fixturenames:
+                metafunc.parametrize((kind, "subject_of", "seed"), list(_in_turns(named)))
+            else:
+                metafunc.parametrize(kind, [pytest.param(case, id=name) for name, case in named])
     if "exercise" in metafunc.fixturenames:
         metafunc.parametrize("exercise", EXERCISES.values(), ids=EXERCISES)

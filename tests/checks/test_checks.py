@@ -4,28 +4,17 @@ from collections import defaultdict
 
 import pytest
 import torch
-from dlcourse_answers import local, remote
+from dlcourse_answers import local
 
 from dlcourse.checks import CheckFailed, NotStarted
 from dlcourse.checks.ch02.batch_norm import directional, oracle
 from dlcourse.checks.registry import find
 from dlcourse.checks.subject import Answerer, LocalSubject, Subject
 
-CONNECTED = pytest.mark.parametrize(
-    ("connect", "seed"),
-    [  # each connection and each seed once here, all four pairs in the slow stage
-        pytest.param(local, None, id="in-process-visible"),
-        pytest.param(remote, 41_017, id="over-the-wire-hidden"),
-        pytest.param(local, 41_017, id="in-process-hidden", marks=pytest.mark.slow),
-        pytest.param(remote, None, id="over-the-wire-visible", marks=pytest.mark.slow),
-    ],
-)
 
-
-@CONNECTED
-def test_wrong_answer_fails_with_its_own_diagnosis(wrong, connect, seed):
+def test_wrong_answer_fails_with_its_own_diagnosis(wrong, subject_of, seed):
     exercise, answer, phrase = wrong
-    with connect(answer) as subject, pytest.raises(CheckFailed) as failure:
+    with subject_of(answer) as subject, pytest.raises(CheckFailed) as failure:
         exercise.check(subject, seed)
     assert phrase in failure.value.reason
     assert failure.value.exercise == exercise.id
@@ -42,10 +31,9 @@ def test_every_exercise_has_wrong_answers_and_other_right_ones(all_wrong, all_ri
     assert sum(id == exercise.id for id, *_ in all_right) >= 2
 
 
-@CONNECTED
-def test_right_answer_passes(right, connect, seed):
+def test_right_answer_passes(right, subject_of, seed):
     exercise, answer = right
-    with connect(answer) as subject:
+    with subject_of(answer) as subject:
         assert exercise.check(subject, seed)
 
 

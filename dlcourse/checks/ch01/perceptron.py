@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import paste, show
+from dlcourse.checks.show import Later, paste, show
 from dlcourse.checks.subject import Subject
 
 
@@ -160,6 +160,10 @@ WRONG = (
 )
 
 
+def _called(row: Tensor, label: int, weight: Tensor, bias: Tensor) -> str:
+    return f"step({paste(row)}, {label}) of a neuron with weight {show(weight)}, bias {show(bias)}"
+
+
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("01.perceptron", "Perceptron", subject, SUSPECTS, CRASHES)
     mistakes = 0
@@ -174,14 +178,14 @@ def check(subject: Subject, seed: int | None) -> str:
         nonlocal mistakes
         features = x.shape[1]
         weight, bias = torch.zeros(features), torch.zeros(())
-        called, wanted = f"Perceptron({features})", f"{NAMES} = {show((weight, bias))}"
+        called, wanted = f"Perceptron({features})", f"{NAMES} = " + Later(show, (weight, bias))
         start = ask.ask(lambda: subject.call(features), called=called, wanted=wanted)
         neuron = weight_and_bias(start)
         ask.compare(neuron, (weight, bias), (), called=called, generic=START, suspects=STARTS, names=NAMES)
         for row, label in zip(x, labels, strict=True):
-            called = f"step({paste(row)}, {label}) of a neuron with weight {show(weight)}, bias {show(bias)}"
+            called = Later(_called, row, label, weight, bias)
             right = _rule(weight, bias, row, label)
-            wanted = f"{AFTER} = {show(right)}"
+            wanted = f"{AFTER} = " + Later(show, right)
             both = ask.ask(lambda row=row, label=label: subject.stepped(row, label), called=called, wanted=wanted)
             got = (both[0], *weight_and_bias(both[1]))
             ask.compare(got, right, (weight, bias, row, label), called=called, generic=WRONG, names=AFTER)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 
@@ -317,7 +317,7 @@ def check(subject: Subject, seed: int | None) -> str:
         args = (grad, x, weight, eps)
         wanted = tuple(part.to(x.dtype) for part in oracle(*args))
         called = ask.written(args)
-        got = ask.ask(lambda: subject.call(*args), called=called, wanted=f"{NAMES} = {show(wanted)}")
+        got = ask.ask(lambda: subject.call(*args), called=called, wanted=f"{NAMES} = " + Later(show, wanted))
         got = tuple(got) if type(got) is list else got
         if type(got) is not tuple or len(got) != 3:
             ask.compare(got, wanted, args, called=called, generic="", names=NAMES)
@@ -326,10 +326,12 @@ def check(subject: Subject, seed: int | None) -> str:
         slack = 50 * torch.finfo(x.dtype).eps * largest * grad.abs().max().item() * weight.abs().max().item()
         for name, position, suspects, generic in PARTS:
             part, right = got[position], wanted[position]
-            if name == "grad_x":
-                generic += _observed(part, right, *args)
-            label = f"{called}\nof the three: {name}"
-            ask.compare(part, right, args, called=label, generic=generic, suspects=suspects, slack=slack)
+
+            def why(name: str = name, part: Any = part, right: Tensor = right, generic: str = generic) -> str:
+                return generic + (_observed(part, right, *args) if name == "grad_x" else "")
+
+            label = called + f"\nof the three: {name}"
+            ask.compare(part, right, args, called=label, generic=why, suspects=suspects, slack=slack)
 
     def quarters(*shape: int) -> Tensor:
         """Odd numbers of quarters between -3 and 3: no zero, and no two that nearly agree."""

@@ -6,7 +6,7 @@ import torch
 
 from dlcourse.checks.examiner import Examiner, Suspect, gives, matches, number
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 Step = tuple[str, list[str], list[float]]  # name, names of its inputs, local derivatives
@@ -168,7 +168,7 @@ def check(subject: Subject, seed: int | None) -> str:
         ask.value((tape,), gradients(tape), generic=WRONG)
 
     def call(tape: Tape) -> Any:
-        called, wanted = ask.written((tape,)), show(gradients(tape))
+        called, wanted = ask.written((tape,)), Later(lambda: show(gradients(tape)))
         return ask.ask(lambda: subject.call(tape, lines=ask.lines), called=called, wanted=wanted)
 
     # Before the values: the same tape twice, and in between another one with the same names.

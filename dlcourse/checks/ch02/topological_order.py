@@ -8,7 +8,7 @@ import torch
 from dlcourse.checks.examiner import Examiner
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.outcome import AnswerError
-from dlcourse.checks.show import kind, show
+from dlcourse.checks.show import Later, Words, kind, show
 from dlcourse.checks.subject import Subject
 
 
@@ -210,10 +210,10 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("02.topological-order", "topological_order", subject, crashes=CRASHES)
 
     def right_for(
-        inputs_of: Graph, root: str, *, called: str = "", crashes: tuple[tuple[str, str], ...] = NO_ERROR_WANTED
+        inputs_of: Graph, root: str, *, called: Words = "", crashes: tuple[tuple[str, str], ...] = NO_ERROR_WANTED
     ) -> None:
         called = called or ask.written((inputs_of, root))
-        wanted = f"for instance {show(topological_order(inputs_of, root))}"
+        wanted = Later(lambda: f"for instance {show(topological_order(inputs_of, root))}")
         lines = 200 * max(len(inputs_of), 500)
         got = ask.ask(lambda: subject.call(inputs_of, root, lines=lines), called=called, wanted=wanted, crashes=crashes)
         if reason := _fault(got, inputs_of, root):

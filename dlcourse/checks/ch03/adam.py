@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 
@@ -601,7 +601,7 @@ def three(
     explained(got, *args): why a wrong new parameter that no suspect knows is what it is, or "".
     """
     called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{NAMES} = {show(wanted)}")
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{NAMES} = " + Later(show, wanted))
     got = tuple(got) if type(got) is list and len(got) == 3 else got
     if type(got) is not tuple or len(got) != 3:
         reason = f"Return three tensors, {NAMES}: the new state goes into the next update."
@@ -609,7 +609,7 @@ def three(
         ask.compare(got, wanted, args, called=called, generic="", suspects=unnamed, names=NAMES)
     for name, position, suspects, generic in parts:
         part, right = got[position], wanted[position]
-        label = f"{called}\nof the three: {name}"
+        label = called + f"\nof the three: {name}"
 
         def why(name: str = name, part: Any = part, generic: str = generic) -> str:
             if name != "parameter":
@@ -662,7 +662,7 @@ def draw(generator: torch.Generator, round_: int) -> tuple[Any, ...]:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("03.adam", "adam_step", subject, (), CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (CASE, FIRST, *(draw(generator, round_) for round_ in range(12))):
+    for args in chain((CASE, FIRST), (draw(generator, round_) for round_ in range(12))):
         three(ask, args, oracle(*args), PARTS, explain)
     return f"right on {ask.asked} updates, the first ones and the thousandth among them."
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.outcome import NotStarted
-from dlcourse.checks.show import paste, show
+from dlcourse.checks.show import Later, paste, show
 from dlcourse.checks.subject import Subject
 
 
@@ -919,8 +919,8 @@ def _advice(name: str, got: Any, wanted: Outcome) -> str:
 
 def _right_for(ask: Examiner, name: str, args: tuple[Any, ...]) -> None:
     wanted = loops(name, *args)
-    called = f"loop_{name}({', '.join(map(paste, args))})"  # as a learner would call it
-    got = ask.ask(lambda: ask.subject.call(name, *args), called=called, wanted=f"{NAMES} = {show(wanted)}")
+    called = Later(lambda: f"loop_{name}({', '.join(map(paste, args))})")  # as a learner would call it
+    got = ask.ask(lambda: ask.subject.call(name, *args), called=called, wanted=f"{NAMES} = " + Later(show, wanted))
     got = tuple(got) if type(got) is list and len(got) == 2 and isinstance(got[0], Tensor) else got
     if not _same(got, wanted):
         suspects = [

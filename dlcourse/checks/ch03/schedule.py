@@ -8,7 +8,7 @@ import torch
 
 from dlcourse.checks.examiner import Examiner, number, unlike
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import apart, kind, show
+from dlcourse.checks.show import Later, apart, kind, show
 from dlcourse.checks.subject import Subject
 
 
@@ -277,7 +277,9 @@ def check(subject: Subject, seed: int | None) -> str:
         got = []
         for index, right in zip(indices, wanted, strict=True):
             called = ask.written((index, total, warmup))
-            came = ask.ask(lambda index=index: subject.call(index, total, warmup), called=called, wanted=show(right))
+            came = ask.ask(
+                lambda index=index: subject.call(index, total, warmup), called=called, wanted=Later(show, right)
+            )
             came = float(came) if type(came) is int else came  # a plain 0 or 1 is as good a number
             if advice := unlike(came, right):
                 came_back = show(came) if came is None else f"{kind(came)}: {show(came)}"

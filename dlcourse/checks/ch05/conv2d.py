@@ -29,7 +29,7 @@ from dlcourse.checks.ch05.windows import (
 )
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 
@@ -555,7 +555,7 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(*args: Any, new: Sequence[tuple[str, str]] = ()) -> None:
         """new: what to tell of an error of shapes."""
         called, wanted = ask.written(args), oracle(*args)
-        got = ask.ask(lambda: subject.call(*args), called=called, wanted=show(wanted), crashes=new)
+        got = ask.ask(lambda: subject.call(*args), called=called, wanted=Later(show, wanted), crashes=new)
         ask.compare(got, wanted, args, called=called, generic=WRONG)
 
     def slopes_for(*args: Any) -> None:

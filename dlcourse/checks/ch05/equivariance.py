@@ -10,7 +10,7 @@ from torch.nn import functional
 from dlcourse.checks.examiner import Examiner, unlike
 from dlcourse.checks.exercise import Exercise
 from dlcourse.checks.outcome import CheckFailed
-from dlcourse.checks.show import kind, show
+from dlcourse.checks.show import Later, kind, show
 from dlcourse.checks.subject import Subject
 
 
@@ -349,7 +349,7 @@ def check(subject: Subject, seed: int | None) -> str:
     def asked_for(*case: int) -> None:
         wanted, called = truth(case), ask.written(case)
         try:
-            got = ask.ask(lambda: subject.call(*case), called=called, wanted=_drawn(wanted))
+            got = ask.ask(lambda: subject.call(*case), called=called, wanted=Later(_drawn, wanted))
         except CheckFailed:
             compare()  # what was wrong before it stopped says more
             raise

@@ -30,7 +30,7 @@ from dlcourse.checks.ch05.windows import (
 )
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 
@@ -376,7 +376,7 @@ def check(subject: Subject, seed: int | None) -> str:
     def right_for(*args: Any, new: Sequence[tuple[str, str]] = ()) -> None:
         """new: what to tell of an error that this case alone brings."""
         called, wanted = ask.written(args), oracle(*args)
-        got = ask.ask(lambda: subject.call(*args), called=called, wanted=show(wanted), crashes=new)
+        got = ask.ask(lambda: subject.call(*args), called=called, wanted=Later(show, wanted), crashes=new)
         generic = "Do the first place that differs by hand: which pixels lie in its window?"
         ask.compare(got, wanted, args, called=called, generic=generic)
 

@@ -8,7 +8,7 @@ import torch
 
 from dlcourse.checks.examiner import Examiner, unlike
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import kind, show
+from dlcourse.checks.show import Later, kind, show
 from dlcourse.checks.subject import Subject
 
 
@@ -290,7 +290,7 @@ def check(subject: Subject, seed: int | None) -> str:
     def asked_for(*case: Any) -> None:
         wanted = conv_shape(*case)
         called = ask.written(case)
-        got = ask.ask(lambda: subject.call(*case), called=called, wanted=show(wanted))
+        got = ask.ask(lambda: subject.call(*case), called=called, wanted=Later(show, wanted))
         if advice := _kind(got, wanted):
             came_back = show(got) if got is None else f"{kind(got)}: {show(got)}"
             ask.fail(called=called, came_back=came_back, wanted=show(wanted), reason=advice)

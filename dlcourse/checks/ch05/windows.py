@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches
-from dlcourse.checks.show import paste, show
+from dlcourse.checks.show import Later, paste, show
 
 Pair = tuple[int, int]
 Way = Callable[..., Tensor | None]  # what a suspect would have returned; None, or an error, where it cannot be said
@@ -172,10 +172,10 @@ def slopes(
     generic: str,
 ) -> None:
     """Compares the slopes of sum(cotangent * answer) for the first arguments, which are called `names`."""
-    called = f"the slope of {ask.written(args)},\nits entries weighted by {paste(cotangent)}"
+    called = "the slope of " + ask.written(args) + ",\nits entries weighted by " + Later(paste, cotangent)
     answered = ask.ask(lambda: ask.subject.vjp(args, cotangent), called=called, wanted="slopes for " + ", ".join(names))
     for name, got, right in zip(names, answered, wanted, strict=False):
-        label = f"{called}\nof the slopes: that for {name}"
+        label = called + f"\nof the slopes: that for {name}"
         if got is None and right.any():
             reason = NO_SLOPE.replace("the input", name)
             ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches, number
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import kind, show
+from dlcourse.checks.show import Later, kind, show
 from dlcourse.checks.subject import Subject
 
 
@@ -328,11 +328,11 @@ GENERIC = (
 def _compare(ask: Examiner, gradients: list[Tensor], most: float) -> None:
     args, wanted = (gradients, most), oracle(gradients, most)
     called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{NAMES} = {show(wanted)}")
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{NAMES} = " + Later(show, wanted))
 
     def refuse(reason: str) -> None:
         came_back = f"{kind(got)}: {show(got)}"
-        ask.fail(called=called, came_back=came_back, wanted=f"{NAMES} = {show(wanted)}", reason=reason)
+        ask.fail(called=called, came_back=came_back, wanted=f"{NAMES} = " + Later(show, wanted), reason=reason)
 
     if got is None:
         refuse("Nothing was returned: for this input no line with `return` was reached.")
@@ -346,18 +346,18 @@ def _compare(ask: Examiner, gradients: list[Tensor], most: float) -> None:
     if not isinstance(norm, (Tensor, float, int)) or (isinstance(norm, Tensor) and norm.dim()):
         refuse(f"The norm is one number, and this is {kind(norm)}.")
     # The norm first: the factor is made of it. A tensor without axes is as good as a float.
-    label = f"{called}\nof the two: norm"
+    label = called + "\nof the two: norm"
     ask.compare(number(norm), wanted[1], args, called=label, generic=NORM, suspects=NORM_SUSPECTS)
-    shown = f"{called}\nof the two: clipped"
+    shown = called + "\nof the two: clipped"
     for position, (part, right) in enumerate(zip(clipped, wanted[0], strict=True)):
         if not isinstance(part, Tensor):
             refuse(f"clipped[{position}] is {kind(part)}, and {kind(right)} was wanted. {LIST}")
         if part.shape != right.shape or part.dtype != right.dtype:
-            ask.compare(part, right, (), called=f"{shown}[{position}]", generic="", suspects=())
+            ask.compare(part, right, (), called=shown + f"[{position}]", generic="", suspects=())
     wrong = [n for n, pair in enumerate(zip(clipped, wanted[0], strict=True)) if not _close(*pair)]
     if wrong:
         suspected = (s.reason for s in CLIPPED_SUSPECTS if s.fits(list(clipped), wanted[0], gradients, most))
-        pair, label = (clipped[wrong[0]], wanted[0][wrong[0]]), f"{shown}[{wrong[0]}]"
+        pair, label = (clipped[wrong[0]], wanted[0][wrong[0]]), shown + f"[{wrong[0]}]"
         ask.compare(*pair, (), called=label, generic=next(suspected, GENERIC), suspects=())
 
 

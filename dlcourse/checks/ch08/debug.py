@@ -12,7 +12,7 @@ from torch.nn import functional
 from dlcourse.checks.ch08.several import IN_PLACE
 from dlcourse.checks.examiner import Examiner, Suspect, matches, unlike
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import apart, show
+from dlcourse.checks.show import Later, apart, show
 from dlcourse.checks.subject import Subject
 
 Learned = tuple[list[Tensor], float]
@@ -384,7 +384,9 @@ def check(subject: Subject, seed: int | None) -> str:
 def _compare(ask: Examiner, args: tuple[Any, ...], wanted: Learned) -> None:
     """Shows the bits, and of the weights the first that is wrong. The suspects judge all of it together."""
     called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=f"{PARTS}, where bits is {show(wanted[1])}")
+    got = ask.ask(
+        lambda: ask.subject.call(*args), called=called, wanted=f"{PARTS}, where bits is " + Later(show, wanted[1])
+    )
     if unlike(got, wanted) or matches(got, wanted):
         ask.compare(got, wanted, args, called=called, generic=WRONG, names=PARTS)
         return

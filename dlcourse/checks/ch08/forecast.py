@@ -22,7 +22,7 @@ from dlcourse import data
 from dlcourse.checks.ch08.several import IN_PLACE
 from dlcourse.checks.examiner import Examiner
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import kind, show
+from dlcourse.checks.show import Later, Words, kind, show
 from dlcourse.checks.subject import Subject
 
 MOST = 0.8  # of persistence's mean absolute error
@@ -284,7 +284,9 @@ def check(subject: Subject, seed: int | None) -> str:
 
 def _judge(ask: Examiner, task: Task) -> float:
     """The error as a share of persistence's, which the answer's forecasts for all calls have to keep small."""
-    forecasts = [_forecast(ask, _written(task, windows), task, windows, target) for windows, target in task.calls]
+    forecasts = [
+        _forecast(ask, Later(_written, task, windows), task, windows, target) for windows, target in task.calls
+    ]
     windows, target = (torch.cat(column) for column in zip(*task.calls, strict=True))
     got = torch.cat(forecasts)
     error, naive = ((one - target).abs().mean().item() for one in (got, windows[:, -1]))
@@ -309,7 +311,7 @@ def _written(task: Task, windows: Tensor) -> str:
     )
 
 
-def _forecast(ask: Examiner, called: str, task: Task, windows: Tensor, target: Tensor) -> Tensor:
+def _forecast(ask: Examiner, called: Words, task: Task, windows: Tensor, target: Tensor) -> Tensor:
     wanted = f"{kind(target)}, the value after each window"
     got = ask.ask(lambda: ask.subject.call(task.train, windows), called=called, wanted=wanted)
     if reason := _unlike(got, target):
@@ -414,8 +416,9 @@ def made_up(generator: torch.Generator) -> Task:
         warm_up = 100  # steps until the beginning is forgotten
         noise = torch.randn(count, warm_up + time, generator=generator)
         steps = [torch.zeros(count), torch.zeros(count)]
+        first, second = 2 * shrink * math.cos(2 * math.pi / period), shrink**2
         for now in noise.unbind(1):
-            steps.append(2 * shrink * math.cos(2 * math.pi / period) * steps[-1] - shrink**2 * steps[-2] + now)
+            steps.append(first * steps[-1] - second * steps[-2] + now)
         return scale * torch.stack(steps[-time:], dim=1) + level
 
     train, later = runs(1, 300)[0], runs(300, length + 1)

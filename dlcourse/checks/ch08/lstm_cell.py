@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 
@@ -524,7 +524,7 @@ def _as_wide_as_x(args: Step) -> tuple[tuple[str, str], ...]:
 def _compare(ask: Examiner, args: Step) -> None:
     """Asks for one step; the cell first, since hidden is made of it."""
     wanted = oracle(*args)
-    called, right = ask.written(args), f"{NAMES} = {show(wanted)}"
+    called, right = ask.written(args), f"{NAMES} = " + Later(show, wanted)
     got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=right, crashes=_as_wide_as_x(args))
     got = tuple(got) if type(got) is list and len(got) == 2 else got
     if type(got) is not tuple or len(got) != 2:
@@ -540,7 +540,7 @@ def _compare(ask: Examiner, args: Step) -> None:
                 return f"The two came back in the wrong order: it is {NAMES}."
             return explain(part, known(args)) or GENERIC[name]
 
-        label = f"{called}\nof the two: {name}"
+        label = called + f"\nof the two: {name}"
         ask.compare(part, right, args, called=label, generic=generic, suspects=SUSPECTS, slack=slack)
 
 

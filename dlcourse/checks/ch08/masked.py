@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import torch
@@ -489,11 +490,19 @@ def slopes(
     x: Tensor, lengths: Tensor, *weights: Tensor, of: tuple[int, ...] = (0, 1), **options: Any
 ) -> dict[str, Tensor]:
     """The slopes of outputs.sum() + final.sum(); of: which of the two; options: of `_states`, for suspects."""
-    leaves = [tensor.double().requires_grad_() for tensor in (*weights, x)]
+    return _with_slopes(x, lengths, *weights, of=of, **options)[1]
+
+
+def _with_slopes(
+    x: Tensor, lengths: Tensor, *weights: Tensor, of: tuple[int, ...] = (0, 1), **options: Any
+) -> tuple[Pair, dict[str, Tensor]]:
+    """The right answer and its slopes, from one run."""
+    leaves = [tensor.detach().double().requires_grad_() for tensor in (*weights, x)]
     *wide, wide_x = leaves
     result = truth(wide_x, lengths, *wide, **options)
     found = torch.autograd.grad(sum(result[n].sum() for n in of), leaves)
-    return {name: slope.to(x.dtype) for name, slope in zip(ARGUMENTS, found, strict=True)}
+    value = tuple(part.detach().to(x.dtype) for part in result)
+    return value, {name: slope.to(x.dtype) for name, slope in zip(ARGUMENTS, found, strict=True)}
 
 
 SLOPES_OF_OTHERS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -522,14 +531,16 @@ WRONG_SLOPES = (
 )
 
 
-def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...], nan: str = SLOPES_ARE_NAN) -> None:
+def _compare_slopes(
+    ask: Examiner, args: tuple[Tensor, ...], wanted: dict[str, Tensor], nan: str = SLOPES_ARE_NAN
+) -> None:
     """nan: what to say of slopes that are nan."""
-    wanted = slopes(*args)
-    called = f"the slopes of outputs.sum() + final.sum(), where (outputs, final) is\n{ask.written(args)}"
-    ones = tuple(torch.ones_like(part) for part in truth(*args))
+    called = "the slopes of outputs.sum() + final.sum(), where (outputs, final) is\n" + ask.written(args)
+    shape = (*args[0].shape[:2], len(args[4]))
+    ones = tuple(torch.ones(size, dtype=args[0].dtype) for size in (shape, (shape[0], shape[2])))
     got = ask.ask(lambda: ask.subject.vjp(args, ones), called=called, wanted=f"slopes for {', '.join(wanted)}")
     for name, right in wanted.items():
-        slope, label = got[ARGUMENTS[name]], f"{called}\nof the slopes: that for {name}"
+        slope, label = got[ARGUMENTS[name]], called + f"\nof the slopes: that for {name}"
         if slope is None and right.any():
             reason = NO_SLOPE.replace("the input", name)
             ask.fail(called=label, came_back="no slope at all", wanted=show(right), reason=reason)
@@ -548,15 +559,15 @@ def _compare_slopes(ask: Examiner, args: tuple[Tensor, ...], nan: str = SLOPES_A
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("08.masked", "masked_rnn", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    batches = [*cases(), *(draw(generator, round_) for round_ in range(12))]
-    last = large()
-    for args in (*batches, *(args for _, args in last)):
-        parts(ask, args, truth(*args), names=NAMES, generic=WRONG, crashes=_products(*args))
-    for args in batches:
-        _compare_slopes(ask, args)
-    for held, args in last:
-        _compare_slopes(ask, args, SLOPES_OF_LARGE.format(held))
-    return f"right on {len(batches) + len(last)} batches, in value and in slope. No padding gets through, not even nan."
+    usual = ((SLOPES_ARE_NAN, args) for args in chain(cases(), (draw(generator, round_) for round_ in range(12))))
+    found = []
+    for nan, args in chain(usual, ((SLOPES_OF_LARGE.format(held), args) for held, args in large())):
+        wanted, slopes = _with_slopes(*args)
+        parts(ask, args, wanted, names=NAMES, generic=WRONG, crashes=_products(*args))
+        found.append((args, slopes, nan))
+    for args, slopes, nan in found:
+        _compare_slopes(ask, args, slopes, nan)
+    return f"right on {len(found)} batches, in value and in slope. No padding gets through, not even nan."
 
 
 def cases() -> list[tuple[Tensor, ...]]:

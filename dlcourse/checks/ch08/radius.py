@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 
@@ -375,7 +375,7 @@ GENERIC = (
 def _compare(ask: Examiner, weight: Tensor, steps: int, share: float) -> None:
     args, wanted = (weight, steps, share), oracle(weight, steps, share)
     called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=Later(show, wanted))
     if isinstance(got, Tensor) and _alike(got, wanted):
         return
     generic = explain(got, wanted, *args) or GENERIC

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dlcourse.checks.examiner import Examiner, Suspect, matches
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 
 IN_PLACE = (
     "an argument was changed in place",
@@ -51,7 +51,7 @@ def parts(
     crashes: of this question alone, as in `Examiner.ask`.
     """
     called, together = ask.written(args), f"({', '.join(names)})"
-    right = f"{together} = {show(wanted)}"
+    right = f"{together} = " + Later(show, wanted)
     got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=right, crashes=crashes)
     if not tensors(got, len(wanted)):
         ask.compare(got, wanted, args, called=called, generic=generic, names=together)
@@ -60,7 +60,7 @@ def parts(
         for suspect in ask.suspects
     ]
     for name, one, right in zip(names, got, wanted, strict=True):
-        label = f"{called}\nof what comes back: {name}"
+        label = called + f"\nof what comes back: {name}"
         ask.compare(one, right, args, called=label, generic=generic, suspects=suspects, slack=slack)
 
 

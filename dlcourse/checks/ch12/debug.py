@@ -44,7 +44,7 @@ def play(g_weights, d_weights, z, real, lr):
 def _layers(x: Tensor, weights: Sequence[Tensor]) -> Tensor:
     """Either network: w2 is (out, hidden) in the generator, and (hidden,) in the discriminator."""
     w1, b1, w2, b2 = weights
-    return torch.einsum("bh,...h->b...", torch.tanh(x @ w1.T + b1), w2) + b2
+    return torch.tanh(x @ w1.T + b1) @ (w2.T if w2.dim() == 2 else w2) + b2
 
 
 LABELLED: dict[str, Callable[[Tensor], Tensor]] = {  # a loss for each logit
@@ -96,11 +96,12 @@ def _play(
     to_g, to_d = ([torch.zeros_like(weight) for weight in weights] for weights in (g, d))
 
     def add(loss: Callable[[Weights, Weights], Tensor], into_g: bool, into_d: bool) -> None:
-        leaves_g, leaves_d = ([weight.clone().requires_grad_() for weight in weights] for weights in (g, d))
-        slopes = torch.autograd.grad(loss(leaves_g, leaves_d), leaves_g + leaves_d, materialize_grads=True)
-        for gradients, found, there in ((to_g, slopes[:4], into_g), (to_d, slopes[4:], into_d)):
-            for gradient, slope in zip(gradients, found, strict=True):
-                gradient += slope * there
+        at_g = [weight.clone().requires_grad_(into_g) for weight in g]
+        at_d = [weight.clone().requires_grad_(into_d) for weight in d]
+        leaves, gradients = at_g * into_g + at_d * into_d, to_g * into_g + to_d * into_d  # those that are kept
+        slopes = torch.autograd.grad(loss(at_g, at_d), leaves, materialize_grads=True)
+        for gradient, slope in zip(gradients, slopes, strict=True):
+            gradient += slope
 
     def clear(gradients: Weights) -> None:
         for gradient in gradients:

@@ -9,7 +9,7 @@ from torch.nn import functional
 from dlcourse.checks.ch08.several import IN_PLACE, ROUNDED, parts, shapes_alone, tensors
 from dlcourse.checks.examiner import NO_SLOPE, Examiner, Suspect, matches, unlike
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import paste, show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 Pair = tuple[Tensor, Tensor]
@@ -240,9 +240,11 @@ WRONG_SLOPE = "The values are right, and the slopes are not: stay with tensor op
 
 def _compare_slopes(ask: Examiner, fake_logits: Tensor) -> None:
     for place, (name, wanted) in enumerate(zip(NAMES, slopes(fake_logits), strict=True)):
-        called = f"the slopes of {name}, where {', '.join(NAMES)} =\n{ask.name}({paste(fake_logits)})"
+        called = f"the slopes of {name}, where {', '.join(NAMES)} =\n" + ask.written((fake_logits,))
         ones = tuple(torch.full_like(fake_logits[0], place == n) for n in range(2))
-        got = ask.ask(lambda ones=ones: ask.subject.vjp((fake_logits,), ones), called=called, wanted=show(wanted))[0]
+        got = ask.ask(
+            lambda ones=ones: ask.subject.vjp((fake_logits,), ones), called=called, wanted=Later(show, wanted)
+        )[0]
         if got is None:
             ask.fail(called=called, came_back="no slope at all", wanted=show(wanted), reason=NO_SLOPE)
         suspects = (

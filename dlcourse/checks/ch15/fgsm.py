@@ -1,5 +1,6 @@
 """15.fgsm: one step of the fast gradient sign method, in pixels, against a network that normalises its input."""
 
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -249,6 +250,7 @@ def check(subject: Subject, seed: int | None) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """Batches, on which every mistake shows, with numbers of its own. By hand: class n looks at pixel n alone."""
     by_hand = (

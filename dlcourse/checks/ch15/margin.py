@@ -1,6 +1,7 @@
 """15.margin: the smallest change that takes a linear classifier's answer from it, in three norms."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -329,6 +330,7 @@ def _scale(x: Tensor, labels: Tensor, weight: Tensor, bias: Tensor) -> float:
     return parts_of / between[~torch.eye(len(weight), dtype=torch.bool)].min().item()
 
 
+@cache
 def cases() -> list[tuple[Tensor, ...]]:
     """Batches, the first of which shows every mistake, with numbers of its own; then one by hand, and one far away."""
     by_hand = (

@@ -1,6 +1,7 @@
 """15.masked: an evaluation of a defence, freed of the four faults that make the defence look strong."""
 
 from collections.abc import Callable
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -137,27 +138,27 @@ def _evaluate(
             return logits(x, *weights).argmax(-1)
         return defended(x, levels, scale, weights).argmax(-1)
 
-    before, attacked = answer(x), []
-    for start in starts:
-        x_adv = x if begin == "x" else start
-        for _ in range(steps + rounds):
-            if rounded == "from there":
-                x_adv = quantise(x_adv, levels)
-            slope = slope_at(raised, x_adv)
-            direction = slope if way == "slope" else (-1 if way == "down" else 1) * slope.sign()
-            pushed = x_adv + step * direction
-            if rounded == "before the clamps":
-                pushed = quantise(pushed, levels)
-            centre = {"x": x, "last": x_adv, "start": start, "first start": starts[0]}[around]
-            if box in ("both", "ball"):
-                pushed = torch.clamp(pushed, centre - eps, centre + eps)
-            x_adv = pushed.clamp(0, 1) if box in ("both", "box") else pushed
-            if rounded == "after the clamps":
-                x_adv = quantise(x_adv, levels)
-        attacked.append(quantise(x_adv, levels) if rounded == "at the end" else x_adv)
-    points = torch.stack(attacked)
-    after = torch.stack([answer(point) for point in points])
-    return (before == labels).double().mean().item(), COUNTS[count](after, before, labels), points
+    before, rows = answer(x), labels
+    at_x, start, first = (each.expand_as(starts).flatten(0, 1) for each in (x, starts, starts[0]))
+    labels, before = (each.repeat(len(starts)) for each in (rows, before))  # the attacks from all starts at once
+    x_adv = at_x if begin == "x" else start
+    for _ in range(steps + rounds):
+        if rounded == "from there":
+            x_adv = quantise(x_adv, levels)
+        slope = slope_at(raised, x_adv)
+        direction = slope if way == "slope" else (-1 if way == "down" else 1) * slope.sign()
+        pushed = x_adv + step * direction
+        if rounded == "before the clamps":
+            pushed = quantise(pushed, levels)
+        centre = {"x": at_x, "last": x_adv, "start": start, "first start": first}[around]
+        if box in ("both", "ball"):
+            pushed = torch.clamp(pushed, centre - eps, centre + eps)
+        x_adv = pushed.clamp(0, 1) if box in ("both", "box") else pushed
+        if rounded == "after the clamps":
+            x_adv = quantise(x_adv, levels)
+    points = (quantise(x_adv, levels) if rounded == "at the end" else x_adv).view_as(starts)
+    before, after = before[: len(rows)], answer(points)
+    return (before == rows).double().mean().item(), COUNTS[count](after, before, rows), points
 
 
 ROUNDING = (
@@ -462,6 +463,7 @@ def _apart(got: Any, wanted: Any) -> tuple[str, str]:
     return apart(got, wanted, tuple(wrong.nonzero()[0].tolist()))
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """The first was found by a search: every mistake shows on it, and its numbers are its own."""
     x = [28, 10, 40, 37, 26, 25, 21, 74, 25, 41, 6, 7, 83]
@@ -507,25 +509,32 @@ def draw(generator: torch.Generator, round_: int, large: bool = False) -> tuple[
 
 
 def _clear(args: tuple[Any, ...]) -> bool:
-    x, labels, starts, _, _, steps, levels, _, weights = args
+    x, labels, starts, eps, step, steps, levels, scale, weights = args
     wide = [weight.double() for weight in weights]
-    points = [x, *starts, *(p for n in range(1, steps + 1) for p in _evaluate(*args[:5], n, *args[6:])[2])]
-    every = torch.cat(points).double()
-    half_way = (every * (levels - 1) - 0.5).frac().abs()
-    scores = defended(every, levels, 1.0, wide)
-    most = scores.topk(2, dim=1).values
-    wrong = scores.scatter(1, labels.repeat(len(points))[:, None], -torch.inf)
-    seconds = wrong.topk(2, dim=1).values
-    level = (seconds[:, 0] - seconds[:, 1]).min() < 1e-3
-    slope = slope_at(lambda x: best_wrong(logits(x, *wide), labels.repeat(len(points))), quantise(every, levels))
-    steep = (slope.abs() > 1e-4) | (slope == 0)
-    return bool(
-        torch.minimum(half_way, 1 - half_way).min() > 1e-3
-        and (most[:, 0] - most[:, 1]).min() > 1e-2
-        and not level
-        and steep.all()
-        and (slope != 0).any()
-    )
+
+    def slope_of(points: Tensor) -> Tensor | None:
+        """The slope of the margin, or None where rounding may decide."""
+        points, rows = points.double(), labels.repeat(len(points) // len(labels))
+        half_way = (points * (levels - 1) - 0.5).frac().abs()
+        if torch.minimum(half_way, 1 - half_way).min() <= 1e-3:
+            return None
+        scores = defended(points, levels, 1.0, wide)
+        most = scores.topk(2, dim=1).values
+        seconds = scores.scatter(1, rows[:, None], -torch.inf).topk(2, dim=1).values
+        level = (seconds[:, 0] - seconds[:, 1]).min() < 1e-3
+        if (most[:, 0] - most[:, 1]).min() <= 1e-2 or level:
+            return None
+        slope = slope_at(lambda x: best_wrong(logits(x, *wide), rows), quantise(points, levels))
+        return slope if bool(((slope.abs() > 1e-4) | (slope == 0)).all()) else None
+
+    slope = slope_of(torch.cat([x, *starts]))  # most draws that are not clear show it here, before any attack
+    if slope is None:
+        return False
+    path = [starts]
+    for _ in range(steps):  # one step from where the last one ended
+        path.append(_evaluate(x, labels, path[-1], eps, step, 1, levels, scale, weights)[2])
+    later = slope_of(torch.cat(path[1:]).flatten(0, 1))
+    return later is not None and bool(slope.any() or later.any())
 
 
 EXERCISE = Exercise(

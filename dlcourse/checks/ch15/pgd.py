@@ -1,6 +1,7 @@
 """15.pgd: many steps in L2, each followed by the exact projection onto what is allowed."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch.nn import functional
 from dlcourse.checks.ch15.shared import CRASHES, WHERE, Mistakes, draw_network, in_another_form, logits, size, slope_at
 from dlcourse.checks.examiner import Examiner, Suspect
 from dlcourse.checks.exercise import Exercise
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 from dlcourse.checks.subject import Subject
 
 HALVINGS = 60
@@ -398,7 +399,7 @@ def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
     """Where no suspect fits: is one example wrong, in one step? Its numbers can be followed by hand."""
     wanted, slack = _pgd(*args), slack_of(args[0].dtype)
     called = ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=Later(show, wanted))
     if _near(got, wanted):
         return
     named = next((suspect for suspect in SUSPECTS if suspect.fits(got, wanted, *args)), None)
@@ -409,7 +410,7 @@ def _compare(ask: Examiner, args: tuple[Any, ...]) -> None:
         for short in _steps(one, eps, step, steps, weights):
             reason, right = by_hand(short), _pgd(*short)
             small = ask.written(short)
-            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=show(right))
+            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=Later(show, right))
             ask.compare(came, right, short, called=small, generic=reason, suspects=(), slack=slack)
         alone = (*one, eps, step, steps, *weights)
         ask.value(alone, _pgd(*alone), generic=STEPS, slack=slack)
@@ -449,6 +450,7 @@ def by_hand(args: tuple[Any, ...]) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """The first shows nearly every mistake, with numbers of its own; the last, that the loss may fall again.
 
@@ -501,13 +503,14 @@ def _least_slope(x: Tensor, labels: Tensor, start: Tensor, *rest: Any) -> float:
     """The length of the shortest slope on the way."""
     eps, step, steps, weights = rest
     wide = [weight.double() for weight in weights]
-    on_the_way = [start, *(_pgd(x, labels, start, eps, step, n, *weights) for n in range(1, steps))]
-    return min(
-        _length(slope_at(lambda x: functional.cross_entropy(logits(x, *wide), labels, reduction="sum"), point.double()))
-        .min()
-        .item()
-        for point in on_the_way
+    on_the_way = [start.double()]
+    for _ in range(steps - 1):  # one step from where the last one ended
+        on_the_way.append(_pgd(x.double(), labels, on_the_way[-1], eps, step, 1, *wide))
+    slope = slope_at(
+        lambda points: functional.cross_entropy(logits(points, *wide), labels.repeat(steps), reduction="sum"),
+        torch.cat(on_the_way),
     )
+    return _length(slope).min().item()
 
 
 EXERCISE = Exercise(

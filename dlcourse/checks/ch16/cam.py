@@ -1,5 +1,7 @@
 """16.cam: Grad-CAM of the maps of one convolution, from activations and the slope of the label's logit for them."""
 
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import torch
@@ -283,7 +285,7 @@ def _smaller(got: Tensor, wanted: Tensor, *args: Any) -> Smaller:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("16.cam", "grad_cam", subject, SUSPECTS, OWN_CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         explain(ask, args, _cam, _smaller, generic=BATCH, slack=rounding(*args))
     return (
         f"right on {ask.asked} batches. The weights know only *that* a channel matters, and the activations where it "
@@ -291,6 +293,7 @@ def check(subject: Subject, seed: int | None) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Tensor, ...]]:
     """Batches on which every mistake shows, with numbers of its own; then by hand.
 

@@ -1,7 +1,8 @@
 """16.faithful: an evaluation of maps by deletion, freed of the four faults that make its table look good."""
 
 from collections.abc import Callable
-from itertools import combinations
+from functools import cache
+from itertools import chain, combinations
 from typing import Any
 
 import torch
@@ -393,7 +394,7 @@ def _smaller(got: Three, wanted: Three, *args: Any) -> Smaller:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("16.faithful", "evaluate", subject, SUSPECTS, OWN_CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(9))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(9))):
         explain(ask, args, _evaluate, _smaller, generic=WHOLE, slack=rounding(*args), names=NAMES)
     return (
         f"right on {ask.asked} tables. Four faults found, and none of them would have stopped the program: only an "
@@ -401,6 +402,7 @@ def check(subject: Subject, seed: int | None) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """The first was found by a search: every mistake shows on it, and its numbers are its own. The last is by hand.
 

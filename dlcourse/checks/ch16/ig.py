@@ -1,5 +1,7 @@
 """16.ig: integrated gradients by midpoints, from a baseline to x, for the logit of each example's label."""
 
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import torch
@@ -270,7 +272,7 @@ def _smaller(got: Tensor, wanted: Tensor, *args: Any) -> Smaller:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("16.ig", "integrated_gradients", subject, SUSPECTS, OWN_CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         explain(ask, args, _integrated, _smaller, generic=BATCH, slack=rounding(*args))
     return (
         f"right on {ask.asked} batches. How many steps are enough, no rule says: add up each row, and lay it beside "
@@ -280,6 +282,7 @@ def check(subject: Subject, seed: int | None) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """Batches on which every mistake shows, with numbers of its own; then by hand.
 

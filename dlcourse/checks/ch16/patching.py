@@ -1,6 +1,8 @@
 """16.patching: one unit at a time from a clean run into a corrupted one, and what of the difference it restores."""
 
 from collections.abc import Callable
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import torch
@@ -330,7 +332,7 @@ def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("16.patching", "patching", subject, SUSPECTS, CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
     generic = f"Take one unit of the first layer. {INTO} Compute on from there, and report {SHARE}"
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         explain(ask, args, _patching, _smaller, generic=generic, slack=rounding(*args), names=NAMES)
     return (
         f"right on {ask.asked} pairs of runs. A share near 1 says that this unit suffices, for this pair of inputs; "
@@ -338,6 +340,7 @@ def check(subject: Subject, seed: int | None) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Any, ...]]:
     """Pairs on which every mistake shows, with numbers of its own; then by hand, a network that wants both its units.
 

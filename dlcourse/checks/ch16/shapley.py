@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from itertools import product
+from functools import cache
+from itertools import chain, product
 from typing import Any
 
 import torch
@@ -319,7 +320,7 @@ def _smaller(got: Tensor, wanted: Tensor, wins: Tensor) -> Smaller:
 def check(subject: Subject, seed: int | None) -> str:
     ask = Examiner("16.shapley", "shapley", subject, SUSPECTS, NO_CRASHES)
     generator = torch.Generator().manual_seed(1 if seed is None else seed)
-    for args in (*cases(), *(draw(generator, round_) for round_ in range(12))):
+    for args in chain(cases(), (draw(generator, round_) for round_ in range(12))):
         explain(ask, args, _shapley, _smaller, generic=LEFT, slack=rounding(*args))
     return (
         f"right on {ask.asked} games of 1 to 5 players. The shares add up, players alike get alike, who brings nothing "
@@ -328,6 +329,7 @@ def check(subject: Subject, seed: int | None) -> str:
     )
 
 
+@cache
 def cases() -> list[tuple[Tensor]]:
     """Games on which every mistake shows, with numbers of its own; then by hand: only 0 and 1 together win."""
     pair = torch.tensor([[[0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [6.0, 6.0]]])

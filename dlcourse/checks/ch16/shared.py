@@ -10,7 +10,7 @@ from dlcourse.checks.ch08.several import tensors
 from dlcourse.checks.ch15.shared import CRASHES as OF_SLOPES
 from dlcourse.checks.ch15.shared import Mistakes
 from dlcourse.checks.examiner import Examiner, Suspect, matches
-from dlcourse.checks.show import show
+from dlcourse.checks.show import Later, show
 
 WHERE = "exercises/16-interpretability/16-interpretability-exercises.ipynb"
 CRASHES = (
@@ -100,14 +100,14 @@ def explain(
     names: of the tensors, where a tuple of them is wanted.
     """
     wanted, called = truth(*args), ask.written(args)
-    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=show(wanted))
+    got = ask.ask(lambda: ask.subject.call(*args), called=called, wanted=Later(show, wanted))
     if same(got, wanted, slack):
         return
     known = next(([suspect] for suspect in (ROUNDED, *ask.suspects) if suspect.fits(got, wanted, *args)), [])
     if kin(got, wanted) and not known:
         for short, tell in smaller(got, wanted, *args):
             right, small = truth(*short), ask.written(short)
-            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=show(right))
+            came = ask.ask(lambda short=short: ask.subject.call(*short), called=small, wanted=Later(show, right))
             if not same(came, right, slack):
                 reason = tell(came, right) if kin(came, right) else generic
                 _fail(ask, came, right, short, names, called=small, generic=reason, suspects=(), slack=slack)
@@ -121,7 +121,7 @@ def _fail(ask: Examiner, got: Any, wanted: Any, args: tuple[Any, ...], names: tu
         return
     how["suspects"] = [Suspect(suspect.reason, lambda *_: True) for suspect in how["suspects"]]
     for name, one, right in zip(names, got, wanted, strict=True):
-        ask.compare(one, right, args, **how | {"called": f"{how['called']}\nof what comes back: {name}"})
+        ask.compare(one, right, args, **how | {"called": how["called"] + f"\nof what comes back: {name}"})
 
 
 def same(got: Any, wanted: Any, slack: float) -> bool:

@@ -3,6 +3,8 @@
 The wrong answers of a check travel as one submission: their file as a cell, and a test for each of them.
 """
 
+import json
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -46,8 +48,6 @@ def sandbox():
 
 def collected(monkeypatch, file):
     """The exercises of a file's wrong and right answers, in its order."""
-    import sys
-
     space = {"__name__": "answers"}
     monkeypatch.setitem(sys.modules, "dlcourse_answers", ModuleType("dlcourse_answers"))
     exec(COLLECT, space)
@@ -57,8 +57,6 @@ def collected(monkeypatch, file):
 
 def verdict_on(answers, file, sandbox):
     """answers: (name in the notebook, exercise). One submission, one verdict, each answer with a test of its own."""
-    from json import dumps
-
     tests = []
     for name, exercise in answers:
         check = find(exercise).name
@@ -69,7 +67,7 @@ def verdict_on(answers, file, sandbox):
         {"cell_type": "code", "source": source, "metadata": {}}
         for source in (COLLECT, file.read_text(encoding="utf-8"), NAMES)
     ]
-    content = dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
+    content = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": cells}).encode()
     spec = Spec("answers", "answers.ipynb", (setup, *tests))
     verdict = one.grade_submission(content, spec, SEEDS, {"submission_cpu": 600.0}, sandbox=sandbox)
     assert verdict.trouble == ""
@@ -85,36 +83,45 @@ def of_each_exercise(answers, kind, most=None):
     return {exercise: named[:most] for exercise, named in table.items()}
 
 
-@pytest.mark.parametrize("assignment", ASSIGNMENTS)
-def test_solution_scores_full(assignment, sandbox):
+def graded(folder, assignment, sandbox):
+    """The tests' verdicts on our own notebook of `folder`, as if a student had handed it in."""
     spec = read_spec(ROOT, assignment)
-    content = (ROOT / "solutions" / assignment / spec.notebook).read_bytes()
-    verdict = one.grade_submission(content, spec, SEEDS, sandbox=sandbox)
+    verdict = one.grade_submission(
+        (ROOT / folder / assignment / spec.notebook).read_bytes(), spec, SEEDS, sandbox=sandbox
+    )
     assert verdict.trouble == ""
-    assert [(test.id, test.score, test.reason) for test in verdict.tests] == [
-        (test.id, test.points, "") for test in spec.tests
-    ]
+    assert [(test.id, test.points) for test in verdict.tests] == [(test.id, test.points) for test in spec.tests]
+    return verdict
+
+
+# Its experiments train for seven of the seventeen seconds that all solutions take.
+TRAINS = pytest.param("03-training", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("assignment", [TRAINS if name == "03-training" else name for name in ASSIGNMENTS])
+def test_solution_scores_full(assignment, sandbox):
+    verdict = graded("solutions", assignment, sandbox)
+    assert [(test.score, test.reason) for test in verdict.tests] == [(test.points, "") for test in verdict.tests]
     assert verdict.cells == verdict.notes == ()
 
 
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_untouched_exercise_scores_nothing(assignment, sandbox):
-    spec = read_spec(ROOT, assignment)
-    content = (ROOT / "exercises" / assignment / spec.notebook).read_bytes()
-    verdict = one.grade_submission(content, spec, SEEDS, sandbox=sandbox)
-    assert verdict.trouble == ""
-    assert [(test.id, test.score, test.reason) for test in verdict.tests] == [
-        (test.id, 0.0, "Nothing was written yet.") for test in spec.tests
-    ]
+    verdict = graded("exercises", assignment, sandbox)
+    assert {(test.score, test.reason) for test in verdict.tests} == {(0.0, "Nothing was written yet.")}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_one_wrong_and_one_right_answer_of_every_exercise(monkeypatch, file, sandbox):
-    found = collected(monkeypatch, file)
-    for kind, passes in (("wrong", False), ("right", True)):
-        picked = [pair for named in of_each_exercise(found[kind], kind, 1).values() for pair in named]
-        verdicts = verdict_on(picked, file, sandbox)
-        assert {name: test.passed for name, test in verdicts.items()} == {name: passes for name, _ in picked}
+def test_one_wrong_and_one_right_answer_of_every_exercise_of_a_chapter(monkeypatch, sandbox):
+    """Handed in together. The slow stage has all answers of all chapters."""
+    found = collected(monkeypatch, FILES[0])
+    wrong, right = (
+        [pair for named in of_each_exercise(found[kind], kind, 1).values() for pair in named]
+        for kind in ("wrong", "right")
+    )
+    assert [exercise for _, exercise in wrong] == [exercise for _, exercise in right]
+    assert len(wrong) > 1
+    verdicts = verdict_on([*wrong, *right], FILES[0], sandbox)
+    assert {name for name, test in verdicts.items() if test.passed} == {name for name, _ in right}
 
 
 @pytest.mark.slow
