@@ -19,7 +19,8 @@ FACTORIES = {
     name: getattr(torch, name)
     for name in (
         *("arange", "as_tensor", "asarray", "empty", "empty_strided", "eye", "full", "hann_window", "linspace"),
-        *("logspace", "ones", "rand", "randint", "randn", "randperm", "tensor", "tril_indices", "triu_indices", "zeros"),
+        *("logspace", "ones", "rand", "randint", "randn", "randperm", "tensor", "zeros"),
+        *("tril_indices", "triu_indices"),
     )
 }
 with torch.device("cpu"):
