@@ -1,6 +1,6 @@
-"""One JupyterLab and one chromium for the browser tests: `notebook(cells)` opens a notebook of those cells.
+"""One JupyterLab and one chromium for the browser tests: `book` is a notebook of the file's `CELLS`.
 
-Whatever a test opens with `notebook` is closed after it; `library` opens notebooks that a whole file shares. In both, a
+To open a notebook and start its kernel takes ten seconds, so the tests of a file share one; `library` opens it. A
 console error, or a request to another host, fails the test that caused it (the request is blocked, too).
 """
 
@@ -77,10 +77,6 @@ class Library:
         self.books.append(Book(self.context, self.lab, cells, f"{self.name}-{self.opened}"))
         return self.books[-1]
 
-    def close(self, book: Book) -> None:
-        self.books.remove(book)
-        book.close()
-
     def check(self) -> None:
         """No console error and no request abroad that a test has not taken note of."""
         errors = [text for book in self.books for text in book.console_errors]
@@ -111,21 +107,9 @@ def book(library, request):
     return opened
 
 
-@pytest.fixture
-def notebook(library):
-    """`notebook(cells)` writes a notebook of these code cells, opens it and waits for its kernel: a Book."""
-    before = list(library.books)
-    yield library.open
-    try:
-        library.check()
-    finally:
-        for book in [book for book in library.books if book not in before]:
-            library.close(book)
-
-
 @pytest.fixture(autouse=True)
 def _clean(request):
-    """The same for notebooks that a file shares."""
+    """No test leaves an error or a request abroad behind."""
     yield
     if "library" in request.fixturenames:
         request.getfixturevalue("library").check()

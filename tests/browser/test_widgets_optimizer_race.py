@@ -6,7 +6,12 @@ import pytest
 from dlcourse_browser import axe, pixels
 from playwright.sync_api import expect
 
-CELLS = ["from dlcourse.widgets import OptimizerRace\nrace = OptimizerRace()\nrace"]
+CELLS = [
+    "from dlcourse.widgets import OptimizerRace\nrace = OptimizerRace()\nrace",
+    "import torch\n"
+    "def signs(place, gradient, state, step, lr):\n    return place - lr * gradient.sign(), None\n"
+    "own = OptimizerRace(surface=lambda x, y: torch.sin(x) * y + y**2, rule=signs)\nown",
+]
 
 
 @pytest.fixture
@@ -84,7 +89,7 @@ def test_the_keyboard_drops_and_takes_away(book, race):
     expect(cross).to_be_focused()
     book.page.keyboard.press("Delete")
     book.until("race.engine.race.starts == ((-4, 1.5),)")
-    assert len(book.cells()) == 1
+    assert len(book.cells()) == len(CELLS)
 
 
 def test_racers_are_ticked_and_settings_that_do_nothing_for_them_go(book, race):
@@ -156,16 +161,9 @@ def test_it_fits_a_narrow_page(book, race):
     book.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
 
 
-def test_an_own_surface_and_rule(notebook):
-    book = notebook(
-        [
-            "import torch\nfrom dlcourse.widgets import OptimizerRace\n"
-            "def signs(place, gradient, state, step, lr):\n    return place - lr * gradient.sign(), None\n"
-            "race = OptimizerRace(surface=lambda x, y: torch.sin(x) * y + y**2, rule=signs)\nrace"
-        ]
-    )
-    book.run(0)
-    root = book.widget(0)
+def test_an_own_surface_and_rule(book):
+    book.run(1)
+    root = book.widget(1)
     expect(root.get_by_role("checkbox", name="signs")).to_be_checked()
     root.get_by_role("button", name="Step", exact=True).click()
     expect(root.locator("caption")).to_have_text("At step 1")

@@ -300,9 +300,10 @@ class Book:
         wait_for_the_kernel(self.page)
 
     def close(self) -> None:
-        """End the kernel and the page."""
+        """End the kernel and the page, and wait for neither."""
         if not self.page.is_closed():
-            self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+            with self.page.expect_request(lambda request: request.method == "DELETE"):
+                self.page.evaluate("() => { window.jupyterapp.shell.currentWidget.sessionContext.shutdown(); }")
             self.page.close()
 
 
