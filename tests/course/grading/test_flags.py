@@ -195,3 +195,21 @@ def test_the_docstring_says_what_it_is_not():
 
 def test_a_package_alone_is_nothing_ready_made():
     assert imports_reference("import dlcourse, torch\ntorch.spy = dlcourse.spy = dlcourse", "01.sigmoid") == ()
+
+
+def test_each_cell_is_read_once_however_many_there_are(monkeypatch):
+    # GRADER does this itself: what grew with the square of the cells held it up for hours.
+    read, parse = [], flags._parse
+    monkeypatch.setattr(flags, "_parse", lambda text: read.append(text) or parse(text))
+    texts = [f"x = {number}" for number in range(200)]
+    assert flags.notes("01-neurons", {"sigmoid": "import torch"}, texts) == ()
+    assert sorted(read) == sorted(["import torch", *texts])
+
+
+def test_no_more_code_is_looked_through_than_anybody_writes():
+    large = "x = 1\n" * (flags.MOST // 6 - 10)
+    assert flags.notes("01-neurons", {"sigmoid": "eval('1')"}, [large, large]) == (
+        "More code than is looked through for ready-made answers.",
+        "Uses eval, by which a program can reach what its text does not name.",
+    )
+    assert "Uses eval" in flags.notes("01-neurons", {}, [large, large, "eval('1')"])[1]
