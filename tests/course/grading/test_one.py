@@ -256,6 +256,29 @@ def test_magics_and_commands():
     assert sum(scores(grade(*cells, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0
 
 
+def test_a_future_import_holds_for_the_cells_after_it():
+    verdict = grade("from __future__ import annotations", SETUP, ("double", "def double(x: Nowhere): return 2 * x"))
+    assert the(verdict, "double-test").passed
+    assert verdict.cells == ()
+
+
+def test_a_module_that_a_cell_has_written():
+    helper = "%%writefile helper.py\ndef double(x):\n    return half(x) * 4\n"
+    more = "%%writefile -a helper.py\ndef half(x):\n    return x / 2\n"
+    verdict = grade(SETUP, helper, more, ("double", "from helper import double"), "import colour_of_nothing")
+    assert the(verdict, "double-test").passed
+    assert [error for _, error in verdict.cells] == ["ModuleNotFoundError"]
+
+
+@pytest.mark.parametrize("letter", ["\x01", "\u00e9"], ids=["control", "accent"])
+def test_text_that_takes_more_room_than_in_the_file_is_no_trouble_of_ours(letter):
+    text = json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": "# MARK"}], "nbformat": 4})
+    content = text.replace("MARK", letter * 12_000_000).encode("latin-1")
+    verdict = one.grade_submission(content, SPEC, SEEDS, sandbox=SANDBOX)
+    assert verdict.trouble == ""
+    assert [test.passed for test in verdict.tests] == [False, False]
+
+
 def test_the_environment_of_an_answer_is_the_courses_own(monkeypatch):
     monkeypatch.setenv("SECRET_OF_THE_INSTRUCTOR", "x")
     one.close()

@@ -9,9 +9,12 @@ what it likes: TESTER reads values from a closed list and compares them, no more
     frame from STUDENT   a message of dlcourse.checks.values
 """
 
+import __future__
+
 import ast
 import asyncio
 import builtins
+import importlib
 import inspect
 import json
 import linecache
@@ -22,6 +25,8 @@ import sys
 import traceback
 import types
 import warnings
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy
@@ -104,6 +109,8 @@ def _line_of(error: BaseException) -> str:
 # --- cells ----------------------------------------------------------------------------------------------------------
 
 
+# What `from __future__ import ...` switches on; in Jupyter it holds for the cells after it too.
+FUTURE = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
 # Cell magics whose body is Python.
 BODIES = {"time", "timeit", "capture", "prun", "python", "python3"}
 
@@ -117,7 +124,9 @@ class Notebook:
         self.module = types.ModuleType("__main__")
         self.names = self.module.__dict__
         sys.modules["__main__"] = self.module
+        sys.path.insert(0, "")  # as in Jupyter; what lies there, a cell has written
         self._transform = TransformerManager().transform_cell
+        self._future = 0
         builtins.get_ipython = lambda: self
         builtins.display = lambda *values, **options: None
 
@@ -134,7 +143,9 @@ class Notebook:
         linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            code = compile(source, label, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._future
+            code = compile(source, label, "exec", flags, dont_inherit=True)
+        self._future |= code.co_flags & FUTURE
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(types.FunctionType(code, self.names)())
         else:
@@ -149,6 +160,11 @@ class Notebook:
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
         if name in BODIES:
             self._execute(body, f"<%%{name}>")
+        elif name in ("writefile", "file") and line.strip():  # a module for a later cell to import
+            *options, path = line.split()
+            with open(path.strip("'\""), "a" if "-a" in options else "w", encoding="utf-8") as file:
+                file.write(body)
+            importlib.invalidate_caches()
 
     def system(self, command: str) -> None:
         """No command is run."""
