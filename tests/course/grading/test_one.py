@@ -256,6 +256,24 @@ def test_magics_and_commands():
     assert sum(scores(grade(*cells, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0
 
 
+@pytest.mark.parametrize(
+    "before",
+    [
+        "from IPython import get_ipython\nget_ipython().run_line_magic('matplotlib', 'inline')",
+        "assert get_ipython().user_ns['torch'] is torch",
+        "get_ipython().events.register('post_execute', print)\nassert 'x' not in get_ipython().config",
+        "best = %timeit -o 1 + 1\nprint(f'{best.average:.3f}')",
+        "two = %time 1 + 1\nassert two == 2",
+        "%time two = 1 + 1\nassert two == 2",
+        "import matplotlib.pyplot, ipywidgets\nfrom tqdm.auto import tqdm\nipywidgets.IntSlider()\nlist(tqdm([1]))",
+    ],
+)
+def test_what_a_cell_may_ask_of_ipython(before):
+    verdict = grade(SETUP, ("double", f"{before}\n{RIGHT}"), limits={**QUICK, "cell_cpu": 20.0})
+    assert verdict.cells == ()
+    assert the(verdict, "double-test").passed
+
+
 def test_a_future_import_holds_for_the_cells_after_it():
     verdict = grade("from __future__ import annotations", SETUP, ("double", "def double(x: Nowhere): return 2 * x"))
     assert the(verdict, "double-test").passed

@@ -25,6 +25,7 @@ import sys
 import traceback
 import types
 import warnings
+from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -115,19 +116,50 @@ FUTURE = reduce(or_, (getattr(__future__, name).compiler_flag for name in __futu
 BODIES = {"time", "timeit", "capture", "prun", "python", "python3"}
 
 
+class Nothing:
+    """In place of what IPython would hand out: calls and attributes of it do nothing, and lead nowhere."""
+
+    def __call__(self, *values: Any, **options: Any) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> "Nothing":
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __format__(self, how: str) -> str:
+        return ""
+
+
+NOTHING = Nothing()
+
+
 class Notebook:
-    """The namespace of a notebook, and its cells as IPython would run them, with nothing shown."""
+    """The namespace of a notebook, and its cells as IPython would run them, with nothing shown.
+
+    It is what `get_ipython()` gives, too: libraries ask that for a kernel, and go without.
+    """
+
+    kernel = None
 
     def __init__(self) -> None:
+        import IPython
+        from IPython.core import getipython
         from IPython.core.inputtransformer2 import TransformerManager
 
         self.module = types.ModuleType("__main__")
-        self.names = self.module.__dict__
+        self.names = self.user_ns = self.module.__dict__
         sys.modules["__main__"] = self.module
         sys.path.insert(0, "")  # as in Jupyter; what lies there, a cell has written
         self._transform = TransformerManager().transform_cell
         self._future = 0
-        builtins.get_ipython = lambda: self
+        builtins.get_ipython = IPython.get_ipython = getipython.get_ipython = lambda: self
         builtins.display = lambda *values, **options: None
 
     def run(self, request: bytearray) -> bytes:
@@ -153,9 +185,14 @@ class Notebook:
 
     # What IPython's transformer makes of `%magic`, `%%magic` and `!command`.
 
-    def run_line_magic(self, name: str, line: str, *rest: Any) -> None:
-        if name in ("time", "timeit") and not line.startswith("-"):
-            self._execute(line, f"<%{name}>")
+    def run_line_magic(self, name: str, line: str, *rest: Any) -> Any:
+        if name not in ("time", "timeit") or line.startswith("-"):
+            return NOTHING
+        try:
+            code = compile(line, f"<%{name}>", "eval", self._future, dont_inherit=True)
+        except SyntaxError:  # a statement, or a magic of its own
+            return self._execute(line, f"<%{name}>")
+        return eval(code, self.names)  # x = %time f(3)
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
         if name in BODIES:
@@ -173,9 +210,7 @@ class Notebook:
         return []
 
     def __getattr__(self, name: str) -> Any:  # whatever else somebody asks of an IPython: nothing happens
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *values, **options: None
+        return getattr(NOTHING, name)
 
 
 # --- questions ------------------------------------------------------------------------------------------------------
