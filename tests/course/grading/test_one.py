@@ -216,6 +216,20 @@ def test_a_cell_that_ends_or_hangs_the_process(lethal):
     assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
 
 
+@pytest.mark.parametrize("lethal", ["while True:\n    double(1)", "import os\nos._exit(0)", "two = [2]\nexit_now()"])
+def test_an_answer_above_an_experiment_that_ends_or_hangs_the_process(lethal):
+    cell = f"import os\ndef exit_now(): os._exit(0)\nfactor = 2\ndef double(x):\n    return factor * x\n{lethal}"
+    verdict = grade(SETUP, ("double", cell), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert len(verdict.cells) == 1
+
+
+def test_definitions_that_hang_are_left_out():
+    cell = f"{RIGHT}\n@(lambda f: [0 for _ in range(10**12)])\ndef other(): pass"
+    verdict = grade(SETUP, ("double", cell), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 3.0}
+
+
 @pytest.mark.parametrize(
     "lethal",
     [

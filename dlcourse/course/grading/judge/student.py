@@ -165,18 +165,18 @@ class Notebook:
     def run(self, request: bytearray) -> bytes:
         cell = json.loads(request.decode("utf-8", "surrogatepass"))
         try:
-            self._execute(cell["source"], f"<{cell['label']}>")
+            self._execute(cell["source"], f"<{cell['label']}>", only=cell["only_definitions"])
         except BaseException as error:
             return encode({"error": _described(error)})
         return encode({"value": None})
 
-    def _execute(self, source: str, label: str) -> None:
+    def _execute(self, source: str, label: str, only: bool = False) -> None:
         source = self._transform(source)
         linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._future
-            code = compile(source, label, "exec", flags, dont_inherit=True)
+            code = compile(_definitions(source) if only else source, label, "exec", flags, dont_inherit=True)
         self._future |= code.co_flags & FUTURE
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(types.FunctionType(code, self.names)())
@@ -211,6 +211,23 @@ class Notebook:
 
     def __getattr__(self, name: str) -> Any:  # whatever else somebody asks of an IPython: nothing happens
         return getattr(NOTHING, name)
+
+
+def _definitions(source: str) -> ast.Module:
+    """What a cell defines, imports and sets to a plain value: nothing of it takes long or ends the process."""
+    tree = ast.parse(source)
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+    return ast.Module([node for node in tree.body if isinstance(node, kinds) or _sets_a_value(node)], [])
+
+
+def _sets_a_value(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.Assign):
+        return False
+    try:
+        ast.literal_eval(node.value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 # --- questions ------------------------------------------------------------------------------------------------------
