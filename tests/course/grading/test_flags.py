@@ -224,3 +224,12 @@ def test_the_docstring_says_what_it_is_not():
 
 def test_a_package_alone_is_nothing_ready_made():
     assert imports_reference("import dlcourse, torch\ntorch.spy = dlcourse.spy = dlcourse", "01.sigmoid") == ()
+
+
+def test_each_cell_is_read_once_however_many_there_are(monkeypatch):
+    # GRADER does this itself: what grew with the square of the cells held it up for hours.
+    read, parse = [], flags._parse
+    monkeypatch.setattr(flags, "_parse", lambda text: read.append(text) or parse(text))
+    texts = [f"x = {number}" for number in range(200)]
+    assert flags.notes("01-neurons", {"sigmoid": "import torch"}, texts) == ()
+    assert sorted(read) == sorted(["import torch", *texts])

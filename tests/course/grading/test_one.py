@@ -218,6 +218,20 @@ def test_a_cell_that_ends_or_hangs_the_process(lethal):
     assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
 
 
+@pytest.mark.parametrize("lethal", ["while True:\n    double(1)", "import os\nos._exit(0)", "two = [2]\nexit_now()"])
+def test_an_answer_above_an_experiment_that_ends_or_hangs_the_process(lethal):
+    cell = f"import os\ndef exit_now(): os._exit(0)\nfactor = 2\ndef double(x):\n    return factor * x\n{lethal}"
+    verdict = grade(SETUP, ("double", cell), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 2.0, "accuracy-test": 3.0}
+    assert len(verdict.cells) == 1
+
+
+def test_definitions_that_hang_are_left_out():
+    cell = f"{RIGHT}\n@(lambda f: [0 for _ in range(10**12)])\ndef other(): pass"
+    verdict = grade(SETUP, ("double", cell), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 3.0}
+
+
 @pytest.mark.parametrize(
     "lethal",
     [
@@ -256,6 +270,47 @@ def test_a_notebook_that_sleeps_in_every_cell_ends_soon():
 def test_magics_and_commands():
     cells = ["%matplotlib inline", "!touch /tmp/nonsense", "%%time\n" + SETUP, "files = !ls", "%%bash\nexit 1"]
     assert sum(scores(grade(*cells, ("double", RIGHT), ("accuracy", ACCURACY))).values()) == 5.0
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "from IPython import get_ipython\nget_ipython().run_line_magic('matplotlib', 'inline')",
+        "assert get_ipython().user_ns['torch'] is torch",
+        "get_ipython().events.register('post_execute', print)\nassert 'x' not in get_ipython().config",
+        "best = %timeit -o 1 + 1\nprint(f'{best.average:.3f}')",
+        "two = %time 1 + 1\nassert two == 2",
+        "%time two = 1 + 1\nassert two == 2",
+        "import matplotlib.pyplot, ipywidgets\nfrom tqdm.auto import tqdm\nipywidgets.IntSlider()\nlist(tqdm([1]))",
+    ],
+)
+def test_what_a_cell_may_ask_of_ipython(before):
+    verdict = grade(SETUP, ("double", f"{before}\n{RIGHT}"), limits={**QUICK, "cell_cpu": 20.0})
+    assert verdict.cells == ()
+    assert the(verdict, "double-test").passed
+
+
+def test_a_future_import_holds_for_the_cells_after_it():
+    verdict = grade("from __future__ import annotations", SETUP, ("double", "def double(x: Nowhere): return 2 * x"))
+    assert the(verdict, "double-test").passed
+    assert verdict.cells == ()
+
+
+def test_a_module_that_a_cell_has_written():
+    helper = "%%writefile helper.py\ndef double(x):\n    return half(x) * 4\n"
+    more = "%%writefile -a helper.py\ndef half(x):\n    return x / 2\n"
+    verdict = grade(SETUP, helper, more, ("double", "from helper import double"), "import colour_of_nothing")
+    assert the(verdict, "double-test").passed
+    assert [error for _, error in verdict.cells] == ["ModuleNotFoundError"]
+
+
+@pytest.mark.parametrize("letter", ["\x01", "\u00e9"], ids=["control", "accent"])
+def test_text_that_takes_more_room_than_in_the_file_is_no_trouble_of_ours(letter):
+    text = json.dumps({"cells": [{"cell_type": "code", "metadata": {}, "source": "# MARK"}], "nbformat": 4})
+    content = text.replace("MARK", letter * 12_000_000).encode("latin-1")
+    verdict = one.grade_submission(content, SPEC, SEEDS, sandbox=SANDBOX)
+    assert verdict.trouble == ""
+    assert [test.passed for test in verdict.tests] == [False, False]
 
 
 def test_the_environment_of_an_answer_is_the_courses_own(monkeypatch):

@@ -122,9 +122,11 @@ class Jailed:
             raise Lost("end", "the answer's process ended")
         return reply
 
-    def run(self, label: str, source: str, cpu: float) -> bytearray:
-        """Runs a cell; its reply is a value of None or an error."""
-        cell = json.dumps({"label": label, "source": source}, ensure_ascii=False).encode()
+    def run(self, label: str, source: str, cpu: float, *, only_definitions: bool = False) -> bytearray:
+        """Runs a cell, or no more than what it defines; its reply is a value of None or an error."""
+        cell = json.dumps(
+            {"label": label, "source": source, "only_definitions": only_definitions}, ensure_ascii=False
+        ).encode()
         return self.exchange(b"C" + cell, cpu)
 
     def cpu(self) -> float:

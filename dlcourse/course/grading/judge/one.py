@@ -109,7 +109,7 @@ def grade_submission(
     try:
         cells = parse(content)
     except Unreadable as error:
-        return Verdict(tests=tuple(_nothing(test.id, test.points, str(error)) for test in spec.tests), sandbox=sandbox)
+        return _unread(spec, str(error), sandbox)
     asked = Limits(**(limits or {}))
     longest = math.ceil(JUDGING + 2 * asked.wall * asked.submission_cpu)
     job = {
@@ -126,14 +126,13 @@ def grade_submission(
         "sandbox": sandbox,
         "explain": explain,
     }
-    # Not in ASCII, where each letter of a text in Latin-1 would be six.
-    frame = json.dumps(job, ensure_ascii=False).encode()
-    if len(frame) > MAX_BYTES:
+    message = json.dumps(job, ensure_ascii=False).encode()  # not in ASCII, where a letter of Latin-1 would be six bytes
+    if len(message) > MAX_BYTES:  # and so is a control character
         text = "The notebook holds too much text to be run: delete the cells that are not needed, and hand it in again."
-        return Verdict(tests=tuple(_nothing(test.id, test.points, text) for test in spec.tests), sandbox=sandbox)
+        return _unread(spec, text, sandbox)
     try:
         process = warm(spec)
-        found = _judged(process, frame, longest)
+        found = _judged(process, message, longest)
     except (WarmError, OSError) as error:
         return Verdict(sandbox=sandbox, trouble=str(error) or type(error).__name__)
     if "trouble" in found:
@@ -172,16 +171,18 @@ def _parts(cell: SpecCell) -> list[tuple[str, str]]:
     return [(cell.role, cell.source), *([(cell.role, cell.hidden)] if cell.hidden else [])]
 
 
-def _nothing(test: str, points: float, reason: str) -> TestVerdict:
-    return TestVerdict(test, False, 0.0, points, "visible", reason, reason)
+def _unread(spec: Spec, reason: str, sandbox: str) -> Verdict:
+    """Nothing for anything, by the student's fault."""
+    tests = (TestVerdict(test.id, False, 0.0, test.points, "visible", reason, reason) for test in spec.tests)
+    return Verdict(tests=tuple(tests), sandbox=sandbox)
 
 
-def _judged(process: Warm, job: bytes, seconds: float) -> dict[str, Any]:
-    longest = seconds + 1.0
+def _judged(process: Warm, job: bytes, seconds: int) -> dict[str, Any]:
+    """What TESTER says, who ends itself after so many seconds."""
     with contextlib.closing(process.tester()) as channel:
         try:
-            send(channel, job, timeout=longest)
-            reply = receive(channel, timeout=longest)
+            send(channel, job, timeout=seconds + 1.0)
+            reply = receive(channel, timeout=seconds + 1.0)
         except (TimeoutError, WireError) as error:
             return {"trouble": f"the judge gave no verdict: {error}"}
     return json.loads(reply) if reply else {"trouble": "the judge ended without a verdict"}

@@ -9,9 +9,12 @@ what it likes: TESTER reads values from a closed list and compares them, no more
     frame from STUDENT   a message of dlcourse.checks.values
 """
 
+import __future__
+
 import ast
 import asyncio
 import builtins
+import importlib
 import inspect
 import json
 import linecache
@@ -22,6 +25,9 @@ import sys
 import traceback
 import types
 import warnings
+from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy
@@ -104,37 +110,74 @@ def _line_of(error: BaseException) -> str:
 # --- cells ----------------------------------------------------------------------------------------------------------
 
 
+# What `from __future__ import ...` switches on; in Jupyter it holds for the cells after it too.
+FUTURE = reduce(or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names))
 # Cell magics whose body is Python.
 BODIES = {"time", "timeit", "capture", "prun", "python", "python3"}
 
 
+class Nothing:
+    """In place of what IPython would hand out: calls and attributes of it do nothing, and lead nowhere."""
+
+    def __call__(self, *values: Any, **options: Any) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> "Nothing":
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __format__(self, how: str) -> str:
+        return ""
+
+
+NOTHING = Nothing()
+
+
 class Notebook:
-    """The namespace of a notebook, and its cells as IPython would run them, with nothing shown."""
+    """The namespace of a notebook, and its cells as IPython would run them, with nothing shown.
+
+    It is what `get_ipython()` gives, too: libraries ask that for a kernel, and go without.
+    """
+
+    kernel = None
 
     def __init__(self) -> None:
+        import IPython
+        from IPython.core import getipython
         from IPython.core.inputtransformer2 import TransformerManager
 
         self.module = types.ModuleType("__main__")
-        self.names = self.module.__dict__
+        self.names = self.user_ns = self.module.__dict__
         sys.modules["__main__"] = self.module
+        sys.path.insert(0, "")  # as in Jupyter; what lies there, a cell has written
         self._transform = TransformerManager().transform_cell
-        builtins.get_ipython = lambda: self
+        self._future = 0
+        builtins.get_ipython = IPython.get_ipython = getipython.get_ipython = lambda: self
         builtins.display = lambda *values, **options: None
 
     def run(self, request: bytearray) -> bytes:
         cell = json.loads(request.decode("utf-8", "surrogatepass"))
         try:
-            self._execute(cell["source"], f"<{cell['label']}>")
+            self._execute(cell["source"], f"<{cell['label']}>", only=cell["only_definitions"])
         except BaseException as error:
             return encode({"error": _described(error)})
         return encode({"value": None})
 
-    def _execute(self, source: str, label: str) -> None:
+    def _execute(self, source: str, label: str, only: bool = False) -> None:
         source = self._transform(source)
         linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            code = compile(source, label, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._future
+            code = compile(_definitions(source) if only else source, label, "exec", flags, dont_inherit=True)
+        self._future |= code.co_flags & FUTURE
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(types.FunctionType(code, self.names)())
         else:
@@ -142,13 +185,23 @@ class Notebook:
 
     # What IPython's transformer makes of `%magic`, `%%magic` and `!command`.
 
-    def run_line_magic(self, name: str, line: str, *rest: Any) -> None:
-        if name in ("time", "timeit") and not line.startswith("-"):
-            self._execute(line, f"<%{name}>")
+    def run_line_magic(self, name: str, line: str, *rest: Any) -> Any:
+        if name not in ("time", "timeit") or line.startswith("-"):
+            return NOTHING
+        try:
+            code = compile(line, f"<%{name}>", "eval", self._future, dont_inherit=True)
+        except SyntaxError:  # a statement, or a magic of its own
+            return self._execute(line, f"<%{name}>")
+        return eval(code, self.names)  # x = %time f(3)
 
     def run_cell_magic(self, name: str, line: str, body: str) -> None:
         if name in BODIES:
             self._execute(body, f"<%%{name}>")
+        elif name in ("writefile", "file") and line.strip():  # a module for a later cell to import
+            *options, path = line.split()
+            with open(path.strip("'\""), "a" if "-a" in options else "w", encoding="utf-8") as file:
+                file.write(body)
+            importlib.invalidate_caches()
 
     def system(self, command: str) -> None:
         """No command is run."""
@@ -157,9 +210,24 @@ class Notebook:
         return []
 
     def __getattr__(self, name: str) -> Any:  # whatever else somebody asks of an IPython: nothing happens
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *values, **options: None
+        return getattr(NOTHING, name)
+
+
+def _definitions(source: str) -> ast.Module:
+    """What a cell defines, imports and sets to a plain value: nothing of it takes long or ends the process."""
+    tree = ast.parse(source)
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+    return ast.Module([node for node in tree.body if isinstance(node, kinds) or _sets_a_value(node)], [])
+
+
+def _sets_a_value(node: ast.stmt) -> bool:
+    if not isinstance(node, ast.Assign):
+        return False
+    try:
+        ast.literal_eval(node.value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 # --- questions ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ So what a process says once it has seen a hidden input is shown to nobody. Of a 
 from a closed list: a message with a shape or a name in it could carry away what the answer was asked. What remains is
 whether it passed, and which of our hints fits.
 A test that failed is asked again after the last cell, where an answer may stand further down. A STUDENT that died or
-hung is replaced; the cells before are run again, the cell that killed it is left out.
+hung is replaced; the cells before are run again, and of the cell that killed it what it defines: an answer counts that
+stands above an experiment which takes too long.
 """
 
 import ast
@@ -70,7 +71,8 @@ class Pass:
     deadline: float  # by the monotonic clock
     student: Jailed | None = None
     done: list[int] = field(default_factory=list)  # cells that ran, by their place
-    lethal: set[int] = field(default_factory=set)
+    lethal: set[int] = field(default_factory=set)  # of these a replacement runs the definitions alone
+    left_out: set[int] = field(default_factory=set)
     stopped: dict[str, str] = field(default_factory=dict)  # label -> the error's class
     cpu: float = 0.0
     waited: bool = False  # something ran into a limit by the wall
@@ -130,13 +132,14 @@ class Pass:
             self.student = Jailed(self.control, self.job["sandbox"], self.limits, self.deadline, self.cpu)
             for place in self.done:
                 step = self.job["steps"][place]
-                if place in self.lethal:
+                if place in self.left_out:
                     continue
+                again = place in self.lethal
                 try:
-                    self.student.run(step["label"], step["source"], self.limits.cell_cpu)
-                except Lost as lost:  # it ran before; now it does not
+                    self.student.run(step["label"], step["source"], self.limits.cell_cpu, only_definitions=again)
+                except Lost as lost:  # it ran before, or its definitions alone are too much
                     self.waited |= lost.by == "wall"
-                    self.lethal.add(place)
+                    (self.left_out if again else self.lethal).add(place)
                     break
         return self.student
 
