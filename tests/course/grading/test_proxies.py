@@ -38,7 +38,8 @@ def ask(notebook):
             return encode({"error": _described(error)})
 
     def cell(source):
-        reply = decode(notebook.run(bytearray(json.dumps({"label": "cell 1", "source": source}).encode())))
+        cell = {"label": "cell 1", "source": source, "only_definitions": False}
+        reply = decode(notebook.run(bytearray(json.dumps(cell).encode())))
         assert "error" not in reply, reply
 
     exchange.cell = cell
