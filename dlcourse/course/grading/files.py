@@ -62,8 +62,14 @@ def alone(lock: Path, busy: str) -> Iterator[None]:
     """Holds the lock file for this block. CourseError with the text `busy` when another process holds it."""
     import fcntl
 
-    lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CourseError(
+            f"{lock}, by which one process at a time works here, cannot be opened: {error.strerror or error}. Make "
+            "room, or the folder writable. Nothing was written."
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -80,6 +80,19 @@ def test_kept_files_are_numbered_and_the_same_content_is_not_kept(tmp_path):
     }
 
 
+@pytest.mark.parametrize("there", ["a link", "a folder", "a file in place of the folder"])
+def test_a_lock_that_cannot_be_had_is_told(tmp_path, there):
+    lock = tmp_path / "grading" / ".lock"
+    if there == "a file in place of the folder":
+        lock.parent.touch()
+    else:
+        lock.parent.mkdir()
+        lock.mkdir() if there == "a folder" else lock.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CourseError, match=r"cannot be opened: .*Nothing was written"), alone(lock, "busy"):
+        raise AssertionError("the lock was not held")
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_a_second_process_is_refused_and_the_lock_ends_with_its_holder(tmp_path):
     lock = tmp_path / "grading" / ".lock"
     hold = (
