@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from dlcourse.checks.frames import WireError, receive, send
 
@@ -30,7 +31,8 @@ def request(control: socket.socket, what: dict, *descriptors: int) -> None:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one submission may use. Seconds are of CPU; by the wall anything may take `wall` times as long."""
+    """What one submission may use. Seconds are of CPU, and those asleep count too: nobody waits for an answer that
+    sleeps. By the wall anything may take `wall` times as long, since the machine may be busy."""
 
     call_cpu: float = 10.0  # one answer to one question
     cell_cpu: float = 30.0  # one cell of the notebook
@@ -66,7 +68,8 @@ class Jailed:
         with theirs:
             request(control, {**what, "cpu": max(1.0, limits.submission_cpu - used)}, theirs.fileno())
         self.alive = True
-        self._wall, self._deadline = limits.wall, deadline
+        self._wall, self._deadline, self._left = limits.wall, deadline, limits.submission_cpu - used
+        self.asleep = 0.0  # seconds in which it neither computed nor waited for the machine, while it was asked
         self._pid, self._process = 0, -1
         try:
             self._meet()
@@ -95,16 +98,19 @@ class Jailed:
         self._arrival.register(self._channel, select.POLLIN)
 
     def exchange(self, frame: bytes, cpu: float) -> bytearray:
-        """The reply to one frame, within so many seconds of CPU, and a tick. Raises Lost."""
+        """The reply to one frame, within so many seconds of CPU or sleep, and a tick. Raises Lost."""
         now = time.monotonic()
         deadline = min(now + self._wall * cpu, self._deadline)
         started = None  # most replies are there before the first look at the clock
         try:
             send(self._channel, frame, timeout=max(0.1, deadline - now))
             while not self._arrival.poll(1e3 * TICK):
-                started = self.cpu() if started is None else started
-                if self.cpu() - started > cpu:
-                    raise Lost("cpu", f"no answer after {cpu:g} s of computing")
+                spent = self._look()
+                started = spent if started is None else started
+                if spent - started > cpu:
+                    raise Lost("cpu", f"no answer after {cpu:g} s of computing or sleeping")
+                if spent > self._left:
+                    raise Lost("cpu", "the notebook has used up its time")
                 if time.monotonic() > deadline:
                     raise Lost("wall", f"no answer within {deadline - now:.3g} s")
             reply = receive(self._channel, timeout=max(1.0, deadline - time.monotonic()))
@@ -129,6 +135,13 @@ class Jailed:
         ).encode()
         return self.exchange(b"C" + cell, cpu)
 
+    def _look(self) -> float:
+        """Seconds spent so far, of CPU or asleep; called once a tick."""
+        before = self._used
+        if self.cpu() - before < TICK / 10 and _sleeps(self._pid):
+            self.asleep += TICK
+        return self._used + self.asleep
+
     def cpu(self) -> float:
         """Seconds of CPU it has used, by the kernel's own count; what it had used when it ended."""
         if self.alive:
@@ -149,6 +162,15 @@ class Jailed:
                 signal.pidfd_send_signal(self._process, signal.SIGKILL)
             os.close(self._process)
         self._channel.close()
+
+
+def _sleeps(pid: int) -> bool:
+    """Whether each thread of a process waits for something that is neither a CPU nor a disk (proc_pid_stat(5))."""
+    try:
+        states = [Path(task, "stat").read_bytes().rpartition(b") ")[2][:1] for task in os.scandir(f"/proc/{pid}/task")]
+    except OSError:  # it has just ended
+        return False
+    return all(state in b"STt" for state in states)
 
 
 def _clock_of(pid: int) -> int:

@@ -75,6 +75,7 @@ class Pass:
     left_out: set[int] = field(default_factory=set)
     stopped: dict[str, str] = field(default_factory=dict)  # label -> the error's class
     cpu: float = 0.0
+    asleep: float = 0.0
     waited: bool = False  # something ran into a limit by the wall
     started: int = 0
 
@@ -100,6 +101,7 @@ class Pass:
         if self.student:
             self.student.end()
             self.cpu += self.student.cpu()
+            self.asleep += self.student.asleep
         self.student = None
 
     def _cell(self, place: int) -> None:
@@ -127,9 +129,10 @@ class Pass:
                 raise Lost("end", "its process ended too often")
             self.started += 1
             self.end()
-            if self.cpu >= self.limits.submission_cpu:
-                raise Lost("cpu", f"the notebook has used up its {self.limits.submission_cpu:g} s of computing")
-            self.student = Jailed(self.control, self.job["sandbox"], self.limits, self.deadline, self.cpu)
+            spent = self.cpu + self.asleep
+            if spent >= self.limits.submission_cpu:
+                raise Lost("cpu", f"the notebook has used up its {self.limits.submission_cpu:g} s")
+            self.student = Jailed(self.control, self.job["sandbox"], self.limits, self.deadline, spent)
             for place in self.done:
                 step = self.job["steps"][place]
                 if place in self.left_out:
