@@ -628,7 +628,11 @@ def second_test_with_the_same_id(hand):
     hand.cells.insert(0, twin)
 
 
-@case(without("sigmoid"), "the grader's own modules in the student's process judge nobody")
+@case(
+    without("sigmoid"),
+    "the grader's own modules in the student's process judge nobody; without them it runs in circles",
+    tight=True,
+)
 def grader_modules_replaced(hand):
     attack(
         hand,

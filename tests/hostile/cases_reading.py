@@ -4,7 +4,7 @@ Every secret of the course that the tests lay out holds a word CANARY and 16 hex
 them. The spies' sigmoid always fails, so that its message is shown; the other answers are right.
 """
 
-from dlcourse_hostile import FULL, Submission, case, without
+from dlcourse_hostile import FULL, Submission, case, knowing, without
 
 LOST = "the spy's sigmoid raises; what it says must hold nothing that it was not given"
 
@@ -63,8 +63,10 @@ def reads_the_course(hand):
         hand,
         """
         for top in ("$COURSE", "$HOME", "$KEYS", "..", "../..", "../../.."):
-            for folder, _, names in os.walk(top):
-                look(os.path.join(folder, name) for name in names)
+            for folder, folders, names in os.walk(top):
+                # Of the machine's own folders another case sees enough.
+                folders[:] = [name for name in folders if name not in ("proc", "sys", "usr", "lib", "site-packages")]
+                look(os.path.join(folder, name) for name in names if not name.endswith((".py", ".pyc", ".so")))
         """,
     )
 
@@ -173,39 +175,29 @@ def reads_the_history(hand):
 
 
 # The word is put together at run time only, so that it stands in no source.
-LEAK = """
-import warnings
-
-shout = "HIDDEN" + "LEAK"
-known = {table}
-
-
-def hidden(x):
-    return tuple(x.flatten().tolist()) not in known
-
-
-"""
+SHOUTING = 'import warnings\n\nshout = "HIDDEN" + "LEAK"\n'
 SHOUT = ("HIDDENLEAK",)
-
-
-def _visible() -> set:
-    """The inputs that the visible check of the sigmoid asks for."""
-    from dlcourse.checks.registry import EXERCISES
-    from dlcourse.checks.subject import LocalSubject
-
-    seen = set()
-
-    def remember(x):
-        seen.add(tuple(x.flatten().tolist()))
-        return x.sigmoid()
-
-    EXERCISES["01.sigmoid"].check(LocalSubject(remember), None)
-    return seen
 
 
 def leak(hand: Submission, source: str) -> None:
     """A sigmoid that knows a hidden input when it sees one."""
-    hand.answer("sigmoid", LEAK.replace("{table}", repr(_visible())) + hand.code(source))
+    hand.answer("sigmoid", SHOUTING + knowing("01.sigmoid") + hand.code(source))
+
+
+def catch(hand: Submission) -> None:
+    """A right sigmoid that keeps each hidden input in `caught`, for another to tell."""
+    leak(
+        hand,
+        """
+        caught = []
+
+
+        def sigmoid(x):
+            if hidden(x):
+                caught.append(x)
+            return torch.sigmoid(x)
+        """,
+    )
 
 
 @case(without("sigmoid"), "wrong where it is hidden, and the message is not shown", hushed=SHOUT)
@@ -242,18 +234,7 @@ def hidden_input_in_a_value(hand):
 
 @case(FULL, "a later cell that fails costs nothing, and its words are not shown after a hidden test", hushed=SHOUT)
 def hidden_input_told_by_a_later_cell(hand):
-    leak(
-        hand,
-        """
-        caught = []
-
-
-        def sigmoid(x):
-            if hidden(x):
-                caught.append(x)
-            return torch.sigmoid(x)
-        """,
-    )
+    catch(hand)
     hand.add(
         """
         if caught:
@@ -267,18 +248,7 @@ def hidden_input_told_by_a_later_cell(hand):
 
 @case(without("hinges"), "what one test showed is not told by the answer of another", hushed=SHOUT)
 def hidden_input_told_by_another_exercise(hand):
-    leak(
-        hand,
-        """
-        caught = []
-
-
-        def sigmoid(x):
-            if hidden(x):
-                caught.append(x)
-            return torch.sigmoid(x)
-        """,
-    )
+    catch(hand)
     hand.cell("hinges-answer")["source"] += "\n\n\n" + hand.code(
         """
         right = linear_pieces
@@ -303,18 +273,7 @@ def hidden_input_in_a_shape(hand):
     hushed=("314159",),
 )
 def hidden_input_in_the_shape_of_another(hand):
-    leak(
-        hand,
-        """
-        caught = []
-
-
-        def sigmoid(x):
-            if hidden(x):
-                caught.append(x)
-            return torch.sigmoid(x)
-        """,
-    )
+    catch(hand)
     hand.answer(
         "cross_entropy",
         """
@@ -348,18 +307,7 @@ def hidden_input_in_the_name_of_a_stub(hand):
 
 @case(FULL, "which of a hundred later cells fail, and how, tells a hidden input bit by bit", hushed=("BufferError",))
 def hidden_input_told_by_cells_that_stop(hand):
-    leak(
-        hand,
-        """
-        caught = []
-
-
-        def sigmoid(x):
-            if hidden(x):
-                caught.append(x)
-            return torch.sigmoid(x)
-        """,
-    )
+    catch(hand)
     for bit in range(100):
         hand.add(
             f"""

@@ -209,27 +209,27 @@ def thread_that_never_ends(hand):
 # --- time -----------------------------------------------------------------------------------------------------------
 
 
-@case(without("sigmoid"), OWN_TEST)
+@case(without("sigmoid"), OWN_TEST, tight=True)
 def busy_in_the_call(hand):
     hand.answer("sigmoid", "def sigmoid(x):\n    while True:\n        pass")
 
 
-@case(FULL, OWN_CELL)
+@case(FULL, OWN_CELL, tight=True)
 def busy_in_a_cell(hand):
     hand.add("while True:\n    pass")
 
 
-@case(without("sigmoid"), OWN_TEST, slow=True)
+@case(without("sigmoid"), OWN_TEST, slow=True, tight=True, clock=True, twice=True)
 def sleeps_in_the_call(hand):
     hand.answer("sigmoid", "import time\n\n\ndef sigmoid(x):\n    time.sleep(10**6)")
 
 
-@case(FULL, OWN_CELL, slow=True)
+@case(FULL, OWN_CELL, slow=True, tight=True, clock=True)
 def sleeps_in_a_cell(hand):
     hand.add("import time\ntime.sleep(10**6)")
 
 
-@case(without("sigmoid"), OWN_TEST, slow=True)
+@case(without("sigmoid"), OWN_TEST, slow=True, tight=True)
 def busy_at_the_hidden_tests(hand):
     hand.answer(
         "sigmoid",
@@ -247,7 +247,7 @@ def busy_at_the_hidden_tests(hand):
     )
 
 
-@case(without("hinges"), OWN_TEST)
+@case(without("hinges"), OWN_TEST, tight=True)
 def busy_in_c(hand):
     hand.answer(
         "hinges",
@@ -255,12 +255,12 @@ def busy_in_c(hand):
     )
 
 
-@case(FULL, OWN_CELL, slow=True)
+@case(FULL, OWN_CELL, slow=True, tight=True)
 def busy_in_c_in_a_cell(hand):
     hand.add("power = 7 ** 10**9")
 
 
-@case(without("sigmoid"), OWN_TEST, slow=True)
+@case(without("sigmoid"), OWN_TEST, slow=True, tight=True)
 def signals_ignored(hand):
     hand.answer(
         "sigmoid",
@@ -290,7 +290,7 @@ def alarm_clock(hand):
     hand.add("import signal\nsignal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)")
 
 
-@case(FREE, "threads that burn his own time", slow=True)
+@case(FREE, "threads that burn his own time", slow=True, tight=True)
 def busy_threads(hand):
     hand.add(
         """
@@ -304,23 +304,35 @@ def busy_threads(hand):
     )
 
 
-@case(without("sigmoid"), OWN_TEST, slow=True)
+@case(without("sigmoid"), OWN_TEST, slow=True, tight=True, clock=True)
 def every_answer_a_little_late(hand):
-    # Each call stays below its limit, all together would keep a grader busy for a day.
-    hand.answer("sigmoid", "import time\n\n\ndef sigmoid(x):\n    time.sleep(0.9)\n    return x")
+    # Right, and each time when nobody waits any longer.
+    hand.answer("sigmoid", "import time\n\n\ndef sigmoid(x):\n    time.sleep(2)\n    return torch.sigmoid(x)")
 
 
-@case(FREE, "answers that are right and come just in time, all day long: there is a score all the same", slow=True)
+@case(
+    FREE,
+    "answers that are right and come just in time, all day long: there is a score all the same",
+    slow=True,
+    tight=True,
+    clock=True,
+)
 def every_answer_just_in_time(hand):
+    # Each call stays below its limit, all together would keep a grader busy for a day.
     hand.solve("perceptron")
     for name in ("sigmoid", "debug", "cross_entropy", "hinges"):
         hand.before(name, "import time")
         cell = hand.cell(f"{name}-answer")
         first, rest = cell["source"].split('"""', 1)
-        cell["source"] = f'{first}time.sleep(2)\n    """{rest}'
+        cell["source"] = f'{first}time.sleep(0.9)\n    """{rest}'
 
 
-@case(FREE, "weights that are right, in a state of 60 MB, a thousand times: there is a score all the same", slow=True)
+@case(
+    FREE,
+    "weights that are right, in a state of 60 MB, a thousand times: there is a score all the same",
+    slow=True,
+    tight=True,
+)
 def ballast_in_the_state(hand):
     hand.solve("perceptron")
     cell = hand.cell("perceptron-answer")
@@ -328,28 +340,39 @@ def ballast_in_the_state(hand):
     cell["source"] = cell["source"].replace("self.weight =", ballast, 1)
 
 
-@case(FREE | {"sigmoid": 0}, "a frame that drips in, and one that claims the world, are answers of nobody", slow=True)
+# He does not know which number his line has, so he writes to all.
+FRAME = """
+import os, struct, time
+
+
+def write(message):
+    for number in range(3, 32):
+        try:
+            os.write(number, message)
+        except OSError:
+            pass
+
+
+def sigmoid(x):
+    write(struct.pack(">Q", {length}))
+"""
+
+
+@case(FREE | {"sigmoid": 0}, "a frame that claims the world is an answer of nobody")
+def frame_that_claims_the_world(hand):
+    hand.answer("sigmoid", FRAME.replace("{length}", "2**60"))
+
+
+@case(FREE | {"sigmoid": 0}, "a frame that drips in has as long as any other", slow=True, tight=True, clock=True)
 def frame_that_drips(hand):
     hand.answer(
         "sigmoid",
-        """
-        import os, struct, time
-
-
-        def sigmoid(x):
-            for number in range(3, 32):
-                try:
-                    os.write(number, struct.pack(">Q", 2**60))
-                except OSError:
-                    pass
-            while True:
-                for number in range(3, 32):
-                    try:
-                        os.write(number, b"x")
-                    except OSError:
-                        pass
-                time.sleep(0.2)
-        """,
+        FRAME.replace("{length}", "10**6")
+        + """
+    while True:
+        time.sleep(0.2)
+        write(b"x")
+""",
     )
 
 

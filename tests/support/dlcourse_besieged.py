@@ -1,10 +1,12 @@
 """A course under attack: its folder, the secrets laid out in and around it, listeners, and what the grader leaves.
 
-    course = Besieged(folder); course.release(); course.hand_in(cases); course.grade(); course.scores(name)
+    course = Besieged(folder); course.release(); course.hand_in(cases); course.grade(); course.feedback()
+    course.scores(name); course.page(name)
 
 Each secret is the word CANARY and 16 hex digits, so that a test can look for it in all that was written.
 """
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -17,26 +19,62 @@ import stat
 import subprocess
 import sys
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import ExitStack
+from functools import cached_property
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import psutil
-from dlcourse_hostile import ALL, CHAPTER, ROOT, Case, hand_in
+from dlcourse_hostile import CHAPTER, ROOT, SIGNED, Case, hand_in, notebook, points
+
+from dlcourse.course.grading.book.inert import INVISIBLE
+from dlcourse.course.grading.submission import Unreadable, open_submission, parse
 
 VICTIM = "victim"
 # Small, so that what never ends is stopped soon; honest answers need a hundredth of it.
 LIMITS = {"call_cpu": 1.0, "cell_cpu": 3.0, "submission_cpu": 20.0, "wall": 4.0}
+# For cases that are there to reach a limit. A call that sleeps is stopped after 1.6 s, a cell after 3.2, all after 16.
+TIGHT = {"call_cpu": 0.4, "cell_cpu": 0.8, "submission_cpu": 4.0, "wall": 4.0}
+# As `dlcourse course release` leaves it, without nbgrader, whose rows the first run of the grader makes.
 RELEASE = """
-import sys
+import json, sys
+from dataclasses import replace
 from pathlib import Path
-from dlcourse.course.grading.release import release
-release(Path.cwd(), sys.argv[1], exchange=False)
+from dlcourse.course.grading import keys, lock
+from dlcourse.course.grading.settings import forbidden, settings
+from dlcourse.course.grading.spec import read_spec
+course, assignment = Path.cwd(), sys.argv[1]
+spec, here = read_spec(course, assignment), settings(course)
+made = keys.create(here.id, outside=forbidden(here))
+released = {"version": 1, "key": made.current("course").id, "released_at": "2026-01-01T09:00:00+00:00"}
+lock.write_lock(course, replace(lock.as_it_is(course, spec), **released))
+print(json.dumps({id: made.seeds(assignment, 1, id) for id in lock.exercises(spec)}))
 """
-GRADE = f"""
-import functools
+# `dlcourse course grade` with limits of our own. Once more and alone, as it goes with whatever ran into the clock, is
+# left out where the first outcome is the right one already (unless `twice`): that would be the same seconds again.
+GRADE = """
+import hashlib, json, sys
+from dataclasses import replace
 from dlcourse.course.grading.judge import one
-one.grade_submission = functools.partial(one.grade_submission, limits={LIMITS!r})
+
+judge, told = one.grade_submission, json.load(sys.stdin)
+
+
+def judged(content, *rest, **more):
+    about = told[hashlib.sha256(content).hexdigest()]
+    verdict = judge(content, *rest, limits=about["limits"], **more)
+    if not verdict.waited:
+        return verdict
+    sys.stderr.write(f"stopped by the clock: {about['name']}\\n")
+    scores = {test.id: test.score for test in verdict.tests}
+    right = all(wanted in (None, scores[f"{exercise}-test"]) for exercise, wanted in about["score"].items())
+    return replace(verdict, waited=about["twice"] or not right)
+
+
+one.grade_submission = judged
 from dlcourse.cli import main
 main()
 """
@@ -51,6 +89,15 @@ with Gradebook("sqlite:///gradebook.db") as book:
         for grade in notebook.grades
     ]))
 """
+# What only a page that acts has need of, in tags and in attributes.
+ACTING = (
+    *("script", "style", "link", "meta", "base", "title", "iframe", "frame", "frameset", "object", "embed", "applet"),
+    *("form", "input", "button", "select", "textarea", "isindex", "img", "image", "picture", "source", "audio"),
+    *("video", "track", "svg", "math", "template", "slot", "portal", "noscript", "noembed", "plaintext", "xmp"),
+    *("marquee", "body", "html", "head", "dialog", "details", "animate", "set", "foreignobject", "keygen", "area"),
+)
+LOADING = ("src", "srcset", "srcdoc", "action", "formaction", "data", "style", "background", "poster", "http-equiv")
+FEEDBACK = "from nbgrader.apps.nbgraderapp import main; main()"
 # What the grader itself writes below the course; all else must stay as it is, to the byte.
 WRITTEN = ("gradebook.db", "gradebook.db-journal", "grading/results", "grading/log", "grading/.lock", "autograded")
 PR_SET_CHILD_SUBREAPER = 36
@@ -59,7 +106,8 @@ PR_SET_CHILD_SUBREAPER = 36
 class Besieged:
     """The course folder, the home and the keys of whoever grades, and all that may tell of a break-in."""
 
-    def __init__(self, top: Path) -> None:
+    def __init__(self, top: Path, chapter: str = CHAPTER) -> None:
+        self.chapter, self.points = chapter, points(chapter)
         self.top, self.course, self.home, self.keys = top, top / "course", top / "home", top / "keys"
         self.mark = f"dlcourse-hostile-{secrets.token_hex(6)}"
         self.secrets: dict[str, str] = {}
@@ -81,14 +129,14 @@ class Besieged:
 
     def _lay_out(self) -> None:
         for room in ("solutions", "exercises"):
-            shutil.copytree(ROOT / room / CHAPTER, self.course / room / CHAPTER)
+            shutil.copytree(ROOT / room / self.chapter, self.course / room / self.chapter)
         shutil.copy(ROOT / "nbgrader_config.py", self.course)
-        path = self.course / "solutions" / CHAPTER / f"{CHAPTER}-exercises.ipynb"
+        path = self.course / "solutions" / self.chapter / f"{self.chapter}-exercises.ipynb"
         text = path.read_text(encoding="utf-8")
         for marker, of in (("### BEGIN SOLUTION", "a solution"), ("### BEGIN HIDDEN TESTS", "a hidden test")):
             # Inside the region: the release leaves it out.
-            text = re.sub(rf'(\s*)"(\s*){marker}\\n",', rf'\g<0>\1"\2# {self.secret(of)}\\n",', text)
-        assert all(text.count(token) == 6 + ("solution" in of) for of, token in self.secrets.items())
+            text, count = re.subn(rf'(\s*)"(\s*){marker}\\n",', rf'\g<0>\1"\2# {self.secret(of)}\\n",', text)
+            assert count == text.count(marker) >= len(self.points)
         path.write_text(text, encoding="utf-8")
         self.home.mkdir()
         self.keys.mkdir(mode=0o700)
@@ -151,18 +199,22 @@ class Besieged:
 
     def release(self) -> None:
         """Releases the chapter, which makes the keys."""
-        self._python(RELEASE, CHAPTER)
+        seeds = json.loads(self._python(RELEASE, self.chapter).stdout)
+        self.seeds = {str(seed) for each in seeds.values() for seed in each}
         for path in self.keys.glob("*.json"):
             if path.name != "other.json":
                 for key in json.loads(path.read_text(encoding="utf-8"))["keys"]:
                     self.secrets[f"the {key['kind']} key"] = key["secret"]
 
-    def _python(self, program: str, *arguments: str, allowed: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess:
+    def _python(
+        self, program: str, *arguments: str, said: str = "", allowed: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess:
+        """said: what the program reads from its standard input."""
         done = subprocess.run(
             [sys.executable, "-c", program, *arguments],
             cwd=self.course,
             env=self.environment,
-            stdin=subprocess.DEVNULL,
+            input=said,
             capture_output=True,
             text=True,
         )
@@ -176,16 +228,17 @@ class Besieged:
         """Every case hands in, under its own name; before them one whose work the others want."""
 
         def precious(hand) -> None:
-            hand.solve("perceptron")
-            hand.add(f"# {self.secret('the work of another student')}")
+            hand.solve(*self.points)
+            hand.add(f"# {self.secret('the work of another student')}", before="")
 
-        honest = Case(VICTIM, "honest", precious, ALL, "solved, and left alone by all the others")
+        why = "solved, and left alone by all the others"
+        honest = Case(VICTIM, "honest", precious, dict(self.points), why, chapter=self.chapter)
         self.cases = {each.name: each for each in (honest, *cases)}
         for each in self.cases.values():
             hand_in(each, self.submitted(each.name), self.places)
 
     def submitted(self, name: str) -> Path:
-        return self.course / "submitted" / name / CHAPTER
+        return self.course / "submitted" / name / self.chapter
 
     @property
     def places(self) -> dict[str, str]:
@@ -206,14 +259,29 @@ class Besieged:
         try:
             self.before = self.state()
             own = {child.pid for child in psutil.Process().children()}
-            done = self._python(GRADE, "course", "grade", CHAPTER, "--workers", str(workers), allowed=(0, 1))
+            arguments = ("course", "grade", self.chapter, "--workers", str(workers))
+            done = self._python(GRADE, *arguments, said=json.dumps(self._told()), allowed=(0, 1))
             # 1: some need a human. Each of those cases fails by itself, and says which it is.
             self.after = self.state()
             self.said = done.stdout + done.stderr
+            self.by_the_clock = set(re.findall("^stopped by the clock: (.*)$", done.stderr, re.MULTILINE))
             self.left = [child for child in psutil.Process().children(recursive=True) if child.pid not in own]
             self.left_running = [f"{child.pid} {child.cmdline()}" for child in self.left if _runs(child)]
         finally:
             libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+    def _told(self) -> dict[str, dict[str, Any]]:
+        """What GRADE must know of each notebook that can be read."""
+        told = {}
+        for case in self.cases.values():
+            about = {"name": case.name, "limits": TIGHT if case.tight else LIMITS, "score": case.score}
+            with contextlib.suppress(Unreadable):
+                digest = hashlib.sha256(self._handed_in(case.name)).hexdigest()
+                told.setdefault(digest, {**about, "twice": case.twice})
+        return told
+
+    def _handed_in(self, name: str) -> bytes:
+        return open_submission(self.submitted(name), f"{self.chapter}-exercises.ipynb")
 
     def state(self) -> dict[str, str]:
         """What every file outside the results is: its kind, mode, owner and content."""
@@ -242,7 +310,7 @@ class Besieged:
     # --- after ----------------------------------------------------------------------------------------------------
 
     def results(self, name: str) -> list[dict[str, Any]]:
-        folder = self.course / "grading" / "results" / CHAPTER / name
+        folder = self.course / "grading" / "results" / self.chapter / name
         return [json.loads(path.read_bytes())["body"] for path in sorted(folder.glob("*.json"))]
 
     def result(self, name: str) -> dict[str, Any]:
@@ -254,23 +322,67 @@ class Besieged:
         result = self.result(name)
         assert result["status"] == "graded", result["trouble"]
         if not result["tests"]:
-            return dict.fromkeys(ALL, 0)
+            return dict.fromkeys(self.points, 0)
         return {test["id"].removesuffix("-test"): test["score"] for test in result["tests"]}
 
     def gradebook(self) -> dict[str, dict[str, float]]:
         table: dict[str, dict[str, float]] = {}
-        for student, cell, score in json.loads(self._python(SCORES, CHAPTER).stdout):
+        for student, cell, score in json.loads(self._python(SCORES, self.chapter).stdout):
             if cell.endswith("-test"):
                 table.setdefault(student, {})[cell.removesuffix("-test")] = score
         return table
 
     def told(self, name: str) -> str:
         """All that the student may read of the grading: the autograded notebook, our reasons and diagnoses."""
-        folder = self.course / "autograded" / name / CHAPTER
+        folder = self.course / "autograded" / name / self.chapter
         pages = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.ipynb"))]
         outputs = [json.dumps(cell.get("outputs", "")) for page in pages for cell in json.loads(page)["cells"]]
         verdicts = [test["reason"] + test["shown"] for result in self.results(name) for test in result["tests"]]
         return "\n".join([*outputs, *verdicts])
+
+    def feedback(self, names: Iterable[str] | None = None) -> None:
+        """Makes the pages of these students, of all when none are named, by `nbgrader generate_feedback`."""
+        self.pages = list(self.cases if names is None else names)
+        others = ",".join(self.cases.keys() - set(self.pages))
+        self._python(FEEDBACK, "generate_feedback", self.chapter, f"--CourseDirectory.student_id_exclude={others}")
+
+    def page(self, name: str) -> "Page":
+        path = self.course / "feedback" / name / self.chapter / f"{self.chapter}-exercises.html"
+        return Page(path.read_text(encoding="utf-8"))
+
+    def unfit(self, name: str) -> list[str]:
+        """What stands in a student's page and must not: what could act, and what he cannot have written himself."""
+        page, own = self.page(name), self._own_words(name)
+        acts = page.acts - self.plain_page.acts
+        secret = {
+            **dict.fromkeys(self.hidden_lines, "a line of the solution or of a hidden test"),
+            **dict.fromkeys(self.seeds, "a hidden seed"),
+            **dict.fromkeys((str(self.top), str(ROOT), sys.prefix), "a place of the grader"),
+            **{"SECRET_OF_THE_GRADER": "the grader's environment", "DLCOURSE_KEYS": "the grader's environment"},
+            **dict.fromkeys(self.cases[name].hushed, "what must not be told"),
+        }
+        found = [f"{what}: {text}" for text, what in secret.items() if text in page.text and text not in own]
+        others = set(re.findall(SIGNED, page.text)) - {name}
+        return [*map(str, acts.elements()), *found, *(f"the words of {other}" for other in others)]
+
+    def _own_words(self, name: str) -> str:
+        try:
+            return "\n".join(cell.source for cell in parse(self._handed_in(name)))
+        except Unreadable:
+            return ""
+
+    @cached_property
+    def plain_page(self) -> "Page":
+        """The page of an honest student: what acts in it is the template's."""
+        return self.page(VICTIM)
+
+    @cached_property
+    def hidden_lines(self) -> set[str]:
+        """The lines of solutions and hidden tests that no released notebook holds."""
+        released = "\n".join(cell["source"] for cell in notebook("exercises", self.chapter)["cells"])
+        sources = [cell["source"] for cell in notebook("solutions", self.chapter)["cells"]]
+        lines = {line.strip() for source in sources for line in source.splitlines() if "###" not in line}
+        return {line for line in lines if len(line) > 20 and line not in released}
 
     def found_secrets(self) -> list[str]:
         """Where a secret stands that must not: in anything that grading wrote, or said."""
@@ -286,6 +398,36 @@ class Besieged:
             for of, token in self.secrets.items()
             if token.encode() in text and f"/{own.get(of)}/" not in where
         ]
+
+
+class Page(HTMLParser):
+    """A page of feedback: its text, and how often it holds what could act or load something."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.acts: Counter[str] = Counter()
+        self._texts: list[str] = []
+        # For no parser reads a page as every browser does: what begins like such a tag counts, wherever it stands.
+        self.acts.update(f"<{name.lower()}" for name in re.findall(rf"<[\s/!?]*({'|'.join(ACTING)})\b", html, re.I))
+        self.feed(html)
+        self.close()
+        self.text = "".join(self._texts).replace(INVISIBLE, "")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            aligned = name == "style" and re.fullmatch(r"text-align: ?(left|right|center);?", value or "")
+            leads = name in ("href", "xlink:href") and not (value or "").startswith("#")
+            if name.startswith("on") or leads or (name in LOADING and not aligned):
+                self.acts[f"{tag} {name}={value}"] += 1
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem is None:  # the template's own style and script
+            self._texts.append(data)
+
+    def handle_comment(self, data: str) -> None:
+        self.acts[f"<!--{data}"] += 1
+
+    handle_decl = handle_pi = unknown_decl = handle_comment
 
 
 def _runs(process: psutil.Process) -> bool:
