@@ -219,12 +219,12 @@ def busy_in_a_cell(hand):
     hand.add("while True:\n    pass")
 
 
-@case(without("sigmoid"), OWN_TEST, slow=True, tight=True, clock=True, twice=True)
+@case(without("sigmoid"), OWN_TEST, slow=True, tight=True)
 def sleeps_in_the_call(hand):
     hand.answer("sigmoid", "import time\n\n\ndef sigmoid(x):\n    time.sleep(10**6)")
 
 
-@case(FULL, OWN_CELL, slow=True, tight=True, clock=True)
+@case(FULL, OWN_CELL, tight=True)
 def sleeps_in_a_cell(hand):
     hand.add("import time\ntime.sleep(10**6)")
 
@@ -304,7 +304,7 @@ def busy_threads(hand):
     )
 
 
-@case(without("sigmoid"), OWN_TEST, slow=True, tight=True, clock=True)
+@case(without("sigmoid"), OWN_TEST, slow=True, tight=True)
 def every_answer_a_little_late(hand):
     # Right, and each time when nobody waits any longer.
     hand.answer("sigmoid", "import time\n\n\ndef sigmoid(x):\n    time.sleep(2)\n    return torch.sigmoid(x)")
@@ -315,7 +315,6 @@ def every_answer_a_little_late(hand):
     "answers that are right and come just in time, all day long: there is a score all the same",
     slow=True,
     tight=True,
-    clock=True,
 )
 def every_answer_just_in_time(hand):
     # Each call stays below its limit, all together would keep a grader busy for a day.

@@ -116,10 +116,10 @@ def test_all_other_cases(besieged, chapter):
     nothing_happened(course)
     in_the_book(course)
     small(course)
-    # What only the clock can stop was stopped by the clock, and one of these was graded once more, alone.
-    assert {case.name for case in cases if case.clock} <= course.by_the_clock
-    again = "it ran into a limit by the clock; once more, alone, later"
-    assert all(f"{case.name}: {again}" in course.said for case in cases if case.twice)
+    # What only the clock can stop was stopped by the clock, and graded once more, alone.
+    late = {case.name for case in cases if case.clock}
+    assert late <= course.by_the_clock
+    assert all(f"{name}: it ran into a limit by the clock; once more, alone, later" in course.said for name in late)
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ def test_there_are_enough_cases():
     assert of[0] >= 300
     assert min(of) >= 10
     assert len(QUICK) >= 150
-    assert sum(case.clock for case in CASES.values()) >= 5
+    assert any(case.clock for case in CASES.values())
     assert all(case.why and set(case.score) == set(points(case.chapter)) for case in CASES.values())
 
 

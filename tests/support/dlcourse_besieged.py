@@ -53,11 +53,9 @@ released = {"version": 1, "key": made.current("course").id, "released_at": "2026
 lock.write_lock(course, replace(lock.as_it_is(course, spec), **released))
 print(json.dumps({id: made.seeds(assignment, 1, id) for id in lock.exercises(spec)}))
 """
-# `dlcourse course grade` with limits of our own. Once more and alone, as it goes with whatever ran into the clock, is
-# left out where the first outcome is the right one already (unless `twice`): that would be the same seconds again.
+# `dlcourse course grade` with limits of our own.
 GRADE = """
 import hashlib, json, sys
-from dataclasses import replace
 from dlcourse.course.grading.judge import one
 
 judge, told = one.grade_submission, json.load(sys.stdin)
@@ -66,12 +64,9 @@ judge, told = one.grade_submission, json.load(sys.stdin)
 def judged(content, *rest, **more):
     about = told[hashlib.sha256(content).hexdigest()]
     verdict = judge(content, *rest, limits=about["limits"], **more)
-    if not verdict.waited:
-        return verdict
-    sys.stderr.write(f"stopped by the clock: {about['name']}\\n")
-    scores = {test.id: test.score for test in verdict.tests}
-    right = all(wanted in (None, scores[f"{exercise}-test"]) for exercise, wanted in about["score"].items())
-    return replace(verdict, waited=about["twice"] or not right)
+    if verdict.waited:
+        sys.stderr.write(f"stopped by the clock: {about['name']}\\n")
+    return verdict
 
 
 one.grade_submission = judged
@@ -274,10 +269,10 @@ class Besieged:
         """What GRADE must know of each notebook that can be read."""
         told = {}
         for case in self.cases.values():
-            about = {"name": case.name, "limits": TIGHT if case.tight else LIMITS, "score": case.score}
+            about = {"name": case.name, "limits": TIGHT if case.tight else LIMITS}
             with contextlib.suppress(Unreadable):
                 digest = hashlib.sha256(self._handed_in(case.name)).hexdigest()
-                told.setdefault(digest, {**about, "twice": case.twice})
+                told.setdefault(digest, about)
         return told
 
     def _handed_in(self, name: str) -> bytes:

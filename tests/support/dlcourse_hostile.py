@@ -46,7 +46,7 @@ class Case:
     score: points for each test that a perfect grader gives, ANY where either is right. why: the reason in one line.
     plain: honest work, which the checks may grade in an ordinary process as well. slow: it costs seconds of CPU.
     tight: it is there to reach a limit, and is graded with smaller ones. clock: of these one that only the clock can
-    stop. twice: it is graded once more, alone, as all are that the clock stopped, though its outcome is right at once.
+    stop.
     says: words that the instructor must find in the result. hushed: words that may stand in nothing written.
     """
 
@@ -59,7 +59,6 @@ class Case:
     slow: bool = False
     tight: bool = False
     clock: bool = False
-    twice: bool = False
     chapter: str = CHAPTER
     says: tuple[str, ...] = ()
     hushed: tuple[str, ...] = ()
