@@ -226,6 +226,11 @@ def test_an_answer_above_an_experiment_that_ends_or_hangs_the_process(lethal):
     assert len(verdict.cells) == 1
 
 
+def test_an_answer_below_what_ends_the_process_is_never_defined():
+    verdict = grade(SETUP, ("double", f"import os\nos._exit(0)\n{RIGHT}"), ("accuracy", ACCURACY))
+    assert scores(verdict) == {"double-test": 0.0, "accuracy-test": 3.0}
+
+
 def test_definitions_that_hang_are_left_out():
     cell = f"{RIGHT}\n@(lambda f: [0 for _ in range(10**12)])\ndef other(): pass"
     verdict = grade(SETUP, ("double", cell), ("accuracy", ACCURACY))

@@ -38,7 +38,7 @@ def ask(notebook):
             return encode({"error": _described(error)})
 
     def cell(source):
-        cell = {"label": "cell 1", "source": source, "only_definitions": False}
+        cell = {"label": "cell 1", "source": source, "first_definitions": False}
         reply = decode(notebook.run(bytearray(json.dumps(cell).encode())))
         assert "error" not in reply, reply
 

@@ -128,10 +128,10 @@ class Jailed:
             raise Lost("end", "the answer's process ended")
         return reply
 
-    def run(self, label: str, source: str, cpu: float, *, only_definitions: bool = False) -> bytearray:
-        """Runs a cell, or no more than what it defines; its reply is a value of None or an error."""
+    def run(self, label: str, source: str, cpu: float, *, first_definitions: bool = False) -> bytearray:
+        """Runs a cell, or what it defines before it computes; its reply is a value of None or an error."""
         cell = json.dumps(
-            {"label": label, "source": source, "only_definitions": only_definitions}, ensure_ascii=False
+            {"label": label, "source": source, "first_definitions": first_definitions}, ensure_ascii=False
         ).encode()
         return self.exchange(b"C" + cell, cpu)
 

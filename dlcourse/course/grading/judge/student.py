@@ -16,6 +16,7 @@ import asyncio
 import builtins
 import importlib
 import inspect
+import itertools
 import json
 import linecache
 import os
@@ -165,18 +166,18 @@ class Notebook:
     def run(self, request: bytearray) -> bytes:
         cell = json.loads(request.decode("utf-8", "surrogatepass"))
         try:
-            self._execute(cell["source"], f"<{cell['label']}>", only=cell["only_definitions"])
+            self._execute(cell["source"], f"<{cell['label']}>", first=cell["first_definitions"])
         except BaseException as error:
             return encode({"error": _described(error)})
         return encode({"value": None})
 
-    def _execute(self, source: str, label: str, only: bool = False) -> None:
+    def _execute(self, source: str, label: str, first: bool = False) -> None:
         source = self._transform(source)
         linecache.cache[label] = (len(source), None, source.splitlines(keepends=True), label)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | self._future
-            code = compile(_definitions(source) if only else source, label, "exec", flags, dont_inherit=True)
+            code = compile(_first_definitions(source) if first else source, label, "exec", flags, dont_inherit=True)
         self._future |= code.co_flags & FUTURE
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(types.FunctionType(code, self.names)())
@@ -213,21 +214,20 @@ class Notebook:
         return getattr(NOTHING, name)
 
 
-def _definitions(source: str) -> ast.Module:
-    """What a cell defines, imports and sets to a plain value: nothing of it takes long or ends the process."""
+def _first_definitions(source: str) -> ast.Module:
+    """What a cell imports, defines and sets to plain values before it computes: nothing of it takes long."""
     tree = ast.parse(source)
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
-    return ast.Module([node for node in tree.body if isinstance(node, kinds) or _sets_a_value(node)], [])
+    return ast.Module(list(itertools.takewhile(_only_defines, tree.body)), [])
 
 
-def _sets_a_value(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.Assign):
-        return False
-    try:
-        ast.literal_eval(node.value)
-    except (ValueError, TypeError):
-        return False
-    return True
+def _only_defines(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Assign | ast.Expr):
+        try:
+            ast.literal_eval(node.value)
+        except (ValueError, TypeError):
+            return False
+        return True
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom)
 
 
 # --- questions ------------------------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ A test has passed when its cell ran to its end here. No file, output, exit code 
 
 So what a process says once it has seen a hidden input is shown to nobody. Of a hidden part only our own words are told,
 from a closed list: a message with a shape or a name in it could carry away what the answer was asked. What remains is
-whether it passed, and which of our hints fits.
+whether it passed, and which of our hints fits. It is no wall: two processes of one kernel can tell each other some bits
+by what they leave in its caches and counters, so feedback is for when nobody can hand in any more.
 A test that failed is asked again after the last cell, where an answer may stand further down. A STUDENT that died or
-hung is replaced; the cells before are run again, and of the cell that killed it what it defines: an answer counts that
-stands above an experiment which takes too long.
+hung is replaced; the cells before are run again, and of the cell that killed it what it defined before it computed: an
+answer counts that stands above an experiment which takes too long.
 """
 
 import ast
@@ -71,7 +72,7 @@ class Pass:
     deadline: float  # by the monotonic clock
     student: Jailed | None = None
     done: list[int] = field(default_factory=list)  # cells that ran, by their place
-    lethal: set[int] = field(default_factory=set)  # of these a replacement runs the definitions alone
+    lethal: set[int] = field(default_factory=set)  # of these a replacement runs the first definitions alone
     left_out: set[int] = field(default_factory=set)
     stopped: dict[str, str] = field(default_factory=dict)  # label -> the error's class
     cpu: float = 0.0
@@ -139,7 +140,7 @@ class Pass:
                     continue
                 again = place in self.lethal
                 try:
-                    self.student.run(step["label"], step["source"], self.limits.cell_cpu, only_definitions=again)
+                    self.student.run(step["label"], step["source"], self.limits.cell_cpu, first_definitions=again)
                 except Lost as lost:  # it ran before, or its definitions alone are too much
                     self.waited |= lost.by == "wall"
                     (self.left_out if again else self.lethal).add(place)
