@@ -292,7 +292,8 @@ def weighted_slopes(
 
     The sums are written out: to give torch.autograd.grad weights costs an import of sympy, a third of a second.
     """
-    sums = [(value * weight).sum() for value, weight in pairs]
+    with torch.enable_grad():
+        sums = [(value * weight).sum() for value, weight in pairs]
     return torch.autograd.grad(sums, leaves, allow_unused=True, retain_graph=again)
 
 
