@@ -64,7 +64,7 @@ def matches(got: Any, wanted: Any) -> bool:
             isinstance(got, Tensor)
             and got.dtype == wanted.dtype
             and got.shape == wanted.shape
-            and (torch.equal(got, wanted) or not _wrong(got, wanted, equal_nan=True).any())
+            and not _wrong(got, wanted, equal_nan=True).any()
         )
     if type(got) is not type(wanted):
         return False
@@ -87,7 +87,7 @@ def number(value: Any) -> float:
 
 def _wrong(got: Tensor, wanted: Tensor, slack: float = 0.0, *, equal_nan: bool = False) -> Tensor:
     """Which entries differ by more than rounding. A nan is never right unless `equal_nan`."""
-    if not wanted.is_floating_point():
+    if not wanted.is_floating_point() or torch.equal(got, wanted):  # most right answers are right to the last bit
         return got != wanted
     relative, absolute = TOLERANCE[wanted.dtype]
     return ~torch.isclose(got, wanted, rtol=relative, atol=max(absolute, slack), equal_nan=equal_nan)
@@ -207,7 +207,8 @@ class Examiner:
             elif got is not None:
                 came_back, right = names + came_back, names + right
         elif isinstance(wanted, Tensor):
-            if torch.equal(got, wanted) or not (wrong := _wrong(got, wanted, slack)).any():
+            wrong = _wrong(got, wanted, slack)
+            if not wrong.any():
                 return
             place = tuple(wrong.nonzero()[0].tolist())
             came_back, right = apart(got, wanted, place)
