@@ -64,7 +64,7 @@ def matches(got: Any, wanted: Any) -> bool:
             isinstance(got, Tensor)
             and got.dtype == wanted.dtype
             and got.shape == wanted.shape
-            and (torch.equal(got, wanted) or not _wrong(got, wanted, equal_nan=True).any())
+            and not _wrong(got, wanted, equal_nan=True).any()
         )
     if type(got) is not type(wanted):
         return False
@@ -207,7 +207,8 @@ class Examiner:
             elif got is not None:
                 came_back, right = names + came_back, names + right
         elif isinstance(wanted, Tensor):
-            if torch.equal(got, wanted) or not (wrong := _wrong(got, wanted, slack)).any():
+            wrong = _wrong(got, wanted, slack)
+            if not wrong.any():
                 return
             place = tuple(wrong.nonzero()[0].tolist())
             came_back, right = apart(got, wanted, place)

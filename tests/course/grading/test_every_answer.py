@@ -94,18 +94,19 @@ def graded(folder, assignment, sandbox):
     return verdict
 
 
-# Its experiments train for seven of the seventeen seconds that all solutions take.
+# The experiments of 03-training take 7 of the 17 CPU seconds that all solutions take.
 TRAINS = pytest.param("03-training", marks=pytest.mark.slow)
+EVERY = pytest.mark.parametrize("assignment", [TRAINS if name == "03-training" else name for name in ASSIGNMENTS])
 
 
-@pytest.mark.parametrize("assignment", [TRAINS if name == "03-training" else name for name in ASSIGNMENTS])
+@EVERY
 def test_solution_scores_full(assignment, sandbox):
     verdict = graded("solutions", assignment, sandbox)
     assert [(test.score, test.reason) for test in verdict.tests] == [(test.points, "") for test in verdict.tests]
     assert verdict.cells == verdict.notes == ()
 
 
-@pytest.mark.parametrize("assignment", ASSIGNMENTS)
+@EVERY
 def test_untouched_exercise_scores_nothing(assignment, sandbox):
     verdict = graded("exercises", assignment, sandbox)
     assert {(test.score, test.reason) for test in verdict.tests} == {(0.0, "Nothing was written yet.")}
