@@ -3,13 +3,11 @@ nothing. It runs in processes of its own, from an empty folder with the course's
 so every chapter after the first is slow."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from dlcourse_nbgrader import run
 
 ROOT = Path(__file__).parents[2]
 ASSIGNMENTS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -27,23 +25,6 @@ with Gradebook("sqlite:///gradebook.db") as gradebook:
     ]
 print(json.dumps(grades))
 """
-
-
-def run(folder: Path, *arguments: str) -> str:
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("DLCOURSE_", "JUPYTER_"))},
-        # nbgrader starts alembic by its bare name.
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "DLCOURSE_GRADED": "1",
-        "OMP_NUM_THREADS": "1",
-        # Nobody's own settings, history or logs.
-        "JUPYTER_CONFIG_DIR": str(folder / "none"),
-        "JUPYTER_NO_CONFIG": "1",
-        "IPYTHONDIR": str(folder / "ipython"),
-    }
-    done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(

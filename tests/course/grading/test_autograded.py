@@ -9,7 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 from dlcourse_filed import answered, cell, course, judged, needs_human, notebook, released, verdict
+from dlcourse_pages import acting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -300,7 +302,6 @@ def can_act(element) -> bool:
 @pytest.mark.parametrize("text", [*HOSTILE, *COMMANDS])
 @pytest.mark.parametrize("around", ["{}", "text\n\n{}", "> {}", "- {}"])
 def test_nothing_of_a_strangers_markdown_acts(text, around):
-    from bs4 import BeautifulSoup
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
     whole = around.format(text.replace("\n", "\n" + {">": "> ", "-": "  "}.get(around[0], "")))
@@ -315,7 +316,6 @@ def test_nothing_of_a_strangers_markdown_acts(text, around):
 
 def test_the_search_for_what_acts_finds_it():
     """The same search, on the same texts as nbconvert shows them when nobody made them inert."""
-    from bs4 import BeautifulSoup
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
     pages = [BeautifulSoup(markdown2html_mistune(text), "html.parser") for text in HOSTILE if "attachment" not in text]
@@ -348,7 +348,6 @@ HONEST = {
 
 @pytest.mark.parametrize("text", HONEST)
 def test_what_an_honest_answer_needs_still_reads_right(text):
-    from bs4 import BeautifulSoup
     from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
     page = BeautifulSoup(markdown2html_mistune(inert(text)), "html.parser")
@@ -393,35 +392,6 @@ def page_of(made, template: str) -> str:
     told = {"nbgrader": {"notebook": "x", "score": 0, "max_score": 1, "late_penalty": 0}, "base_url": "", "index": 0}
     told |= {"total": 1, "student": "ann", "submission_id": "0", "notebook_id": "x", "assignment_id": "y"}
     return exporter.from_notebook_node(shown, resources=told)[0]
-
-
-RUNS = ("script", "style", "link", "meta", "base", "iframe", "object", "embed", "svg", "math", "form")
-
-
-def acting(page: str) -> list[str]:
-    """Every element, and every attribute, that can run, fetch, style or lead away, in order."""
-    from bs4 import BeautifulSoup
-
-    found = []
-    for element in BeautifulSoup(page, "html.parser").find_all(True):
-        if element.name in (
-            "script",
-            "style",
-            "link",
-            "meta",
-            "base",
-            "iframe",
-            "object",
-            "embed",
-            "svg",
-            "math",
-            "form",
-        ):
-            found.append(str(element))
-        for name, value in element.attrs.items():
-            if name.startswith("on") or name in ("src", "srcdoc", "action", "formaction", "data", "style", "href"):
-                found.append(f"{element.name} {name}={value}")
-    return found
 
 
 @pytest.mark.parametrize("template", ["feedback", "formgrade"])

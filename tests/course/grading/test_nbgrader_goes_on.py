@@ -5,14 +5,13 @@ can read. They run in processes of their own, from the course folder, as an inst
 
 import csv
 import json
-import os
-import re
 import shutil
-import subprocess
-import sys
 
 import pytest
+from bs4 import BeautifulSoup
 from dlcourse_filed import ROOT, answered, cell, course, hand_in, judged, notebook, verdict
+from dlcourse_nbgrader import run
+from dlcourse_pages import acting
 
 from dlcourse.course.grading.book import gradebook
 from dlcourse.course.grading.spec import read_spec
@@ -45,20 +44,6 @@ shown = [{key: one.get(key) for key in keys} for one in api.get_submissions("sma
 pages = api.get_notebook_submissions("small", "small-exercises")
 print(json.dumps([shown, [one["student"] for one in pages]]))
 """
-
-
-def run(folder, *arguments: str) -> str:
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("DLCOURSE_", "JUPYTER_"))},
-        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
-        "OMP_NUM_THREADS": "1",
-        "JUPYTER_CONFIG_DIR": str(folder / "none"),
-        "JUPYTER_NO_CONFIG": "1",
-        "IPYTHONDIR": str(folder / "ipython"),
-    }
-    done = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +94,6 @@ def test_formgrader_lists_the_class(shown):
 
 
 def test_the_feedback_says_what_was_right_and_what_was_not(graded, shown):
-    from bs4 import BeautifulSoup
-
     folder, _ = graded
     page = BeautifulSoup((folder / "feedback" / "ann" / "small" / "small-exercises.html").read_text(), "html.parser")
     text = page.get_text()
@@ -136,38 +119,6 @@ def test_the_feedback_holds_no_live_script_of_a_students(graded, shown):
         '<script src="https://cdnjs.cloudflare.com/ajax/libs/mathjax/',
         '<script type="text/x-mathjax-config">\n    init_mathjax = fun',
     ]
-
-
-def acting(page: str) -> list[str]:
-    from bs4 import BeautifulSoup
-
-    runs = {
-        "script",
-        "style",
-        "link",
-        "meta",
-        "base",
-        "iframe",
-        "object",
-        "embed",
-        "svg",
-        "math",
-        "form",
-        "img",
-        "input",
-    }
-    found = []
-    for element in BeautifulSoup(page, "html.parser").find_all(True):
-        if element.name in runs:
-            found.append(str(element))
-        found += [
-            f"{element.name} {name}={value}"
-            for name, value in element.attrs.items()
-            if name.startswith("on")
-            or name in ("src", "srcdoc", "action", "formaction", "data", "style")
-            or (name == "href" and not re.match("#", value))
-        ]
-    return found
 
 
 def test_each_students_feedback_can_be_fetched(graded, shown):
