@@ -250,6 +250,6 @@ def test_an_unfit_page_is_seen(quiet):
         assert found(acting), acting
     line = next(line for line in sorted(quiet.hidden_lines) if "hidden_seeds" in line)
     seed = min(quiet.seeds)
-    for telling in (line, seed, str(quiet.home), sys.prefix, "SECRET_OF_THE_GRADER", f"My name is {VICTIM}."):
+    for telling in (line, seed, str(quiet.home), str(ROOT), "SECRET_OF_THE_GRADER", f"My name is {VICTIM}."):
         assert len(found(f"x {escape(telling, quote=False)} x")) == 1, telling
         assert len(found("<span>" + escape(telling, quote=False)[:5] + "</span>" + escape(telling)[5:])) == 1, telling

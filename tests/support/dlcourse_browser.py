@@ -259,7 +259,12 @@ class Book:
         self.page.wait_for_selector("#jupyterlab-splash", state="detached")  # it covers the page while styles load
 
     def until(self, expression: str, seconds: float = 10.0) -> None:
-        """Wait until something holds in the kernel. Raises AssertionError if it does not come true."""
+        """Wait until something holds in the kernel. Raises AssertionError if it does not come true.
+
+        What is asked of the engine of `w` is asked under its guard: a message may be changing it on another thread.
+        """
+        if "w.engine" in expression:
+            expression = f"with w.guard:\n    held = {expression}\nheld"
         for _ in range(round(20 * seconds)):
             if (value := self.eval_in_kernel(expression)) == "True":
                 return
