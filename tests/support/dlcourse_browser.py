@@ -261,9 +261,9 @@ class Book:
     def until(self, expression: str, seconds: float = 10.0) -> None:
         """Wait until something holds in the kernel. Raises AssertionError if it does not come true.
 
-        What is asked of the engine of `w` is asked under its guard: a message may be changing it on another thread.
+        A snapshot of the engine of `w` is taken under its guard: a message may be changing it on another thread.
         """
-        if "w.engine" in expression:
+        if expression.startswith("w.engine.snapshot()"):
             expression = f"with w.guard:\n    held = {expression}\nheld"
         for _ in range(round(20 * seconds)):
             if (value := self.eval_in_kernel(expression)) == "True":
