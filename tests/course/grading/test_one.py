@@ -8,7 +8,7 @@ import pytest
 
 from dlcourse.course.grading.jail.sandbox import NoSandbox, probe
 from dlcourse.course.grading.judge import one
-from dlcourse.course.grading.judge.jailed import ENVIRONMENT
+from dlcourse.course.grading.judge.jailed import ENVIRONMENT, Limits
 from dlcourse.course.grading.judge.warm import Warm, WarmError
 from dlcourse.course.grading.spec import Spec, SpecCell, read_spec
 
@@ -263,6 +263,13 @@ def test_who_sleeps_is_stopped_as_who_computes_and_it_is_not_the_machines_fault(
     verdict = grade(SETUP, ("double", f"def double(x):\n    {forever}"))
     assert scores(verdict)["double-test"] == 0.0
     assert not verdict.waited
+
+
+def test_the_guide_tells_students_the_limits():
+    guide = (Path(__file__).parents[3] / "deploy" / "instructors.md").read_text(encoding="utf-8")
+    limits = (Limits.cell_cpu, Limits.call_cpu, Limits.submission_cpu)
+    told = "A cell may take {:g} seconds, one call of a function {:g}, all together {:g}, and sleeping counts."
+    assert told.format(*limits) in " ".join(guide.split())
 
 
 def test_a_process_that_always_dies_ends_soon():
