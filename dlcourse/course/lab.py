@@ -38,6 +38,20 @@ def command(folder: Path, *, browser: bool = True, port: int | None = None, extr
     return [*line, *extra]
 
 
+def surroundings() -> dict[str, str]:
+    """The environment variables that a Jupyter server of the course needs beside those it has."""
+    return {
+        # A kernel of the same name in the user's home would run another interpreter, one without the course.
+        "JUPYTER_PREFER_ENV_PATH": os.environ.get("JUPYTER_PREFER_ENV_PATH", "1"),
+        "JUPYTER_CONFIG_PATH": _before("JUPYTER_CONFIG_PATH", SETTINGS),
+    }
+
+
+def _before(name: str, path: Path) -> str:
+    """An environment variable of paths, with one more at its front."""
+    return os.pathsep.join(filter(None, [str(path), os.environ.get(name, "")]))
+
+
 def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: Sequence[str] = ()) -> int:
     """Open `folder`, already synced, and stay until JupyterLab stops.
 
@@ -50,10 +64,7 @@ def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: S
             f'Install it with: "{sys.executable}" -m pip install jupyterlab'
         )
     line = command(folder, browser=browser, port=port, extra=extra)
-    # A kernel of the same name in the user's home would run another interpreter, one without the course.
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    os.environ.update(surroundings())
     sys.stdout.flush()
     if os.name == "nt":  # where exec would hand the terminal back at once
         return subprocess.call(line)

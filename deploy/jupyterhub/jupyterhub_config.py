@@ -1,0 +1,94 @@
+"""JupyterHub on one machine: what a department needs to run the course for its own people.
+
+Leave this file as it is, so that an update of the course can replace it. Your decisions go into a file of yours,
+/etc/jupyterhub/jupyterhub_config.py, whose later lines win:
+
+    c = get_config()
+    load_subconfig("/opt/dlcourse/course/deploy/jupyterhub/jupyterhub_config.py")
+    c.Authenticator.admin_users = {"name-of-an-administrator"}
+    c.Spawner.mem_limit = "3G"
+
+deploy/README.md is the guide: what to install, which accounts and folders to make, what it costs.
+"""
+
+import grp
+import pwd
+import sys
+from pathlib import Path
+
+c = get_config()  # noqa: F821 - JupyterHub puts it there
+
+# ---- Where. A web server in front adds TLS (deploy/README.md has the lines for one); the hub itself stays on loopback.
+c.JupyterHub.bind_url = "http://127.0.0.1:8000"
+STATE = Path("/srv/jupyterhub")  # mode 0700, root's: tokens and the key of all cookies lie there
+c.JupyterHub.db_url = f"sqlite:///{STATE}/hub.sqlite"
+c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
+c.ConfigurableHTTPProxy.pid_file = f"{STATE}/proxy.pid"
+c.JupyterHub.cleanup_servers = False  # a restart of the hub leaves people at their work
+
+# ---- Who. Accounts of this machine, in one of two groups; login_oidc.py, loaded after this file, asks a university's
+# login service instead. A person is an account: names reach file names and nbgrader's exchange, so they stay plain.
+LEARNERS, INSTRUCTORS = "learners", "instructors"
+c.JupyterHub.authenticator_class = "pam"
+c.LocalAuthenticator.allowed_groups = {LEARNERS, INSTRUCTORS}
+c.PAMAuthenticator.open_sessions = False  # asks PAM for the password only; a session would need a terminal of its own
+c.Authenticator.username_pattern = r"^[a-z][a-z0-9_-]{0,30}$"
+
+
+def is_instructor(name: str) -> bool:
+    """Whether an account is in the machine's group of instructors."""
+    try:
+        group = grp.getgrnam(INSTRUCTORS)
+    except KeyError:  # no such group: nobody is
+        return False
+    return name in group.gr_mem or pwd.getpwnam(name).pw_gid == group.gr_gid
+
+
+def before_spawn(spawner) -> None:
+    """Refuse the machine's own accounts, and say who is an instructor.
+
+    The role chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
+    """
+    name = spawner.user.name
+    if pwd.getpwnam(name).pw_uid < 1000:
+        raise PermissionError(f"{name} is an account of the machine, not of a person; no server is started for it.")
+    spawner.environment["DLCOURSE_ROLE"] = "instructor" if is_instructor(name) else "learner"
+
+
+c.Spawner.pre_spawn_hook = before_spawn
+
+# ---- What is started, as that person: their copy of the course is brought up to date, then their server runs.
+c.Spawner.cmd = [sys.executable, "-m", "dlcourse.course.hub"]
+c.Spawner.start_timeout = c.Spawner.http_timeout = 120  # seconds; the first start after a boot reads from a cold disk
+DATA = Path("/srv/dlcourse/data")  # larger data sets, fetched once by the administrator, read by all
+if DATA.is_dir():
+    c.Spawner.environment = {"DLCOURSE_DATA": str(DATA)}
+
+# ---- How much. A chapter takes up to 1.1 GB and the server beside it 0.2. systemd holds people to these limits; without
+# it nothing does, and one runaway cell can stop the machine for all.
+c.Spawner.mem_limit = "2G"
+c.Spawner.cpu_limit = 2
+if Path("/run/systemd/system").is_dir():
+    c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
+    c.SystemdSpawner.isolate_tmp = True
+    c.SystemdSpawner.disable_user_sudo = True
+else:
+    print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
+c.JupyterHub.concurrent_spawn_limit = 10  # starts at once; the rest of a class waits some seconds
+
+# ---- How long. A kernel rests after half an hour without work, a server after an hour without anybody; files stay.
+c.Spawner.args = [
+    "--MappingKernelManager.cull_idle_timeout=1800",
+    "--MappingKernelManager.cull_interval=300",
+    "--MappingKernelManager.cull_connected=True",  # also when the page is still open somewhere
+]
+c.JupyterHub.services = [
+    {"name": "idle-culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]}
+]
+c.JupyterHub.load_roles = [
+    {
+        "name": "idle-culler",
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        "services": ["idle-culler"],
+    }
+]

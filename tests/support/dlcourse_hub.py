@@ -1,0 +1,197 @@
+"""A real JupyterHub for the tests: two students and an instructor, each an account of a `World`, and a browser.
+
+The hub runs deploy/jupyterhub/jupyterhub_config.py as a host would, with a wheel of this checkout installed beside it and
+a file of the host's own that changes ports and nothing else. It lives in a process namespace of its own, so that its end
+is the end of every server, kernel and proxy under it, whatever happened.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dlcourse_browser import ABROAD, ASK_KERNEL, VIEWPORT, run_all
+from dlcourse_world import World, unfit
+
+ROOT = Path(__file__).parents[2]
+SITE = "/srv/dlcourse/site"  # where the wheel is installed; accounts have it on their PYTHONPATH
+INSTRUCTOR, STUDENTS = "teacher", ("ann", "bob")
+PASSWORDS = {"teacher": "chalk-and-cheese", "ann": "seven-brown-hens", "bob": "nine-grey-geese"}
+
+
+def proxy() -> str | None:
+    """JupyterHub's proxy program: on PATH, or where `npm install configurable-http-proxy` puts it at home."""
+    name = "configurable-http-proxy"
+    return shutil.which(name) or shutil.which(name, path=str(Path.home() / "node_modules/.bin"))
+
+
+def why_no_hub() -> str | None:
+    if reason := unfit():
+        return reason
+    return None if proxy() else "configurable-http-proxy is not installed (npm install -g configurable-http-proxy)"
+
+
+def free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
+
+
+class Hub:
+    """`with hub.running():` starts it; `hub.world` is the machine; what is changed on disk stays until `remove`."""
+
+    def __init__(self, settings: str = ""):
+        self.world = World(INSTRUCTOR, *STUDENTS)
+        self.port, api, inner = free_ports(3)
+        self.address = f"http://127.0.0.1:{self.port}"
+        srv, etc = self.world.folder / "srv", self.world.folder / "etc"
+        with (etc / "group").open("a", encoding="utf-8") as group:
+            print(f"learners:x:65001:{','.join(STUDENTS)}\ninstructors:x:65002:{INSTRUCTOR}", file=group)
+        self.install(ROOT)
+        (srv / "jupyterhub").mkdir(mode=0o700)
+        (srv / "nbgrader/exchange").mkdir(parents=True)
+        (srv / "nbgrader/exchange").chmod(0o1777)
+        shutil.copytree(ROOT / "deploy/jupyterhub", srv / "dlcourse/deploy")
+        (etc / "jupyter").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "deploy/jupyterhub/nbgrader_config.py", etc / "jupyter")
+        (etc / "jupyterhub").mkdir()
+        own = f"""
+            c = get_config()
+            load_subconfig("/srv/dlcourse/deploy/jupyterhub_config.py")
+            c.JupyterHub.bind_url = {self.address!r}
+            c.JupyterHub.hub_port = {inner}
+            c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
+            c.ConfigurableHTTPProxy.command = {proxy()!r}
+            c.Spawner.args += ["--LabApp.expose_app_in_browser=True"]
+        """
+        text = re.sub(r"^ +", "", own, flags=re.MULTILINE) + settings
+        (etc / "jupyterhub/jupyterhub_config.py").write_text(text, encoding="utf-8")
+        passwords = "".join(f"{user}:{word}\n" for user, word in PASSWORDS.items())
+        self.world.run("root", f"/usr/sbin/chpasswd <<'END'\n{passwords}END")
+
+    def install(self, checkout: Path) -> None:
+        """The course as a host installs it: from a wheel, unpacked where all can read it."""
+        site = self.world.folder / SITE.lstrip("/")
+        shutil.rmtree(site, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+        subprocess.run([*pip, "--target", str(site), str(checkout)], check=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        inside = "unshare --pid --fork --kill-child --mount-proc"
+        line = f"exec {inside} jupyterhub -f /etc/jupyterhub/jupyterhub_config.py"
+        with self.world.server("root", line, PYTHONPATH=SITE) as self.process:
+            self.process.wait_for(r"JupyterHub is now running")
+            yield
+
+    def said(self) -> str:
+        """All that the hub and the servers under it have printed."""
+        os.set_blocking(self.process.process.stdout.fileno(), False)
+        while text := self.process.process.stdout.read(1 << 20):
+            self.process.printed += text.decode(errors="replace")
+        return self.process.printed
+
+    def remove(self) -> None:
+        self.world.remove()
+
+
+class Visitor:
+    """One person's browser at the hub. `page` is Playwright's; `wrong` lists console errors and requests abroad."""
+
+    def __init__(self, chromium, hub: Hub, name: str):
+        self.hub, self.name, self.wrong = hub, name, []
+        self.context = chromium.new_context(viewport=VIEWPORT)
+        self.context.route(ABROAD, lambda route: route.abort())
+        self.page = self.context.new_page()
+        self.page.on("console", lambda message: self._heard(message) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("request", lambda request: self.wrong.append(request.url) if ABROAD.match(request.url) else None)
+
+    def _heard(self, message) -> None:
+        self.wrong.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def log_in(self, password: str | None = None) -> None:
+        """By the hub's form, as far as JupyterLab or, after a wrong password, the form again."""
+        self.page.goto(self.hub.address)
+        self.page.fill("#username_input", self.name)
+        self.page.fill("#password_input", PASSWORDS[self.name] if password is None else password)
+        self.page.click("#login_submit")
+        self.page.wait_for_selector("#jp-main-dock-panel, .login_error", timeout=120_000)
+
+    def opened(self) -> str:
+        """The file in front: its path in the person's folder."""
+        self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
+        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+
+    def open(self, path: str) -> None:
+        """Open a notebook, in the JupyterLab that is there, and wait for its kernel."""
+        self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }", path)
+        self.page.wait_for_function(
+            "path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path, timeout=60_000
+        )
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+        self.page.wait_for_function(
+            "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel", timeout=60_000
+        )
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.ready")
+
+    def run_all(self) -> list[dict]:
+        """The code cells with their outputs. Raises AssertionError for an error outside an exercise."""
+        cells = run_all(self.page)
+        for cell in cells:
+            if "raises-exception" not in cell["metadata"].get("tags", []):
+                errors = [output["ename"] for output in cell["outputs"] if output["output_type"] == "error"]
+                assert errors == [], cell["source"]
+        return cells
+
+    def write(self, sources: dict[str, str]) -> None:
+        """Type into cells, named by their grade_id, and save."""
+        missing = self.page.evaluate(
+            """sources => {
+                const model = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+                for (const cell of model.cells) {
+                    const id = cell.getMetadata("nbgrader")?.grade_id;
+                    if (id in sources) { cell.setSource(sources[id]); delete sources[id]; }
+                }
+                return Object.keys(sources);
+            }""",
+            sources,
+        )
+        assert missing == []
+        self.save()
+
+    def save(self) -> None:
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+
+    def ask(self, code: str) -> str:
+        """The value or the printed text of code in the open notebook's kernel."""
+        answer = self.page.evaluate(ASK_KERNEL, code)
+        assert answer["error"] is None, answer["error"]
+        return answer["result"] if answer["result"] is not None else answer["printed"]
+
+    def status(self, path: str) -> int:
+        """What the hub answers when this person asks for an address."""
+        return self.page.request.get(f"{self.hub.address}{path}", max_redirects=10).status
+
+    def menus(self, menu: str) -> list[str]:
+        """The lines of a menu of JupyterLab."""
+        self.page.click(f".lm-MenuBar-itemLabel:text-is('{menu}')")
+        lines = self.page.locator(".lm-Menu .lm-Menu-itemLabel").all_inner_texts()
+        self.page.keyboard.press("Escape")
+        return [line for line in lines if line]
+
+    def screenshot(self, name: str) -> None:
+        """With DLCOURSE_SCREENSHOTS set to a folder, leave a picture of the page there."""
+        if folder := os.environ.get("DLCOURSE_SCREENSHOTS"):
+            self.page.screenshot(path=Path(folder, f"hub-{name}.png"))
+
+    def close(self) -> None:
+        self.context.close()
