@@ -64,8 +64,8 @@ DATA = Path("/srv/dlcourse/data")  # larger data sets, fetched once by the admin
 if DATA.is_dir():
     c.Spawner.environment = {"DLCOURSE_DATA": str(DATA)}
 
-# ---- How much. A chapter takes up to 1.1 GB and the server beside it 0.2. systemd holds people to these limits; without
-# it nothing does, and one runaway cell can stop the machine for all.
+# ---- How much. A chapter takes up to 1.1 GB and the server beside it 0.2. systemd holds people to these limits;
+# without it nothing does, and one runaway cell can stop the machine for all.
 c.Spawner.mem_limit = "2G"
 c.Spawner.cpu_limit = 2
 if Path("/run/systemd/system").is_dir():

@@ -2,9 +2,9 @@
 
     python -m dlcourse.course.hub [OPTION FOR JUPYTERHUB-SINGLEUSER ...]
 
-The hub starts this as the person, never as root, so what it writes lands in their home with their own rights. A learner's
-server shows ~/dlcourse-work and has none of nbgrader's menus for instructors. An instructor's shows the home, and runs in
-the course folder ~/dlcourse if there is one, for formgrader reads the settings of the folder that it runs in.
+The hub starts this as the person, never as root, so what it writes lands in their home with their own rights. A
+learner's server shows ~/dlcourse-work and has none of nbgrader's menus for instructors. An instructor's shows the home,
+and runs in the course folder ~/dlcourse if there is one, for formgrader reads the settings of the folder it runs in.
 
 The hub says by DLCOURSE_ROLE=instructor who is one. That chooses menus and nothing else: a learner can say it too, in a
 terminal. What a person may read is for the rights of files to decide.
@@ -56,13 +56,17 @@ def bring_up_to_date(folder: Path, when: datetime) -> str:
 
 
 def write_news(folder: Path, said: list[str], when: datetime) -> bool:
-    """Put an entry on top of the folder's updates.md; False when that cannot be written."""
+    """Put an entry on top of the folder's updates.md; False when it says what the last one said, or cannot be written.
+
+    A file that cannot be read is told of at each start, and need not be read each time.
+    """
     path, aside = folder / NEWS, folder / RECORD.parent / NEWS
-    points = "\n".join(f"- {line.strip()}" for line in said[1:])
-    entry = f"\n## {when:%Y-%m-%d %H:%M}\n\n{said[0]}\n\n{points}\n"
+    news = f"{said[0]}\n\n" + "".join(f"- {line.strip()}\n" for line in said[1:])
     try:
         earlier = path.read_text(encoding="utf-8", errors="replace").removeprefix(HEAD) if path.is_file() else ""
-        aside.write_text(HEAD + entry + earlier, encoding="utf-8")
+        if earlier.partition("\n\n")[2].startswith(news):
+            return False
+        aside.write_text(f"{HEAD}\n## {when:%Y-%m-%d %H:%M}\n\n{news}{earlier}", encoding="utf-8")
         os.replace(aside, path)
     except OSError as error:
         print(f"dlcourse: {path} could not be written: {error}", file=sys.stderr)

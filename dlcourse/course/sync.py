@@ -53,7 +53,7 @@ class Report:
             for name in self.unreadable
         ]
         if self.added:
-            told.append(f"added {len(self.added)} files")
+            told.append(f"added {len(self.added)} file{'s' * (len(self.added) > 1)}")
         return [f"Course edition {self.edition} in {self.folder}" + (":" if told else ", up to date.")] + [
             f"  {line}" for line in told
         ]

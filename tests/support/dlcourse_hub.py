@@ -1,8 +1,8 @@
 """A real JupyterHub for the tests: two students and an instructor, each an account of a `World`, and a browser.
 
-The hub runs deploy/jupyterhub/jupyterhub_config.py as a host would, with a wheel of this checkout installed beside it and
-a file of the host's own that changes ports and nothing else. It lives in a process namespace of its own, so that its end
-is the end of every server, kernel and proxy under it, whatever happened.
+The hub runs deploy/jupyterhub/jupyterhub_config.py as a host would, with a wheel of this checkout installed beside it
+and a file of the host's own that changes ports and nothing else. It lives in a process namespace of its own, so that
+its end is the end of every server, kernel and proxy under it, whatever happened.
 """
 
 import os
@@ -11,11 +11,12 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dlcourse_browser import ABROAD, ASK_KERNEL, VIEWPORT, run_all
+from dlcourse_browser import ABROAD, ASK_KERNEL, SCROLL_TO, VIEWPORT, run_all
 from dlcourse_world import World, unfit
 
 ROOT = Path(__file__).parents[2]
@@ -86,17 +87,19 @@ class Hub:
     @contextmanager
     def running(self) -> Iterator[None]:
         inside = "unshare --pid --fork --kill-child --mount-proc"
-        line = f"exec {inside} jupyterhub -f /etc/jupyterhub/jupyterhub_config.py"
-        with self.world.server("root", line, PYTHONPATH=SITE) as self.process:
-            self.process.wait_for(r"JupyterHub is now running")
+        line = f"exec {inside} jupyterhub -f /etc/jupyterhub/jupyterhub_config.py >>/srv/jupyterhub/log 2>&1"
+        with self.world.server("root", line, PYTHONPATH=SITE) as server:  # a pipe that nobody reads would fill up
+            deadline = time.monotonic() + 120
+            while "JupyterHub is now running" not in self.said():
+                assert server.process.poll() is None, self.said()
+                assert time.monotonic() < deadline, self.said()
+                time.sleep(0.1)
             yield
 
     def said(self) -> str:
         """All that the hub and the servers under it have printed."""
-        os.set_blocking(self.process.process.stdout.fileno(), False)
-        while text := self.process.process.stdout.read(1 << 20):
-            self.process.printed += text.decode(errors="replace")
-        return self.process.printed
+        log = self.world.folder / "srv/jupyterhub/log"
+        return log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
 
     def remove(self) -> None:
         self.world.remove()
@@ -132,11 +135,21 @@ class Visitor:
 
     def open(self, path: str) -> None:
         """Open a notebook, in the JupyterLab that is there, and wait for its kernel."""
-        self.page.evaluate("async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }", path)
+        self.page.evaluate(
+            "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }", path
+        )
         self.page.wait_for_function(
             "path => window.jupyterapp.shell.currentWidget?.context?.path === path", arg=path, timeout=60_000
         )
-        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+        self.wait_for_kernel()
+
+    def wait_for_lab(self) -> None:
+        self.page.wait_for_selector(".jp-Launcher", timeout=60_000)
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def wait_for_kernel(self) -> None:
+        """Of the notebook in front."""
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell", timeout=60_000)
         self.page.wait_for_function(
             "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel", timeout=60_000
         )
@@ -167,6 +180,24 @@ class Visitor:
         assert missing == []
         self.save()
 
+    def add_cell(self, source: str) -> None:
+        """A code cell of the person's own at the end of the open notebook."""
+        self.page.evaluate(
+            """source => {
+                const model = window.jupyterapp.shell.currentWidget.content.model.sharedModel;
+                model.insertCell(model.cells.length, { cell_type: "code", source });
+            }""",
+            source,
+        )
+
+    def restart_server(self) -> None:
+        """Hub Control Panel, Stop My Server, Start My Server, as far as JupyterLab."""
+        self.page.goto(f"{self.hub.address}/hub/home")
+        self.page.click("#stop")
+        self.page.wait_for_selector("#stop", state="hidden", timeout=60_000)
+        self.page.goto(f"{self.hub.address}/hub/spawn")
+        self.page.wait_for_selector("#jp-main-dock-panel", timeout=120_000)
+
     def save(self) -> None:
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
@@ -187,6 +218,40 @@ class Visitor:
         lines = self.page.locator(".lm-Menu .lm-Menu-itemLabel").all_inner_texts()
         self.page.keyboard.press("Escape")
         return [line for line in lines if line]
+
+    def choose(self, menu: str, line: str) -> None:
+        self.page.click(f".lm-MenuBar-itemLabel:text-is('{menu}')")
+        self.page.click(f".lm-Menu-itemLabel:text-is('{line}')")
+
+    def show_widget(self, selector: str):
+        """Scroll to the first widget of the open notebook that has such a part; that part."""
+        place = self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.model.sharedModel.cells.findIndex(cell =>
+                (cell.toJSON().outputs ?? []).some(output =>
+                    "application/vnd.jupyter.widget-view+json" in (output.data ?? {})))"""
+        )
+        self.page.evaluate(SCROLL_TO, place)
+        part = self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}").first
+        part.wait_for()
+        return part
+
+    def open_terminal(self) -> None:
+        self.page.evaluate("async () => { await window.jupyterapp.commands.execute('terminal:create-new'); }")
+        self.page.wait_for_selector(".jp-Terminal-body", timeout=60_000)
+        self.page.wait_for_timeout(1000)  # the shell writes its prompt; earlier keys would be lost
+        self.page.click(".jp-Terminal-body")
+
+    def wait_until(self, holds: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"{self.name} has waited for {seconds} s"
+            self.page.wait_for_timeout(200)
+
+    def type(self, line: str, status: Path) -> int:
+        """Type a line into the terminal, wait for its end; its exit status, which the shell leaves in a file."""
+        self.page.keyboard.type(f"{line}; echo $? > ~/{status.name}\n")
+        self.wait_until(lambda: status.is_file() and status.read_text(encoding="utf-8").strip() != "", seconds=300)
+        return int(status.read_text(encoding="utf-8"))
 
     def screenshot(self, name: str) -> None:
         """With DLCOURSE_SCREENSHOTS set to a folder, leave a picture of the page there."""

@@ -1,0 +1,162 @@
+"""Settings of a hub on one machine: each names something that exists, and says what the guide promises.
+
+That they work is for tests/hub/ to show, with a real hub.
+"""
+
+import asyncio
+import importlib
+import io
+import pwd
+import re
+from contextlib import redirect_stderr
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from traitlets.config import Config
+
+JUPYTERHUB = Path(__file__).parents[2] / "deploy/jupyterhub"
+CLASSES = {
+    "JupyterHub": "jupyterhub.app.JupyterHub",
+    "ConfigurableHTTPProxy": "jupyterhub.proxy.ConfigurableHTTPProxy",
+    "Authenticator": "jupyterhub.auth.Authenticator",
+    "LocalAuthenticator": "jupyterhub.auth.LocalAuthenticator",
+    "PAMAuthenticator": "jupyterhub.auth.PAMAuthenticator",
+    "Spawner": "jupyterhub.spawner.Spawner",
+    "SystemdSpawner": "systemdspawner.SystemdSpawner",
+    "OAuthenticator": "oauthenticator.oauth2.OAuthenticator",
+    "GenericOAuthenticator": "oauthenticator.generic.GenericOAuthenticator",
+    "CourseDirectory": "nbgrader.coursedir.CourseDirectory",
+    "Exchange": "nbgrader.exchange.default.Exchange",
+}
+
+
+def found(dotted: str):
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.fixture
+def load(monkeypatch):
+    """`load(file)`: the configuration that it makes, its own names, and what it said to the log."""
+
+    def load(name: str, *, systemd: bool = False) -> tuple[Config, dict, str]:
+        config, log, real = Config(), io.StringIO(), Path.is_dir
+        names = {"get_config": lambda: config}
+        with monkeypatch.context() as patched, redirect_stderr(log):
+            patched.setattr(
+                Path, "is_dir", lambda path: systemd if str(path).startswith("/run/systemd") else real(path)
+            )
+            exec(compile((JUPYTERHUB / name).read_text(encoding="utf-8"), name, "exec"), names)
+        return config, names, log.getvalue()
+
+    return load
+
+
+@pytest.mark.parametrize("name", ["jupyterhub_config.py", "login_oidc.py", "nbgrader_config.py"])
+def test_every_setting_exists(load, name, monkeypatch):
+    monkeypatch.setenv("DLCOURSE_EXERCISES", "/home/x/exercises")
+    config, _, _ = load(name, systemd=True)
+    assert config
+    for kind, values in config.items():
+        assert set(values) <= set(found(CLASSES[kind]).class_traits(config=True)), kind
+
+
+def test_settings_named_in_the_files_own_words_exist():
+    """What a docstring tells the administrator to write."""
+    for name in ("jupyterhub_config.py", "login_oidc.py"):
+        text = (JUPYTERHUB / name).read_text(encoding="utf-8").split('"""')[1]
+        lines = re.findall(r"^    c\.(\w+)\.(\w+) =", text, re.MULTILINE)
+        assert lines
+        for kind, trait in lines:
+            assert trait in found(CLASSES[kind]).class_traits(config=True), trait
+
+
+def test_options_of_servers_exist(load):
+    config, _, _ = load("jupyterhub_config.py")
+    known = found("jupyter_server.services.kernels.kernelmanager.MappingKernelManager").class_traits(config=True)
+    for option in config.Spawner.args:
+        kind, trait = re.fullmatch(r"--(\w+)\.(\w+)=.+", option).groups()
+        assert (kind, trait in known) == ("MappingKernelManager", True)
+
+
+def test_classes_named_by_text_exist(load):
+    config, _, _ = load("jupyterhub_config.py", systemd=True)
+    assert found(config.JupyterHub.spawner_class).__name__ == "SystemdSpawner"
+    config, _, _ = load("login_oidc.py")
+    assert found(config.JupyterHub.authenticator_class).__name__ == "LocalGenericOAuthenticator"
+
+
+def test_without_systemd_it_says_that_nothing_is_enforced(load):
+    config, _, said = load("jupyterhub_config.py")
+    assert "NOT enforced" in said
+    assert "spawner_class" not in config.JupyterHub
+    assert load("jupyterhub_config.py", systemd=True)[2] == ""
+
+
+def test_limits_reach_systemd(load, monkeypatch):
+    """What systemd is asked for, worked out by the spawner itself."""
+    from systemdspawner import SystemdSpawner, systemd
+
+    config, _, _ = load("jupyterhub_config.py", systemd=True)
+    asked = {}
+
+    async def start(*_, **given):
+        asked.update(given["properties"])
+
+    async def no(*_):
+        return False
+
+    monkeypatch.setattr(systemd, "start_transient_service", start)
+    monkeypatch.setattr(systemd, "service_running", no)
+    monkeypatch.setattr(systemd, "reset_service", no)
+    monkeypatch.setattr(SystemdSpawner, "get_env", lambda self: {})
+    monkeypatch.setattr(SystemdSpawner, "get_args", lambda self: [])
+    monkeypatch.setattr(SystemdSpawner, "poll", no)
+    spawner = SystemdSpawner(config=config, user=SimpleNamespace(name=pwd.getpwuid(0).pw_name, id=0))
+    asyncio.run(spawner.start())
+    assert asked["MemoryMax"] == 2 * 1024**3
+    assert asked["CPUQuota"] == "200%"
+    assert asked["PrivateTmp"] == asked["NoNewPrivileges"] == "yes"
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        *((name, True) for name in ("ann", "ann-b_2", "a")),
+        *((name, False) for name in ("Ann", "ann+bob", "../ann", "ann@example.org", "", "-ann", "a" * 32, "ann\n")),
+    ],
+)
+def test_names_that_may_log_in(load, name, fits):
+    """A name gets into paths and into nbgrader's exchange, whose files are called NAME+ASSIGNMENT+TIME."""
+    from jupyterhub.auth import DummyAuthenticator
+
+    config, _, _ = load("jupyterhub_config.py")
+    assert DummyAuthenticator(config=config).validate_username(name) is fits
+
+
+def test_only_those_of_the_two_groups_may_log_in(load):
+    config, _, _ = load("jupyterhub_config.py")
+    assert config.LocalAuthenticator.allowed_groups == {"learners", "instructors"}
+    assert "allow_all" not in config.Authenticator
+
+
+def test_roles_and_the_machines_own_accounts(load, monkeypatch):
+    _, names, _ = load("jupyterhub_config.py")
+    numbers = {"ann": (1001, 5000), "teacher": (1002, 5000), "chair": (1003, 700), "daemon": (1, 1)}
+    accounts = {
+        name: pwd.struct_passwd((name, "x", *both, "", f"/home/{name}", "/bin/sh")) for name, both in numbers.items()
+    }
+    groups = {"instructors": SimpleNamespace(gr_mem=["teacher"], gr_gid=700)}
+    monkeypatch.setattr(names["pwd"], "getpwnam", accounts.__getitem__)
+    monkeypatch.setattr(names["grp"], "getgrnam", groups.__getitem__)
+    roles = {}
+    for name in ("ann", "teacher", "chair"):
+        spawner = SimpleNamespace(user=SimpleNamespace(name=name), environment={})
+        names["before_spawn"](spawner)
+        roles[name] = spawner.environment["DLCOURSE_ROLE"]
+    assert roles == {"ann": "learner", "teacher": "instructor", "chair": "instructor"}
+    with pytest.raises(PermissionError, match="daemon is an account of the machine"):
+        names["before_spawn"](SimpleNamespace(user=SimpleNamespace(name="daemon"), environment={}))
+    groups.clear()
+    assert not names["is_instructor"]("teacher")
