@@ -132,7 +132,8 @@ def test_pip_finds_all_of_it_in_the_pinned_versions(tmp_path):
 
 
 def test_the_image_holds_what_learners_open_and_not_the_tests(tmp_path):
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    ask = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    tracked = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     names = [name for name in tracked.split("\0") if name]
     for name in names:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
