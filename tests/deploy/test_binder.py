@@ -19,7 +19,7 @@ from dlcourse_dockerfile import Instruction, instructions
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from dlcourse.course.lab import SETTINGS, START
+from dlcourse.course.lab import SETTINGS, START, surroundings
 from dlcourse.device import cpu_budget
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,10 +169,13 @@ def exported(**environment: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in result.stdout.split("\0") if line)
 
 
-def test_the_settings_are_those_of_dlcourse_lab():
+def test_the_settings_are_those_of_dlcourse_lab(monkeypatch):
+    for name in surroundings():
+        monkeypatch.delenv(name, raising=False)
+    wanted = surroundings()
+    wanted["JUPYTER_CONFIG_PATH"] = f"{BINDER / 'jupyter'}:{wanted['JUPYTER_CONFIG_PATH']}"
     seen = exported()
-    assert seen["JUPYTER_PREFER_ENV_PATH"] == "1"
-    assert seen["JUPYTER_CONFIG_PATH"] == f"{BINDER / 'jupyter'}:{SETTINGS}"
+    assert {name: seen.get(name) for name in wanted} == wanted
     assert seen["JUPYTER_PATH"] == str(SETTINGS)
     seen = exported(JUPYTER_CONFIG_PATH="/a", JUPYTER_PATH="/b:/c")
     assert seen["JUPYTER_CONFIG_PATH"] == f"{BINDER / 'jupyter'}:{SETTINGS}:/a"

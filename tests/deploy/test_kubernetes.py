@@ -277,7 +277,7 @@ def test_the_image_is_this_version_and_its_owner_stands_in_one_place():
     assert SINGLEUSER["image"] == {"name": images["cpu"], "tag": __version__}
     assert images["gpu"] == f"{images['cpu']}:{__version__}-gpu"
     assert SINGLEUSER["profileList"][1]["kubespawner_override"]["image"] == images["gpu"]
-    place = TEXT.index("  images:\n"), TEXT.index("  # Who sees")
+    place = TEXT.index("custom:\n"), TEXT.index("  # Who sees")
     assert [it.start() for it in re.finditer("OWNER", TEXT) if not place[0] < it.start() < place[1]] == []
 
 
