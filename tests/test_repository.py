@@ -92,7 +92,7 @@ def test_every_import_is_declared():
     extras = PROJECT["optional-dependencies"]
     named = PROJECT["dependencies"] + extras["author"] + extras["grading"]
     runtime = {canonicalize_name(Requirement(line).name) for line in named}
-    testing = runtime | {canonicalize_name(Requirement(line).name) for line in extras["test"]}
+    testing = runtime | {canonicalize_name(Requirement(line).name) for line in extras["test"] + extras["hub"]}
     homes = metadata.packages_distributions()
     for room, declared in (("dlcourse", runtime), ("tests", testing)):
         for path in (ROOT / room).rglob("*.py"):

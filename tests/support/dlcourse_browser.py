@@ -33,8 +33,13 @@ FLAGS = [
 ]
 PATIENCE = 60  # seconds for a whole chapter; it takes about ten
 ABROAD = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
-# JupyterLab's own: its debugger complains when a kernel restarts under it.
-NOT_OURS = re.compile(r"^Could not restore the debugger state")
+# JupyterLab's own: its debugger complains when a kernel restarts under it. Notebook 7's own, with any notebook: it asks
+# for settings that are not loaded yet.
+NOT_OURS = re.compile(
+    r"^Could not restore the debugger state"
+    r"|^Cannot read properties of undefined \(reading 'schema'\)\n.*/static/notebook/",
+    re.DOTALL,
+)
 VIEWPORT = {"width": 1280, "height": 900}
 
 
@@ -43,20 +48,10 @@ class Lab:
 
     def __init__(self, home: Path, *arguments: str):
         self.home = home
-        line = [
-            sys.executable,
-            "-m",
-            "dlcourse",
-            "lab",
-            "--no-browser",
-            *arguments,
-            "--",
-            "--expose-app-in-browser",
-        ]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
         self.keyboard, terminal = os.openpty()
         self.process = subprocess.Popen(
-            line,
+            self.line(arguments),
             cwd=home,
             env={**environment, "HOME": str(home), "IPYTHONDIR": str(home / ".ipython")},
             stdin=terminal,
@@ -68,6 +63,19 @@ class Lab:
         self.printed = ""
         self.address = self.wait_for(r"http://127\.0\.0\.1:\d+/\S+\?token=\w+")
         self.wait_until_it_listens()
+
+    def line(self, arguments: tuple[str, ...]) -> list[str]:
+        """The command that starts it."""
+        return [
+            sys.executable,
+            "-m",
+            "dlcourse",
+            "lab",
+            "--no-browser",
+            *arguments,
+            "--",
+            "--expose-app-in-browser",
+        ]
 
     def wait_for(self, pattern: str) -> str:
         """The first thing printed that matches."""
@@ -112,6 +120,19 @@ class Lab:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.communicate()
         os.close(self.keyboard)
+
+
+class Notebook7(Lab):
+    """A `jupyter notebook` process on a learner's folder that is there already."""
+
+    def line(self, arguments: tuple[str, ...]) -> list[str]:
+        root = "--allow-root" if hasattr(os, "geteuid") and os.geteuid() == 0 else "--no-browser"
+        folder = self.home / "dlcourse-work"
+        server = [sys.executable, "-m", "notebook", f"--ServerApp.root_dir={folder}", "--no-browser", root]
+        return [*server, "--expose-app-in-browser", *arguments]
+
+    def address_of(self, path: str) -> str:
+        return urlsplit(self.address)._replace(path=f"/notebooks/{path}").geturl()
 
 
 # What the page's own notebook model says, whether or not a cell is on the screen (JupyterLab draws only those near it).
