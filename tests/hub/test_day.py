@@ -43,8 +43,7 @@ def test_a_day(running, people):
     ann.screenshot("01-wrong-password")
     assert ann.wrong.pop().startswith("Failed to load resource: the server responded with a status of 403")
     ann.log_in()
-    assert ann.opened() == "chapters/00-start.ipynb"
-    ann.wait_for_kernel()
+    ann.lands_on("chapters/00-start.ipynb")
     ann.screenshot("02-start")
 
     # She runs a chapter and moves a widget with the keyboard.
@@ -77,8 +76,7 @@ def test_a_day(running, people):
 
     # Another student, at the same time, hands in what was never touched. He sees nothing of hers.
     bob.log_in()
-    assert bob.opened() == "chapters/00-start.ipynb"
-    bob.wait_for_kernel()
+    bob.lands_on("chapters/00-start.ipynb")
     bob.choose("Nbgrader", "Assignment List")
     bob.page.click("#fetched_assignments_list button:text-is('Submit')")
     bob.page.wait_for_selector("#submitted_assignments_list .nested_list_item", timeout=60_000)
@@ -121,6 +119,8 @@ def test_a_day(running, people):
     ann.screenshot("09-feedback")
     assert list((home("bob") / "dlcourse-work/exercises/01-neurons").glob("feedback")) == []  # each fetches the own
 
+    # nbgrader's page asks for MathJax, which is blocked here: deploy/instructors.md says so.
+    ann.wrong = [text for text in ann.wrong if "mathjax" not in text.lower()]
     for visitor in people.values():
         assert visitor.wrong == [], visitor.name
 

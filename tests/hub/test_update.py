@@ -46,8 +46,7 @@ def test_an_update_in_mid_term_loses_nothing(hub, chromium, next_edition):
         ann, bob = (Visitor(chromium, hub, name) for name in ("ann", "bob"))
         for visitor in (ann, bob):
             visitor.log_in()
-            assert visitor.opened() == "chapters/00-start.ipynb"
-            visitor.wait_for_kernel()
+            visitor.lands_on("chapters/00-start.ipynb")
         # She changes a chapter and an exercise; he only runs what he opens.
         ann.open(CHAPTER)
         ann.add_cell("# my note: the bias slides the line")
@@ -62,7 +61,7 @@ def test_an_update_in_mid_term_loses_nothing(hub, chromium, next_edition):
         assert ann.ask("1 + 1") == "2"
         for visitor in (ann, bob):
             visitor.restart_server()
-            assert visitor.opened() == "updates.md"
+            visitor.lands_on("updates.md")
 
         viewer = ann.page.locator(".jp-MarkdownViewer")
         for name in (CHAPTER, EXERCISE):

@@ -5,6 +5,7 @@ and a file of the host's own that changes ports and nothing else. It lives in a 
 its end is the end of every server, kernel and proxy under it, whatever happened.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,17 +13,24 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
+import websocket
 from dlcourse_browser import ABROAD, ASK_KERNEL, SCROLL_TO, VIEWPORT, run_all
 from dlcourse_world import World, unfit
 
 ROOT = Path(__file__).parents[2]
 SITE = "/srv/dlcourse/site"  # where the wheel is installed; accounts have it on their PYTHONPATH
 INSTRUCTOR, STUDENTS = "teacher", ("ann", "bob")
-PASSWORDS = {"teacher": "chalk-and-cheese", "ann": "seven-brown-hens", "bob": "nine-grey-geese"}
+START_CHAPTER = "chapters/00-start.ipynb"
+
+
+def password(user: str) -> str:
+    return f"{user}-has-seven-brown-hens"
 
 
 def proxy() -> str | None:
@@ -48,13 +56,13 @@ def free_ports(count: int) -> list[int]:
 class Hub:
     """`with hub.running():` starts it; `hub.world` is the machine; what is changed on disk stays until `remove`."""
 
-    def __init__(self, settings: str = ""):
-        self.world = World(INSTRUCTOR, *STUDENTS)
+    def __init__(self, settings: str = "", students: tuple[str, ...] = STUDENTS):
+        self.world = World(INSTRUCTOR, *students)
         self.port, api, inner = free_ports(3)
         self.address = f"http://127.0.0.1:{self.port}"
         srv, etc = self.world.folder / "srv", self.world.folder / "etc"
         with (etc / "group").open("a", encoding="utf-8") as group:
-            print(f"learners:x:65001:{','.join(STUDENTS)}\ninstructors:x:65002:{INSTRUCTOR}", file=group)
+            print(f"learners:x:65001:{','.join(students)}\ninstructors:x:65002:{INSTRUCTOR}", file=group)
         self.install(ROOT)
         (srv / "jupyterhub").mkdir(mode=0o700)
         (srv / "nbgrader/exchange").mkdir(parents=True)
@@ -74,7 +82,7 @@ class Hub:
         """
         text = re.sub(r"^ +", "", own, flags=re.MULTILINE) + settings
         (etc / "jupyterhub/jupyterhub_config.py").write_text(text, encoding="utf-8")
-        passwords = "".join(f"{user}:{word}\n" for user, word in PASSWORDS.items())
+        passwords = "".join(f"{user}:{password(user)}\n" for user in (INSTRUCTOR, *students))
         self.world.run("root", f"/usr/sbin/chpasswd <<'END'\n{passwords}END")
 
     def install(self, checkout: Path) -> None:
@@ -105,6 +113,82 @@ class Hub:
         self.world.remove()
 
 
+class Client:
+    """One person at the hub without a browser: `ask` sends requests as a page of theirs would."""
+
+    def __init__(self, hub: Hub, name: str):
+        self.hub, self.name = hub, name
+        self.session = requests.Session()
+
+    def log_in(self) -> requests.Response:
+        self.session.get(f"{self.hub.address}/hub/login")
+        form = {"username": self.name, "password": password(self.name), "_xsrf": self._token("/hub/")}
+        return self.session.post(f"{self.hub.address}/hub/login", params={"next": "/hub/home"}, data=form)
+
+    def start(self, seconds: float = 300) -> None:
+        """Start the server, wait until it answers."""
+        self.session.get(f"{self.hub.address}/hub/spawn/{self.name}", allow_redirects=False)
+        deadline = time.monotonic() + seconds
+        while (answer := self.session.get(self.at("/api/status"))).status_code != 200 or "started" not in answer.text:
+            assert time.monotonic() < deadline, self.hub.said()[-3000:]
+            time.sleep(0.2)
+
+    def at(self, path: str, name: str | None = None) -> str:
+        return f"{self.hub.address}/user/{name or self.name}{path}"
+
+    def ask(self, method: str, path: str, **given) -> requests.Response:
+        headers = {"X-XSRFToken": self._token(f"/user/{self.name}/")}
+        return self.session.request(method, self.at(path), headers=headers, **given)
+
+    def start_kernel(self, path: str) -> str:
+        """As opening a notebook does; the kernel's id."""
+        body = {"path": path, "type": "notebook", "name": path, "kernel": {"name": "python3"}}
+        answer = self.ask("POST", "/api/sessions", json=body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["kernel"]["id"]
+
+    def cells(self, path: str) -> list[dict]:
+        """The code cells of a notebook in the person's folder."""
+        answer = self.ask("GET", f"/api/contents/{path}", params={"content": 1})
+        return [cell for cell in answer.json()["content"]["cells"] if cell["cell_type"] == "code"]
+
+    def run(self, kernel: str, sources: list[str]) -> list[str]:
+        """Run cells one after the other over the page's websocket; what each printed, or its error."""
+        cookies = "; ".join(
+            f"{each.name}={each.value}" for each in self.session.cookies if each.path in ("/", f"/user/{self.name}/")
+        )
+        address = self.at(f"/api/kernels/{kernel}/channels").replace("http", "ws", 1)
+        wire = websocket.create_connection(address, header={"Cookie": cookies}, timeout=600)
+        try:
+            return [self._run(wire, source) for source in sources]
+        finally:
+            wire.close()
+
+    def _run(self, wire: websocket.WebSocket, source: str) -> str:
+        id = uuid.uuid4().hex
+        header = {"msg_id": id, "msg_type": "execute_request", "session": id, "username": self.name, "version": "5.3"}
+        content = {"code": source, "silent": False, "stop_on_error": False, "allow_stdin": False}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+        wire.send(json.dumps(message))
+        said = ""
+        while True:
+            answer = json.loads(wire.recv())
+            if answer.get("parent_header", {}).get("msg_id") != id:
+                continue
+            content = answer["content"]
+            if answer["msg_type"] == "stream":
+                said += content["text"]
+            elif answer["msg_type"] == "execute_result":
+                said += content["data"].get("text/plain", "")
+            elif answer["msg_type"] == "error":
+                said += f"{content['ename']}: {content['evalue']}"
+            elif answer["msg_type"] == "status" and content["execution_state"] == "idle":
+                return said
+
+    def _token(self, path: str) -> str:
+        return next((each.value for each in self.session.cookies if (each.name, each.path) == ("_xsrf", path)), "")
+
+
 class Visitor:
     """One person's browser at the hub. `page` is Playwright's; `wrong` lists console errors and requests abroad."""
 
@@ -120,18 +204,26 @@ class Visitor:
     def _heard(self, message) -> None:
         self.wrong.append(f"{message.text} ({message.location.get('url', '')})")
 
-    def log_in(self, password: str | None = None) -> None:
+    def log_in(self, word: str | None = None) -> None:
         """By the hub's form, as far as JupyterLab or, after a wrong password, the form again."""
         self.page.goto(self.hub.address)
         self.page.fill("#username_input", self.name)
-        self.page.fill("#password_input", PASSWORDS[self.name] if password is None else password)
+        self.page.fill("#password_input", password(self.name) if word is None else word)
         self.page.click("#login_submit")
         self.page.wait_for_selector("#jp-main-dock-panel, .login_error", timeout=120_000)
 
-    def opened(self) -> str:
-        """The file in front: its path in the person's folder."""
-        self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
-        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.path")
+    def lands_on(self, path: str) -> None:
+        """Wait until that file is in front. JupyterLab opens what was open last before what its address names."""
+        self.page.wait_for_function(
+            """path => {
+                const context = window.jupyterapp?.shell.currentWidget?.context;
+                return context?.isReady && context.path === path;
+            }""",
+            arg=path,
+            timeout=60_000,
+        )
+        if path.endswith(".ipynb"):
+            self.wait_for_kernel()
 
     def open(self, path: str) -> None:
         """Open a notebook, in the JupyterLab that is there, and wait for its kernel."""
