@@ -100,6 +100,7 @@ def forget(course: Path, student: str) -> list[Left]:
     """
     ground = _Ground(course, student)
     with alone(ground.here.course / "grading" / ".lock", BUSY):
+        ground.everything()  # a place that cannot be worked in is told before anything is removed
         ground.sweep()
         left = ground.remove(ground.released_feedback())
         left += ground.remove([*ground.arrived(), *ground.step("submitted")])
@@ -368,13 +369,13 @@ class _Ground:
         )
 
     def rest(self) -> Rest:
-        mine = {entry.path for entry in self._all()}
+        mine = {entry.path for entry in self.everything()}
         own = {self.here.course / "grading" / "log" / f"{name}.txt" for name in self.logs()} | set(self.notes())
         ours = {Path(self.here.gradebook.removeprefix("sqlite:///"))} if self.gradebook_rows() else set()
         roots = [self.here.course, *([self.here.exchange / self.here.id] if self.here.exchange else [])]
         return mentions(roots, self.student, leave_out=mine | own | ours)
 
-    def _all(self) -> list[Entry]:
+    def everything(self) -> list[Entry]:
         steps = [entry for name in ("submitted", "autograded", "feedback") for entry in self.step(name)]
         return [*steps, *self.results(), *self.arrived(), *self.released_feedback(), *self.cached()]
 
