@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcourse.course.console import INTERRUPTED, PLAIN, USAGE, fail, plain_errors, progress_bar, show_table
+from dlcourse.course.console import INTERRUPTED, PLAIN, USAGE, agreed, fail, plain_errors, progress_bar, show_table
 from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
@@ -404,7 +404,7 @@ def course_forget(
         _tell_out_of_reach(student)
         print("\nNothing was removed.")
         return
-    if not yes and not _agreed(f"\nRemove all this about {_plain(student)}? It cannot be undone."):
+    if not yes and not agreed(f"\nRemove all this about {_plain(student)}? It cannot be undone."):
         print("Nothing was removed.")
         raise typer.Exit(1)
     left = forget(course, student)
@@ -423,14 +423,6 @@ def _plain(text: str) -> str:
     from dlcourse.course.grading.grade import printable
 
     return printable(text)
-
-
-def _agreed(question: str) -> bool:
-    """CourseError where nobody can answer."""
-    try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
-        raise CourseError("Nobody is there to answer, so nothing was removed. --yes removes without asking.") from None
 
 
 def _tell_rest(rest: "Rest") -> None:

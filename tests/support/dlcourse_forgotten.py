@@ -48,7 +48,9 @@ def seeded(folder: Path, others: Iterable[str]) -> Path:
         keys = keys_.create("dlcourse")
     for turn in (1, 2):
         for who in (STUDENT, *others):
-            words = f"{WORDS}, for the time {turn}" if who == STUDENT else f"the words of number {len(who)}"
+            words = (
+                f"{WORDS}, for the time {turn}" if who == STUDENT else f"the words of number {len(who)} in turn {turn}"
+            )
             content = answered(spec, double="def double(x): return 2 * x", why=words)
             secret = f"{turn}{sum(map(ord, who)):x}".rjust(128, "a")
             time = f"2026-03-0{turn} 12:00:00.000000 UTC"

@@ -19,7 +19,7 @@ from dlcourse.course.grading.result import Result
 ROOT = Path(__file__).parents[3]
 DRIVER = ROOT / "tests/support/dlcourse_rush.py"
 ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons/01-neurons-exercises.ipynb"
-TEACHER, COUNT = "teacher", 20
+TEACHER, COUNT = "teacher", 200
 SETTINGS = {"PYTHONPATH": "/home/teacher/dlcourse", "DLCOURSE_PROGRESS": "0"}
 EXCHANGE = """c = get_config()
 c.CourseDirectory.course_id = "dlcourse"
@@ -46,13 +46,13 @@ def the_class() -> list[Student]:
     """Kinds in turn. A fifth hands in twice, a quarter later, while the work of others is collected already."""
     students = []
     for number in range(COUNT):
-        kind = "endless" if number in (5, 15) else ("right", "half", "untouched", "right", "half")[number % 5]
+        kind = "endless" if number in (50, 150) else ("right", "half", "untouched", "right", "half")[number % 5]
         one = Student(f"s{number:03}", kind)
         if number % 5 == 1:
             one.after = [0.0, 0.2]
         elif number % 4 == 2:
             one.after = [number / 20]
-        one.held = number % 10 == 8
+        one.held = number % 40 == 8
         students.append(one)
     return students
 
