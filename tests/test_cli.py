@@ -20,7 +20,7 @@ COMMANDS = [
     ("doctor",),
     *(("data", name) for name in ("list", "fetch")),
     *(("progress", name) for name in ("show", "export", "import", "clear")),
-    *(("course", name) for name in ("build", "lint", "release", "grade")),
+    *(("course", name) for name in ("build", "lint", "release", "grade", "forget", "similarity")),
     *(("course", "keys", name) for name in ("show", "rotate", "revoke")),
 ]
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from dlcourse import cli
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "dlcourse"
 CUT_OFF = ROOT / "tests/support/dlcourse_cut_off.py"
@@ -216,3 +218,23 @@ def test_what_may_talk_is_told_that_there_is_no_network(cut_off):
     assert tried
     assert {line.split()[0] for line in tried} == {"socket.getaddrinfo"}
     assert said == ""
+
+
+# ---- what is written about it
+
+
+def test_what_the_page_on_privacy_names_is_there(capsys):
+    """Files of ours, tests, and commands, with their help."""
+    page = (ROOT / "deploy/privacy.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:dlcourse/|tests/)?(?:\w+/)*\w+\.py)`", page))
+    assert len(named) > 12
+    places = (ROOT, PACKAGE, PACKAGE / "course")
+    assert [name for name in named if not any((place / name).is_file() for place in places)] == []
+    for command in re.findall(r"`dlcourse ((?:[a-z]+ ?)+)", page):
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*command.split(), "--help"])
+        assert not ended.value.code, command
+    assert "Usage: dlcourse course forget" in capsys.readouterr().out
+    anchors = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    contents = page[page.index("Contents:") : page.index("\n## ")]
+    assert re.findall(r"\[(.+?)\]\(#", contents) == anchors

@@ -127,7 +127,7 @@ def test_clear_removes_all_that_was_noted_and_nothing_else(file):
     for name in (".progress-half", "other.json"):
         (file.parent / name).write_text("")
     removed = progress.clear()
-    assert [path.name for path in removed][0] == "progress.json"
+    assert removed[0].name == "progress.json"
     assert len(removed) == 3
     assert [path.name for path in file.parent.iterdir()] == ["other.json"]
     assert progress.clear() == []
