@@ -23,6 +23,8 @@ from nbgrader.utils import notebook_hash
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import result
 from dlcourse.course.grading.book import gradebook
+from dlcourse.course.grading.forget import forget
+from dlcourse.course.grading.spec import Spec
 from dlcourse.course.grading.submission import parse
 
 STUDENT, WORDS = "canary-7q", "a canary sang these words"
@@ -47,23 +49,10 @@ def seeded(folder: Path, others: Iterable[str]) -> Path:
     except keys_.NoKeys:
         keys = keys_.create("dlcourse")
     for turn in (1, 2):
-        for who in (STUDENT, *others):
-            words = (
-                f"{WORDS}, for the time {turn}" if who == STUDENT else f"the words of number {len(who)} in turn {turn}"
-            )
-            content = answered(spec, double="def double(x): return 2 * x", why=words)
-            secret = f"{turn}{sum(map(ord, who)):x}".rjust(128, "a")
-            time = f"2026-03-0{turn} 12:00:00.000000 UTC"
-            hand_in(made, who, content, spec, timestamp=time, submission_secret=secret)
-            graded = judged(spec, who, content)
-            result.write(made, graded, keys)
-            gradebook.write(made, spec, [graded], {who: parse(content)})
-            _exchange(exchange, who, time, content, secret)
-            page = made / "feedback" / who / ASSIGNMENT / f"{PAGE}.html"
-            page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(f"<p>{words}")
-            (page.parent / "submission_secret.txt").write_text(secret)
-            shutil.copy(page, exchange / f"dlcourse/feedback/{notebook_hash(secret=secret, notebook_id=PAGE)}.html")
+        with gradebook.writer(made, spec) as book:
+            for who in (STUDENT, *others):
+                _turn(made, exchange, book, spec, keys, who, turn)
+    time = "2026-03-02 12:00:00.000000 UTC"
     shutil.copytree(
         made / "submitted" / STUDENT / ASSIGNMENT, folder / "cache/dlcourse" / f"{STUDENT}+{ASSIGNMENT}+{time}"
     )
@@ -71,6 +60,26 @@ def seeded(folder: Path, others: Iterable[str]) -> Path:
     gradebook.grading_log(made, ASSIGNMENT)
     _odds_and_ends(made, folder, keys)
     return made
+
+
+def _turn(
+    made: Path, exchange: Path, book: gradebook.Writer, spec: Spec, keys: keys_.Keys, who: str, turn: int
+) -> None:
+    """Somebody hands in, and gets it back."""
+    words = f"{WORDS}, for the time {turn}" if who == STUDENT else f"the words of number {len(who)} in turn {turn}"
+    content = answered(spec, double="def double(x): return 2 * x", why=words)
+    secret = f"{turn}{sum(map(ord, who)):x}".rjust(128, "a")
+    time = f"2026-03-0{turn} 12:00:00.000000 UTC"
+    hand_in(made, who, content, spec, timestamp=time, submission_secret=secret)
+    graded = judged(spec, who, content)
+    result.write(made, graded, keys)
+    book.write(graded, parse(content))
+    _exchange(exchange, who, time, content, secret)
+    page = made / "feedback" / who / ASSIGNMENT / f"{PAGE}.html"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(f"<p>{words}")
+    (page.parent / "submission_secret.txt").write_text(secret)
+    shutil.copy(page, exchange / f"dlcourse/feedback/{notebook_hash(secret=secret, notebook_id=PAGE)}.html")
 
 
 def copied(template: Path, folder: Path) -> Path:
@@ -153,8 +162,6 @@ def forgotten(made: Path, kill_before: int) -> int:
     if child := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     try:
-        from dlcourse.course.grading.forget import forget
-
         _count(kill_before)
         os._exit(len(forget(made, STUDENT)))
     except BaseException:
