@@ -257,10 +257,13 @@ class _Ground:
             except CourseError:  # no keys here, say; the next run of the grader makes it
                 (folder / f"{assignment}.txt").unlink(missing_ok=True)
 
-    def sweep(self) -> None:
-        """What a killed grader left half written: a log of before, say."""
+    def half_written(self) -> list[Path]:
+        """What a killed grader left: a log of before, say."""
         folder = self.here.course / "grading"
-        for path in [*folder.glob(".*.part"), *folder.glob("log/.*.part")]:
+        return [*folder.glob(".*.part"), *folder.glob("log/.*.part")]
+
+    def sweep(self) -> None:
+        for path in self.half_written():
             path.unlink()
 
     def notes(self) -> list[Path]:
@@ -370,7 +373,8 @@ class _Ground:
 
     def rest(self) -> Rest:
         mine = {entry.path for entry in self.everything()}
-        own = {self.here.course / "grading" / "log" / f"{name}.txt" for name in self.logs()} | set(self.notes())
+        own = {self.here.course / "grading" / "log" / f"{name}.txt" for name in self.logs()}
+        own |= {*self.notes(), *self.half_written()}
         ours = {Path(self.here.gradebook.removeprefix("sqlite:///"))} if self.gradebook_rows() else set()
         roots = [self.here.course, *([self.here.exchange / self.here.id] if self.here.exchange else [])]
         return mentions(roots, self.student, leave_out=mine | own | ours)
