@@ -7,7 +7,7 @@ The plan is a list of students, each with a name, a number and what they hand in
 after: seconds from the common start. held: half of the notebook is copied, and the rest once the file /srv/rest is
 there, as over a network disk that hangs.
 nbgrader is imported once; each student is a fork of this process that becomes that user and goes through nbgrader's own
-`submit`. It prints "ready", waits for the file /srv/go, and prints how many handed in how often, and in what time.
+`submit`. It prints "ready", waits for the file /srv/go, and prints how many handed in how often.
 Ends with 1 when one of them could not, with the reason.
 """
 
@@ -92,9 +92,8 @@ def main() -> int:
         os._exit(0)
     print("ready", flush=True)
     failed = sum(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0 for child in children)
-    seconds = time.time() - GO.stat().st_mtime
     times = sum(len(plan["hand_in"]) for plan in plans)
-    print(f"{len(plans)} students handed in {times} times in {seconds:.1f} s, {failed} could not", flush=True)
+    print(f"{len(plans)} students handed in {times} times, {failed} could not", flush=True)
     return int(failed > 0)
 
 

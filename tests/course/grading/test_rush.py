@@ -118,20 +118,22 @@ def _body(path: Path) -> dict:
 def rush():
     """Everybody has handed in; what arrived meanwhile was collected meanwhile, and a little of it graded."""
     made = Rush(the_class())
-    made.type(f"dlcourse course release {ASSIGNMENT}")
-    with made.world.server("root", "exec python /srv/work/rush.py /srv/work/plan.json") as driver:
-        driver.wait_for("ready")
-        time.sleep(3)  # until the last fork waits
-        (made.world.folder / "srv/go").touch()
-        made.type(f"nbgrader collect {ASSIGNMENT} --update")
-        made.type(f"nbgrader collect {ASSIGNMENT} --update")
-        options = " ".join(f"--student {user}" for user, one in made.students.items() if one.held)
-        made.early = made.type(f"dlcourse course grade {ASSIGNMENT} {options}", status=1)
-        made.early_results = made.results().keys()
-        (made.world.folder / "srv/rest").touch()
-        made.told = driver.wait_for(r"(\d+) students handed in (\d+) times in ([\d.]+) s, 0 could not", 300)
-    yield made
-    made.world.remove()
+    try:
+        made.type(f"dlcourse course release {ASSIGNMENT}")
+        with made.world.server("root", "exec python /srv/work/rush.py /srv/work/plan.json") as driver:
+            driver.wait_for("ready")
+            time.sleep(3)  # until the last fork waits
+            (made.world.folder / "srv/go").touch()
+            made.type(f"nbgrader collect {ASSIGNMENT} --update")
+            made.type(f"nbgrader collect {ASSIGNMENT} --update")
+            options = " ".join(f"--student {user}" for user, one in made.students.items() if one.held)
+            made.early = made.type(f"dlcourse course grade {ASSIGNMENT} {options}", status=1)
+            made.early_results = made.results().keys()
+            (made.world.folder / "srv/rest").touch()
+            made.told = driver.wait_for(r"(\d+) students handed in (\d+) times, 0 could not", 300)
+        yield made
+    finally:
+        made.world.remove()
 
 
 @pytest.fixture(scope="module")
@@ -140,18 +142,19 @@ def graded(rush):
         rush.type(f"nbgrader collect {ASSIGNMENT}{option}")
     begun = time.monotonic()
     rush.said = rush.type(f"dlcourse course grade {ASSIGNMENT}")
-    print(f"\n{rush.told[0]}; graded in {time.monotonic() - begun:.0f} s")
+    print(f"\n{COUNT} graded in {time.monotonic() - begun:.0f} s")
     return rush
 
 
 def test_they_came_together(rush):
-    """Most of them within a second or two, by the times that nbgrader gave them."""
+    """Many of them within one second, by the times that nbgrader gave them."""
     names = [path.name for path in rush.inbound.iterdir()]
     assert len(names) == sum(len(one.after) for one in rush.students.values()) == int(rush.told[2])
     assert Counter(name.partition("+")[0] for name in names) == {
         user: len(one.after) for user, one in rush.students.items()
     }
     seconds = Counter(re.search(r" (\d\d:\d\d:\d\d)\.", name)[1] for name in names)
+    print(f"\n{len(names)} submissions, {[count for _, count in sorted(seconds.items())]} in each second")
     assert seconds.most_common(1)[0][1] >= 10
 
 
