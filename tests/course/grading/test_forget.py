@@ -356,3 +356,29 @@ def test_what_cannot_be_removed_is_told_and_goes_the_next_time(main, held, monke
     monkeypatch.chdir(held / "course")
     assert main(STUDENT, "--yes")[0] == 0
     assert traces(*places(held)) == []
+
+
+CLOSED = """
+import tempfile
+from pathlib import Path
+from dlcourse.course.grading.removal import opened, remove
+
+with tempfile.TemporaryDirectory() as folder:
+    within = Path(folder, "ann/closed/within")
+    within.mkdir(parents=True)
+    (within / "notes.txt").write_text("")
+    within.chmod(0o500)
+    within.parent.chmod(0)
+    with opened(Path(folder)) as at:
+        remove(at, "ann", "aside")
+    print(list(Path(folder).iterdir()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="becomes an ordinary user as Linux has it")
+def test_folders_that_a_student_closed_as_an_ordinary_instructor_has_them():
+    """A copy keeps the mode that its author gave it; root would not notice."""
+    line = [sys.executable, SUPPORT / "dlcourse_run_as.py", "ordinary", "--", sys.executable, "-c", CLOSED]
+    environment = {**os.environ, "PYTHONPATH": str(SUPPORT.parents[1])}
+    done = subprocess.run(line, env=environment, cwd="/", capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
