@@ -13,6 +13,7 @@ import pytest
 from dlcourse_filed import ASSIGNMENT
 from dlcourse_forgotten import NEIGHBOURS, PAGE, STUDENT, WORDS, copied, files, seeded, traces
 from dlcourse_grading import begun, only, stand_in
+from dlcourse_run_as import IMPOSSIBLE
 from nbgrader.api import Gradebook
 from nbgrader.utils import notebook_hash
 
@@ -379,6 +380,8 @@ with tempfile.TemporaryDirectory() as folder:
 def test_folders_that_a_student_closed_as_an_ordinary_instructor_has_them():
     """A copy keeps the mode that its author gave it; root would not notice."""
     line = [sys.executable, SUPPORT / "dlcourse_run_as.py", "ordinary", "--", sys.executable, "-c", CLOSED]
-    environment = {**os.environ, "PYTHONPATH": str(SUPPORT.parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(SUPPORT.parents[1]), "TMPDIR": "/tmp"}
     done = subprocess.run(line, env=environment, cwd="/", capture_output=True, text=True)
+    if done.returncode == IMPOSSIBLE:
+        pytest.skip(done.stderr.strip())
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
