@@ -8,7 +8,17 @@ import typer
 
 from dlcourse import __version__
 from dlcourse.course import commands
-from dlcourse.course.console import INTERRUPTED, PLAIN, TERMINATED, USAGE, fail, plain_errors, progress_bar, show_table
+from dlcourse.course.console import (
+    INTERRUPTED,
+    PLAIN,
+    TERMINATED,
+    USAGE,
+    agreed,
+    fail,
+    plain_errors,
+    progress_bar,
+    show_table,
+)
 from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
@@ -272,3 +282,25 @@ def progress_import(
     with plain_errors(f"Reading progress from {file}"):
         progress.import_(file)
     print(f"The progress in {file} was added to yours.")
+
+
+@progress_app.command("clear")
+def progress_clear(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove your progress from this machine. It cannot be undone; `dlcourse progress export` keeps a copy.
+
+    Your notebooks are not touched.
+
+    Example: dlcourse progress clear
+    """
+    from dlcourse import progress
+
+    _progress_is_on()
+    if not progress.path().parent.is_dir():
+        print("There is no progress here.")
+        return
+    if not yes and not agreed(f"Remove your progress, {progress.path()}?"):
+        print("Nothing was removed.")
+        raise typer.Exit(1)
+    with plain_errors("Removing your progress"):
+        removed = progress.clear()
+    print("\n".join(f"{file} is removed." for file in removed) or "There was no progress here.")

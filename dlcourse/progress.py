@@ -86,6 +86,16 @@ def import_(source: str | Path) -> None:
     _write(path(), merged)
 
 
+def clear() -> list[Path]:
+    """Removes everything noted so far, damaged files that were set aside too; what was removed comes back."""
+    folder = path().parent
+    found = [path(), *folder.glob("progress-damaged-*.json"), *folder.glob(".progress-*")]
+    found = [file for file in found if file.exists()]
+    for file in found:
+        file.unlink()
+    return found
+
+
 def _parse(content: bytes) -> Progress:
     """The progress in a file's bytes; ValueError when it has another form."""
     try:

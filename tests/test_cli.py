@@ -19,8 +19,8 @@ COMMANDS = [
     ("run",),
     ("doctor",),
     *(("data", name) for name in ("list", "fetch")),
-    *(("progress", name) for name in ("show", "export", "import")),
-    *(("course", name) for name in ("build", "lint", "release", "grade")),
+    *(("progress", name) for name in ("show", "export", "import", "clear")),
+    *(("course", name) for name in ("build", "lint", "release", "grade", "forget", "similarity")),
     *(("course", "keys", name) for name in ("show", "rotate", "revoke")),
 ]
 
@@ -251,6 +251,25 @@ def test_build_check_tells_by_its_exit_status(main, monkeypatch, tmp_path):
     assert main("course", "build") == (1, "", "dlcourse: chapters/01.md: a cell is at fault\n")
     (tmp_path / "solutions").rmdir()
     assert "need a checkout" in main("course", "build")[2]
+
+
+def test_progress_is_removed_when_somebody_says_yes(main, monkeypatch, tmp_path):
+    from dlcourse import progress
+
+    assert main("progress", "clear", "--yes")[0] == 1
+    monkeypatch.setattr(progress, "is_on", lambda: True)
+    monkeypatch.setattr(progress, "path", lambda: tmp_path / "state/progress.json")
+    assert main("progress", "clear") == (0, "There is no progress here.\n", "")
+    progress.mark("01.sigmoid", "tried")
+    asked = []
+    for answer, status in (("", 1), ("y", 0)):
+        assert progress.path().exists()
+        monkeypatch.setattr("builtins.input", lambda question, answer=answer: asked.append(question) or answer)
+        assert main("progress", "clear")[0] == status
+    assert str(progress.path()) in asked[0]
+    assert not progress.path().exists()
+    progress.mark("01.sigmoid", "tried")
+    assert main("progress", "clear", "--yes")[1] == f"{progress.path()} is removed.\n"
 
 
 def test_progress_goes_to_another_machine_and_back(main, monkeypatch, tmp_path):

@@ -119,6 +119,20 @@ def test_check_marks_and_survives_a_full_disk(file, monkeypatch, capsys):
     assert "could not be saved: No space left" in capsys.readouterr().out
 
 
+def test_clear_removes_all_that_was_noted_and_nothing_else(file):
+    progress.mark("01.xor", "done")
+    file.write_text("{")
+    progress.read()
+    progress.mark("01.xor", "done")
+    for name in (".progress-half", "other.json"):
+        (file.parent / name).write_text("")
+    removed = progress.clear()
+    assert removed[0].name == "progress.json"
+    assert len(removed) == 3
+    assert [path.name for path in file.parent.iterdir()] == ["other.json"]
+    assert progress.clear() == []
+
+
 def test_path_is_in_the_state_folder():
     assert progress.path().name == "progress.json"
     assert "dlcourse" in str(progress.path().parent)

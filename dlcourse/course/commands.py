@@ -3,6 +3,7 @@
 As in dlcourse.cli, a command imports what it needs when it is called.
 """
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dlcourse.course.console import INTERRUPTED, PLAIN, USAGE, fail, plain_errors, progress_bar, show_table
+from dlcourse.course.console import INTERRUPTED, PLAIN, USAGE, agreed, fail, plain_errors, progress_bar, show_table
 from dlcourse.course.errors import CourseError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from dlcourse.course.grading.grade import Report, Row
     from dlcourse.course.grading.keys import Keys
+    from dlcourse.course.grading.mentions import Rest
 
 HELP = """For instructors and authors: release, grade, build, lint.
 
@@ -373,6 +375,79 @@ def course_similarity(
         with plain_errors(f"Writing {html}"):
             html.write_text(similarity_report.html(found), encoding="utf-8")
         print(f"\nThe passages are in {html}")
+
+
+@app.command("forget")
+def course_forget(
+    student: Annotated[str, typer.Argument(metavar="STUDENT", help="The id, as the gradebook has it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+) -> None:
+    """Remove all that this course's folder and its exchange hold about one student.
+
+    It shows what there is and asks. What it cannot reach it names: homes, backups, the hub. It cannot be undone, and
+    it may be repeated. Exit status: 0 done, 1 something could not be removed, 2 no such student.
+
+    Example: dlcourse course forget student3 --dry-run
+    """
+    from dlcourse.course.grading.forget import forget, look, rest
+
+    course = _course()
+    held = look(course, student)
+    show_table(
+        ["place", "found", "bytes"],
+        [[_plain(place.where), place.what, format(place.size, ",") if place.size else ""] for place in held.places],
+        right=("bytes",),
+    )
+    if dry_run:
+        _tell_rest(held.rest)
+        _tell_out_of_reach(student)
+        print("\nNothing was removed.")
+        return
+    if not yes and not agreed(f"\nRemove all this about {_plain(student)}? It cannot be undone."):
+        print("Nothing was removed.")
+        raise typer.Exit(1)
+    left = forget(course, student)
+    if not left:
+        print(f"\n{_plain(student)} is forgotten here.")
+    _tell_rest(rest(course, student))
+    _tell_out_of_reach(student)
+    for each in left:
+        print(f"dlcourse: {_plain(str(each.path))} could not be removed: {each.why}", file=sys.stderr)
+    if left:
+        paths = " ".join(shlex.quote(str(each.path)) for each in left)
+        fail(f"its owner or the administrator can: rm -r -- {_plain(paths)}\nThen run the same command again.")
+
+
+def _plain(text: str) -> str:
+    from dlcourse.course.grading.grade import printable
+
+    return printable(text)
+
+
+def _tell_rest(rest: "Rest") -> None:
+    """Files that name the student and are not the student's own."""
+    for paths, what in (
+        (rest.named, "These name the student too. They are others', or not made by this program, so they stay:"),
+        (rest.packed, "These are packed and were not looked into:"),
+    ):
+        if paths:
+            print(f"\n{what}")
+            print("\n".join(f"  {_plain(str(path))}" for path in paths[:MANY]))
+            if len(paths) > MANY:
+                print(f"  and {len(paths) - MANY} more")
+
+
+def _tell_out_of_reach(student: str) -> None:
+    from urllib.parse import quote
+
+    print(
+        "\nOut of reach from here:\n"
+        "  - the student's own home: notebooks, fetched feedback, progress\n"
+        "  - backups, archives and exported files that lie elsewhere\n"
+        "  - a hub's database and logs. Its administrator removes the user in the admin page, or with\n"
+        f"    curl -X DELETE -H 'Authorization: token TOKEN' https://HUB/hub/api/users/{quote(student, safe='')}"
+    )
 
 
 def _checkout() -> Path:

@@ -50,6 +50,14 @@ def show_table(header: list[str], rows: list[list[str]], right: tuple[str, ...] 
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
+def agreed(question: str) -> bool:
+    """Whether a person says yes. CourseError where nobody can answer."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        raise CourseError("Nobody is there to answer, so nothing was removed. --yes removes without asking.") from None
+
+
 @contextmanager
 def progress_bar() -> Iterator:
     """A bar that moves with each cell, submission or step, on a terminal; elsewhere nothing."""

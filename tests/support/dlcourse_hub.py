@@ -129,9 +129,9 @@ class Client:
         """Start the server, wait until it answers."""
         self.session.get(f"{self.hub.address}/hub/spawn/{self.name}", allow_redirects=False)
         deadline = time.monotonic() + seconds
-        while (answer := self.session.get(self.at("/api/status"))).status_code != 200 or "started" not in answer.text:
+        while not self.session.get(self.at("/lab")).url.startswith(self.at("/lab")):  # by the hub's own log-in (OAuth)
             assert time.monotonic() < deadline, self.hub.said()[-3000:]
-            time.sleep(0.2)
+            time.sleep(0.5)
 
     def at(self, path: str, name: str | None = None) -> str:
         return f"{self.hub.address}/user/{name or self.name}{path}"

@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlcourse.course.errors import CourseError
+from dlcourse.course.grading import exchange
 from dlcourse.course.grading.files import alone, write_whole
 from dlcourse.course.grading.keys import Keys
 from dlcourse.course.grading.lock import as_it_is, differences, exercises, read_lock
 from dlcourse.course.grading.pools import Dask, Local, pool, sandbox, versions
 from dlcourse.course.grading.result import BadName, BadResult, Result, TestResult, find, folder_name, write
-from dlcourse.course.grading.settings import load_keys
+from dlcourse.course.grading.settings import load_keys, settings
 from dlcourse.course.grading.spec import Spec, read_spec
 from dlcourse.course.grading.submission import SubmittedCell, Unreadable, open_submission, parse
 
@@ -95,6 +96,7 @@ class Ground:
     seeds: dict[str, list[int]] = field(repr=False)
     notes: tuple[str, ...] = ()  # that every result bears
     unsafe: bool = False
+    arrivals: Path | None = None  # where submissions come from
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def prepare(course: Path, assignment: str, *, accept_changes: bool, unsafe: bool
     keys = load_keys(course)
     seeds = {id: keys.seeds(assignment, lock.version, id, key=lock.key) for id in exercises(spec)}
     notes = (f"graded although it is not what was released: {' '.join(found)}",) if found else ()
-    return Ground(course, spec, lock.version, keys, seeds, notes, unsafe)
+    return Ground(course, spec, lock.version, keys, seeds, notes, unsafe, exchange.inbound(settings(course)))
 
 
 def chosen(course: Path, assignment: str, wanted: Sequence[str] | None) -> list[str]:
@@ -366,13 +368,18 @@ class _Run:
             future.cancel()
 
     def _keep(self, name: str) -> bool:
-        """Whether it has its row: a valid result is there, or no result can be.
+        """Whether it has its row: a valid result is there, or no result can be, or not all of it was collected.
 
         What is there goes to the gradebook once more: that mends a kill between the two.
         """
         try:
             folder_name(name)
-            submission = read(self.ground, name)
+            ground, assignment = self.ground, self.ground.spec.assignment
+            folder = ground.course / "submitted" / name / assignment
+            if trouble := exchange.cut_short(ground.arrivals, name, assignment, folder):
+                self._give_up(name, None, trouble)
+                return True
+            submission = read(ground, name)
             result = self._find(submission)
         except BadName as error:
             self._give_up(name, None, str(error))

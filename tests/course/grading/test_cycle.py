@@ -68,6 +68,7 @@ class Cycle:
         self.course = self.world.course_of(TEACHER)
         self.said: dict[str, dict[str, str]] = {}
         self.followed: set[Block] = set()
+        self.kept: dict[str, dict[str, tuple]] = {}  # scores before somebody was forgotten
 
     def type(self, user: str, script: str, *, status: int = 0) -> str:
         """In the course folder for the instructor, at home for the others. Python finds the instructor's own clone."""
@@ -398,6 +399,8 @@ def later(given_back):
     cycle.follow("A test was wrong", instead={"--again": f'--again --due "{due}"'})
     cycle.follow("Export", 0)
     cycle.follow("Archive")
+    cycle.kept = cycle.scores()
+    cycle.follow("Forget a student")
     return cycle
 
 
@@ -446,3 +449,29 @@ def test_the_archive_holds_work_results_and_gradebook_but_no_key(later):
     assert f"submitted/student1/{NOTEBOOK}" in names
     assert any(name.startswith(f"grading/results/{ASSIGNMENT}/student1/") for name in names)
     assert not [name for name in names if "key" in name]
+
+
+@slow
+def test_a_forgotten_student_is_nowhere(later):
+    """But in what the guide had made before, and the command names just these files."""
+    exchange = later.world.folder / "srv/nbgrader"
+    files = [path for root in (later.course, exchange) for path in root.rglob("*") if path.is_file()]
+    holding = {path for path in files if b"student3" in path.read_bytes() or "student3" in str(path)}
+    made = {later.course / name for name in ("grades.csv", "course-archive.tar.gz")}
+    sources = {path for path in holding if path.relative_to(later.world.folder).parts[3:4] == ("dlcourse",)}
+    assert holding - sources <= made
+    said = later.said["Forget a student"][TEACHER]
+    assert said.count("/home/teacher/dlcourse/grades.csv") == said.count("course-archive.tar.gz") == 2
+    assert "student3 is forgotten here." in said
+
+
+@slow
+def test_the_others_are_as_before_and_grading_goes_on(later):
+    """Fetched feedback and scores of the others; what was graded stays graded."""
+    kept = {student: cells for student, cells in later.kept.items() if student != "student3"}
+    assert kept.keys() == {"student1", "student2"}
+    assert later.scores() == kept
+    assert "0 graded, 2 were graded before" in later.type(TEACHER, "dlcourse course grade 01-neurons --resume")
+    for student in kept:
+        later.type(student, "rm -r 01-neurons/feedback; nbgrader fetch_feedback 01-neurons")
+        assert list((later.world.home(student) / ASSIGNMENT / "feedback").glob("*/*.html"))

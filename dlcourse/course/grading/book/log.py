@@ -51,7 +51,7 @@ def _lines(
         yield ""
         yield from _student_lines(result, earlier, beside, released)
     if bad:
-        yield from ("", "Files that are no results of ours:", *(f"  {_shown(str(one))}" for one in bad))
+        yield from ("", "Files that are no results of ours:", *(f"  {shown(str(one))}" for one in bad))
 
 
 def _released(course: Path, assignment: str) -> datetime | None:
@@ -66,32 +66,32 @@ def _student_lines(
     result: Result, earlier: Sequence[Result], beside: handed_in.HandedIn, released: datetime | None
 ) -> Iterator[str]:
     scored = "not graded" if result.score is None else f"{result.score:g} of {result.max_score:g} points"
-    yield f"{_shown(result.student)}: {scored}"
+    yield f"{shown(result.student)}: {scored}"
     came = f"handed in {beside.at:%Y-%m-%d %H:%M:%S} UTC" if beside.at else "no time of handing in"
     yield f"  graded     {result.graded_at[:19].replace('T', ' ')} UTC, {came}"
     how = f"version {result.version}, {result.seconds:.1f} s, sandbox: {result.sandbox}"
     yield f"  submission {result.submission[:16]}, {how}"
     tests = result.tests
     if len(tests) > 1 and not any(test.score for test in tests) and len({test.reason for test in tests}) == 1:
-        yield f"  failed     all {len(tests)} tests: {_shown(tests[0].reason)}"
+        yield f"  failed     all {len(tests)} tests: {shown(tests[0].reason)}"
         tests = ()
     for test in tests:
         if test.score < test.points:
             where = f" ({test.part} part)" if test.part else ""
-            yield f"  failed     {_shown(test.id)}: {test.score:g} of {test.points:g}{where}: {_shown(test.reason)}"
+            yield f"  failed     {shown(test.id)}: {test.score:g} of {test.points:g}{where}: {shown(test.reason)}"
     for label, error in result.cells:
-        yield f"  stopped    {_shown(label)}: {_shown(error)}"
+        yield f"  stopped    {shown(label)}: {shown(error)}"
     if result.trouble:
-        yield f"  TROUBLE    {_shown(result.trouble)}"
+        yield f"  TROUBLE    {shown(result.trouble)}"
     flags = ["graded without a sandbox"] if result.unsafe else []
     for flag in (*flags, *beside.flags(released=released), *result.notes):
-        yield f"  flag       {_shown(flag)}"
+        yield f"  flag       {shown(flag)}"
     for one in earlier:
         scored = "not graded" if one.score is None else f"{one.score:g} of {one.max_score:g} points"
         yield f"  earlier    {one.graded_at[:19].replace('T', ' ')} UTC, submission {one.submission[:16]}: {scored}"
 
 
-def _shown(text: str, most: int = 400) -> str:
+def shown(text: str, most: int = 400) -> str:
     """One line, printable: a control character, a line end and a sign that turns the writing round are spelt out."""
     text = text.strip()
     text = text if len(text) <= most else f"{text[:most]}..."
