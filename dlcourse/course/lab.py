@@ -12,7 +12,8 @@ from dlcourse.course.sync import RECORD
 
 START = "chapters/00-start.ipynb"
 # JupyterLab's announcements would ask every learner about news from its makers and look for updates at each start;
-# the settings in this folder turn them off, for the course's own JupyterLab only.
+# the settings in this folder turn them off, for the course's own JupyterLab only. Its `kernels/` holds the kernel that
+# notebooks ask for: this interpreter, with what dlcourse.course.kernel adds.
 SETTINGS = Path(__file__).parent / "jupyter"
 
 
@@ -38,6 +39,23 @@ def command(folder: Path, *, browser: bool = True, port: int | None = None, extr
     return [*line, *extra]
 
 
+def surroundings() -> dict[str, str]:
+    """Environment variables that a Jupyter server of the course needs beside those that it has.
+
+    Whoever starts a server in another way than `lab` (a hub, Binder) adds these too.
+    """
+
+    def first(variable: str) -> str:
+        return os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get(variable)]))
+
+    return {
+        "JUPYTER_CONFIG_PATH": first("JUPYTER_CONFIG_PATH"),
+        "JUPYTER_PATH": first("JUPYTER_PATH"),
+        # What is installed in the user's home, for another interpreter, gives way to what is beside this one.
+        "JUPYTER_PREFER_ENV_PATH": os.environ.get("JUPYTER_PREFER_ENV_PATH", "1"),
+    }
+
+
 def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: Sequence[str] = ()) -> int:
     """Open `folder`, already synced, and stay until JupyterLab stops.
 
@@ -50,10 +68,7 @@ def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: S
             f'Install it with: "{sys.executable}" -m pip install jupyterlab'
         )
     line = command(folder, browser=browser, port=port, extra=extra)
-    # A kernel of the same name in the user's home would run another interpreter, one without the course.
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
-    paths = [str(SETTINGS), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
+    os.environ.update(surroundings())
     sys.stdout.flush()
     if os.name == "nt":  # where exec would hand the terminal back at once
         return subprocess.call(line)
