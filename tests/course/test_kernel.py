@@ -13,16 +13,22 @@ from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from dlcourse_browser import Lab
+from dlcourse_memory import box
 from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from dlcourse.course import kernel
 from dlcourse.course.lab import SETTINGS, surroundings
 from dlcourse.course.needs import peak
+from dlcourse.course.run import UNSOLVED
 
 GB = 10**9
 CELL = ast.parse("x = 1")
@@ -280,3 +286,115 @@ def test_surroundings_come_before_what_is_there(monkeypatch):
         "JUPYTER_CONFIG_PATH": str(SETTINGS),
         "JUPYTER_PREFER_ENV_PATH": "1",
     }
+
+
+# ---- under a real limit
+
+
+class Server:
+    """`dlcourse lab` in a box, spoken to as JupyterLab's page does."""
+
+    def __init__(self, lab: Lab):
+        self.lab = lab
+        self.sessions: list[Session] = []
+
+    def open(self, chapter: str) -> "Session":
+        name = f"{chapter}.ipynb"
+        wanted = {"path": f"chapters/{name}", "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+        self.sessions.append(Session(self, self.ask("POST", "/api/sessions", wanted)))
+        return self.sessions[-1]
+
+    def ask(self, method: str, path: str, content: object = None) -> dict:
+        address = urlsplit(self.lab.address)
+        (token,) = parse_qs(address.query)["token"]
+        request = Request(
+            address._replace(path=path, query="").geturl(),
+            method=method,
+            data=None if content is None else json.dumps(content).encode(),
+            headers={"Authorization": f"token {token}"},
+        )
+        with urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read() or b"{}")
+
+
+class Session(Kernel):
+    """A chapter open on a server, with its kernel."""
+
+    def __init__(self, server: Server, model: dict):
+        self.server, self.model = server, model
+        kernel = model["kernel"]["id"]
+        deadline = time.monotonic() + 60
+        while not (found := list(server.lab.home.rglob(f"kernel-{kernel}.json"))):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        self.client = BlockingKernelClient(connection_file=str(found[0]))
+        self.client.load_connection_file()
+        self.client.start_channels(hb=False)  # a busy machine answers late, and that is no death
+        self.client.wait_for_ready(timeout=60)
+        self.pid = self.value("__import__('os').getpid()")
+
+    def run_all(self) -> list[dict]:
+        """All cells are sent at once; one tagged as not yet solved may fail, and the others go on."""
+        text = (self.server.lab.home / "dlcourse-work" / self.model["path"]).read_text(encoding="utf-8")
+        return self.replies(
+            [
+                self.client.execute(
+                    "".join(cell["source"]),
+                    stop_on_error="raises-exception" not in cell["metadata"].get("tags", ()),
+                )
+                for cell in json.loads(text)["cells"]
+                if cell["cell_type"] == "code"
+            ]
+        )
+
+    def stop(self) -> None:
+        self.server.ask("DELETE", f"/api/sessions/{self.model['id']}")
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server whose memory is limited for good."""
+    with box(LIMIT) as limited:
+        lab = Lab(tmp_path, inside=lambda line: limited.command(*line))
+        try:
+            server = Server(lab)
+            yield server, limited
+            for session in server.sessions:
+                session.client.stop_channels()
+        finally:
+            lab.kill()
+
+
+LIMIT = 0.8 * GB
+
+
+def troubles(replies: list[dict]) -> list[str]:
+    """What failed; an exercise not yet solved is none."""
+    failed = [reply for reply in replies if reply["status"] != "ok" and reply.get("ename") not in UNSOLVED]
+    return ["\n".join(reply.get("traceback", [reply["status"]])) for reply in failed]
+
+
+@pytest.mark.slow
+def test_the_second_chapter_under_a_limit_is_told_so_and_no_kernel_dies(server):
+    """Two chapters of which each fits and both do not: the first runs, the second waits until the first is gone."""
+    server, limited = server
+    first = server.open("00b-toolkit")
+    assert troubles(first.run_all()) == []
+
+    second = server.open("00-start")
+    replies = second.run_all()
+    states = [reply["status"] for reply in replies]
+    at = states.index("error")
+    assert states == ["ok"] * at + ["error"] + ["aborted"] * (len(states) - at - 1)
+    text = "\n".join(replies[at]["traceback"])
+    assert replies[at]["ename"] == "NotEnoughMemory", text
+    assert "Of the 0.80 GB that all your notebooks may take together" in text
+    assert re.search(r"^00b-toolkit\.ipynb holds 0\.[23]\d GB\.$", text, re.MULTILINE), text
+    assert limited.kills() == 0
+    assert {first.pid, second.pid} <= set(limited.pids())
+    assert first.value("1 + 1") == second.value("1 + 1") == 2
+
+    first.stop()
+    assert troubles(second.run_all()) == []
+    assert second.value("__import__('os').getpid()") == second.pid
+    assert limited.kills() == 0
