@@ -68,8 +68,8 @@ def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: S
             f'Install it with: "{sys.executable}" -m pip install jupyterlab'
         )
     line = command(folder, browser=browser, port=port, extra=extra)
-    os.environ.update(surroundings())
+    environment = {**os.environ, **surroundings()}
     sys.stdout.flush()
     if os.name == "nt":  # where exec would hand the terminal back at once
-        return subprocess.call(line)
-    os.execv(line[0], line)
+        return subprocess.call(line, env=environment)
+    os.execve(line[0], line, environment)

@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 from dlcourse_browser import Lab
-from dlcourse_memory import box
+from dlcourse_memory import box_or_skip
 from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
@@ -354,7 +354,7 @@ class Session(Kernel):
 @pytest.fixture
 def server(tmp_path):
     """A server whose memory is limited for good."""
-    with box(LIMIT) as limited:
+    with box_or_skip(LIMIT) as limited:
         lab = Lab(tmp_path, inside=lambda line: limited.command(*line))
         try:
             server = Server(lab)

@@ -5,13 +5,16 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
+from dlcourse.course import run as run_module
 from dlcourse.course.lab import SETTINGS
+from dlcourse.course.run import Outcome
 from dlcourse.device import memory_groups
 
 GB = 10**9
@@ -51,15 +54,31 @@ class Box:
 
 @contextmanager
 def box(limit: float) -> Iterator[Box]:
-    """A box that is gone afterwards, with all that still ran in it; the test is skipped where none can be made."""
-    try:
-        folder = _made()
-    except NoBox as error:
-        pytest.skip(str(error))
+    """A box that is gone afterwards, with all that still ran in it. Raises NoBox where none can be made."""
+    folder = _made()
     try:
         yield Box(folder, int(limit))
     finally:
         _removed(folder)
+
+
+@contextmanager
+def box_or_skip(limit: float) -> Iterator[Box]:
+    """The same for a test, which is skipped where none can be made."""
+    with ExitStack() as stack:
+        try:
+            made = stack.enter_context(box(limit))
+        except NoBox as error:
+            pytest.skip(str(error))
+        yield made
+
+
+def run_in(limited: Box, path: Path) -> Outcome:
+    """`dlcourse run` of a notebook, with the course's own kernel, in a box."""
+    specs = mock.patch.object(run_module, "KernelSpecManager", return_value=Boxed(limited))
+    with specs, mock.patch.dict(os.environ, JPY_SESSION_NAME=str(path)):
+        (outcome,) = run_module.run([path])
+    return outcome
 
 
 def _made() -> Path:
