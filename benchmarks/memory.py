@@ -37,7 +37,7 @@ IDLE = {"idle kernel": "1", "import torch": "import torch"}
 
 
 def row(name: str, holds: float, charged: float, stated: float | None = None) -> None:
-    print(f"{name:34}{holds / GB:7.3f}{charged / GB:9.3f}" + (f"{stated / GB:8.2f}" if stated else ""), flush=True)
+    print(f"{name:40}{holds / GB:7.3f}{charged / GB:9.3f}" + (f"{stated / GB:8.2f}" if stated else ""), flush=True)
 
 
 def kernels(folder: Path) -> None:
@@ -80,7 +80,7 @@ def main() -> int:
     paths = find(wanted, root=ROOT)
     if not wanted:
         paths += [*sorted(ROOT.glob("exercises/*/*.ipynb")), *sorted(ROOT.glob("solutions/*/*.ipynb"))]
-    print(f"{'GB':34}{'holds':>7}{'charged':>9}{'stated':>8}")
+    print(f"{'GB':40}{'holds':>7}{'charged':>9}{'stated':>8}")
     with tempfile.TemporaryDirectory(prefix="dlcourse-memory-") as folder:
         kernels(Path(folder))
         server(Path(folder))

@@ -2,7 +2,7 @@
 
     [peak]
     01-neurons = 0.6
-    exercises = 0.7
+    exercises = 0.5
 
 In GB, the most that the notebook's kernel holds (resident memory); `exercises` stands for every exercise notebook.
 Tests run all of them under a real limit and hold them to it.

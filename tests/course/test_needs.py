@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 CHAPTERS = sorted((ROOT / "chapters").glob("*.ipynb"))
 # Learners open the exercises and write what stands in the solutions.
 EXERCISES = sorted([*(ROOT / "exercises").glob("*/*.ipynb"), *(ROOT / "solutions").glob("*/*.ipynb")])
-LARGEST = "solutions/08-rnn/08-rnn-exercises.ipynb"  # of the exercises: the figure for all is its own
+LARGEST = "solutions/03-training/03-training-exercises.ipynb"  # of the exercises: the figure for all is its own
 LIMIT = 2 * GB  # what Binder gives, and a hub that counts its memory
 
 
