@@ -9,7 +9,7 @@ allowed to make one). For each the table has, in GB:
 - holds: the most that the kernel held, resident, shared libraries included; the figure that counts for a learner;
 - charged: the most that the cgroup was charged at one moment. Files that were read count there until their room is
   wanted, so this depends on what ran before; libraries that another kernel has read already do not count;
-- stated: what needs.toml says. `holds` with 5 % to spare, rounded up to 0.05.
+- stated: what needs.toml says. `holds` with 10 % to spare, rounded up to 0.05.
 
 Before them: a kernel in which nothing ran, one that has imported torch, and a JupyterLab server that has just started.
 Exits with 1 when a notebook fails, or holds more than is stated.
