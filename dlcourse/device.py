@@ -100,6 +100,81 @@ def _quota_v1(folder: Path) -> float | None:
     return int(quota.read_text()) / int(period.read_text())
 
 
+def memory_budget(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process may still take: at least 0, loads no torch.
+
+    What the machine has available, or less: what the limit of a container leaves (of this process's cgroup and of each
+    above it, version 1 or 2). Files that were read and that no program has mapped count as free, for they make room.
+    `root` is the folder that holds `proc` and `sys`; tests pass another.
+    """
+    left = [_machine("MemAvailable", root), *(limit - _taken(folder) for folder, limit in _memory_limits(root))]
+    return max(0, min(left))
+
+
+def memory_limit(root: Path = Path("/")) -> int:
+    """Bytes of memory that this process may hold, together with what shares its limit: a container's, or all there is.
+
+    `root` is the folder that holds `proc` and `sys`; tests pass another.
+    """
+    return min([machine_memory(root), *(limit for _, limit in _memory_limits(root))])
+
+
+def machine_memory(root: Path = Path("/")) -> int:
+    """Bytes of memory that the machine has."""
+    return _machine("MemTotal", root)
+
+
+def _machine(entry: str, root: Path) -> int:
+    """Bytes, by the name that Linux has for it; elsewhere psutil knows."""
+    file = root / "proc/meminfo"
+    if not file.exists():
+        import psutil
+
+        memory = psutil.virtual_memory()
+        return {"MemTotal": memory.total, "MemAvailable": memory.available}[entry]
+    return _table(file)[f"{entry}:"] * 1024
+
+
+def memory_groups(root: Path = Path("/")) -> list[Path]:
+    """The folders of the cgroups that limit this process's memory, its own first; none off Linux."""
+    listing = root / "proc/self/cgroup"
+    groups = []
+    for line in listing.read_text().splitlines() if listing.exists() else ():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "" or "memory" in controllers.split(","):
+            groups += _folders(root / "sys/fs/cgroup" / controllers, path)
+    return groups
+
+
+def _memory_limits(root: Path) -> list[tuple[Path, int]]:
+    """Each cgroup with a limit on memory, and that limit in bytes."""
+    found, machine = [], machine_memory(root)
+    for folder in memory_groups(root):
+        for name in ("memory.max", "memory.limit_in_bytes"):  # version 2, version 1
+            text = (folder / name).read_text().strip() if (folder / name).exists() else "max"
+            if text != "max" and int(text) < machine:  # without a limit, version 1 has a number beyond any memory
+                found.append((folder, int(text)))
+    return found
+
+
+def _taken(folder: Path) -> int:
+    """Bytes that a cgroup and those below it hold, less the files that could be dropped at once."""
+    old = (folder / "memory.usage_in_bytes").exists()  # version 1
+    usage = int((folder / ("memory.usage_in_bytes" if old else "memory.current")).read_text())
+    stat = _table(folder / "memory.stat") if (folder / "memory.stat").exists() else {}
+    once, often, mapped = (
+        (stat.get("total_inactive_file", 0), stat.get("total_active_file", 0), stat.get("total_mapped_file", 0))
+        if old
+        else (stat.get("inactive_file", 0), stat.get("active_file", 0), stat.get("file_mapped", 0))
+    )
+    return usage - max(0, once + often - mapped)
+
+
+def _table(file: Path) -> dict[str, int]:
+    """The numbers of a file that has a name and a number on each line."""
+    return {words[0]: int(words[1]) for words in map(str.split, file.read_text().splitlines())}
+
+
 def use_threads(n: int | None = None) -> int:
     """Let torch use `n` CPU threads (default: `cpu_budget()`), and return that number. Raises ValueError below 1."""
     import torch

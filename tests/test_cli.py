@@ -139,7 +139,7 @@ def opened(monkeypatch, tmp_path):
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(sync_module, "content_root", lambda: tmp_path / "course")
-    monkeypatch.setattr(os, "execv", lambda program, line: calls.append(line))
+    monkeypatch.setattr(os, "execve", lambda program, line, environment: calls.append((line, environment)))
     monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
     monkeypatch.setenv("JUPYTER_PREFER_ENV_PATH", "1")
     monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/mine")
@@ -163,16 +163,17 @@ def test_lab_syncs_and_becomes_jupyterlab(main, opened, tmp_path, arguments, fol
     assert (status, err) == (0, "")
     assert out.splitlines()[0] == f"Course edition {dlcourse.__version__} in {work}:"
     assert (work / "chapters/notation.md").read_text() == "x"
-    (line,) = opened
+    ((line, environment),) = opened
     assert line[:4] == [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={work}"]
     assert line[5:] == passed_on
-    assert os.environ["JUPYTER_CONFIG_PATH"] == f"{lab_module.SETTINGS}{os.pathsep}/mine"
+    assert environment == {**os.environ, **lab_module.surroundings()}
+    assert environment["JUPYTER_CONFIG_PATH"] == f"{lab_module.SETTINGS}{os.pathsep}/mine"
 
 
 def test_lab_starts_for_root_too(main, opened, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
     main("lab")
-    assert "--allow-root" in opened[0]
+    assert "--allow-root" in opened[0][0]
 
 
 def test_lab_called_inside_ones_folder_means_that_folder(main, opened, tmp_path, monkeypatch):

@@ -1,9 +1,14 @@
-"""Devices, and how many cores a process may use. The cgroup files are made up: no real limit is touched."""
+"""Devices, and how many cores and how much memory a process may use.
+
+The cgroup files are made up: no real limit is touched.
+"""
 
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import psutil
 import pytest
 import torch
 
@@ -174,8 +179,111 @@ def test_use_threads(monkeypatch):
         torch.set_num_threads(before)
 
 
-def test_counting_cores_loads_no_torch():
-    code = "import sys; from dlcourse.device import cpu_budget; cpu_budget(); assert 'torch' not in sys.modules"
+MEMINFO = {"proc/meminfo": "MemTotal:       16000 kB\nMemFree:         2000 kB\nMemAvailable:   12000 kB\n"}
+KB = 1024
+V2_STAT = "anon 500\nfile 900\ninactive_file {}\nactive_file {}\nfile_mapped {}\nshmem 70\n"
+V1_STAT = (
+    "cache 1\nmapped_file 1\ninactive_file 1\nactive_file 1\n"
+    "total_cache 9\ntotal_mapped_file {2}\ntotal_inactive_file {0}\ntotal_active_file {1}\n"
+)
+
+
+def v2(path: str, limit: object, usage: int, *files: int) -> dict[str, str]:
+    """A cgroup of version 2; `files` says how many bytes of files it holds: read once, read often, mapped."""
+    folder = f"sys/fs/cgroup{path}"
+    return {
+        f"{folder}/memory.max": f"{limit}\n",
+        f"{folder}/memory.current": f"{usage}\n",
+        f"{folder}/memory.stat": V2_STAT.format(*(files or (0, 0, 0))),
+    }
+
+
+def v1(path: str, limit: int, usage: int, *files: int) -> dict[str, str]:
+    folder = f"sys/fs/cgroup/memory{path}"
+    return {
+        f"{folder}/memory.limit_in_bytes": f"{limit}\n",
+        f"{folder}/memory.usage_in_bytes": f"{usage}\n",
+        f"{folder}/memory.stat": V1_STAT.format(*(files or (0, 0, 0))),
+    }
+
+
+IN_V2 = {"proc/self/cgroup": "0::/pod/box\n"}
+NO_LIMIT = 9223372036854771712  # what version 1 says when there is none
+
+
+@pytest.mark.parametrize(
+    ("files", "limit", "budget"),
+    [
+        pytest.param({}, 16000 * KB, 12000 * KB, id="no cgroups at all"),
+        pytest.param({"proc/self/cgroup": "0::/\n"}, 16000 * KB, 12000 * KB, id="v2, no limit file at the root"),
+        pytest.param({**IN_V2, **v2("/pod/box", "max", 7000)}, 16000 * KB, 12000 * KB, id="v2, no limit"),
+        pytest.param({**IN_V2, **v2("/pod/box", 9000, 7000)}, 9000, 2000, id="v2, own limit"),
+        pytest.param({**IN_V2, **v2("", 9000, 7000)}, 9000, 2000, id="v2, container sees the topmost only"),
+        pytest.param(
+            {**IN_V2, **v2("/pod/box", 9000, 1000), **v2("/pod", 8000, 7500)}, 8000, 500, id="v2, the pod is stricter"
+        ),
+        pytest.param(
+            {**IN_V2, **v2("/pod/box", 5000, 1000), **v2("/pod", 8000, 7500)}, 5000, 500, id="v2, the pod is fuller"
+        ),
+        pytest.param({**IN_V2, **v2("/pod/box", 9000, 7000, 3000, 0, 0)}, 9000, 5000, id="v2, files read once"),
+        pytest.param({**IN_V2, **v2("/pod/box", 9000, 7000, 0, 3000, 0)}, 9000, 5000, id="v2, files read often"),
+        pytest.param({**IN_V2, **v2("/pod/box", 9000, 7000, 2000, 1000, 900)}, 9000, 4100, id="v2, mapped files stay"),
+        pytest.param({**IN_V2, **v2("/pod/box", 9000, 7000, 100, 0, 900)}, 9000, 2000, id="v2, shared memory mapped"),
+        pytest.param({**IN_V2, **v2("/pod/box", 9000, 9500)}, 9000, 0, id="v2, over the limit for a moment"),
+        pytest.param(
+            {**IN_V2, **v2("/pod/box", 15000 * KB, 0)}, 15000 * KB, 12000 * KB, id="v2, the machine has less left"
+        ),
+        pytest.param(
+            {**IN_V2, **v2("/pod/box", 64000 * KB, 0)}, 16000 * KB, 12000 * KB, id="v2, the machine is smaller"
+        ),
+        pytest.param(
+            {
+                **IN_V2,
+                **{name: text for name, text in v2("/pod/box", 9000, 7000).items() if not name.endswith("stat")},
+            },
+            9000,
+            2000,
+            id="v2, a system that says nothing of files",
+        ),
+        pytest.param({**V1, **v1("/box", NO_LIMIT, 7000)}, 16000 * KB, 12000 * KB, id="v1, no limit"),
+        pytest.param({**V1, **v1("/box", 9000, 7000)}, 9000, 2000, id="v1, own limit"),
+        pytest.param({**V1, **v1("", 9000, 7000)}, 9000, 2000, id="v1, container sees the topmost only"),
+        pytest.param({**V1, **v1("/box", 9000, 1000), **v1("", 9500, 9000)}, 9000, 500, id="v1, the one above is full"),
+        pytest.param({**V1, **v1("/box", 9000, 7000, 2000, 1000, 900)}, 9000, 4100, id="v1, mapped files stay"),
+        pytest.param(
+            {"proc/self/cgroup": "4:memory:/box\n0::/\n", **v1("/box", 9000, 7000)},
+            9000,
+            2000,
+            id="both versions mounted",
+        ),
+    ],
+)
+def test_memory_limit_and_budget(tmp_path, files, limit, budget):
+    for name, text in {**MEMINFO, **files}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert device.machine_memory(tmp_path) == 16000 * KB
+    assert device.memory_limit(tmp_path) == limit
+    assert device.memory_budget(tmp_path) == budget
+
+
+def test_memory_where_there_is_no_proc(tmp_path, monkeypatch):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(total=8000, available=3000))
+    assert (device.machine_memory(tmp_path), device.memory_limit(tmp_path)) == (8000, 8000)
+    assert device.memory_budget(tmp_path) == 3000
+    assert device.memory_groups(tmp_path) == []
+
+
+def test_the_real_memory_is_sensible():
+    assert 0 < device.memory_budget() <= device.memory_limit() <= device.machine_memory()
+    assert device.machine_memory() == pytest.approx(psutil.virtual_memory().total, rel=0.01)
+
+
+def test_counting_cores_and_memory_loads_no_torch():
+    code = (
+        "import sys; from dlcourse.device import cpu_budget, memory_budget; cpu_budget(), memory_budget()\n"
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -16,8 +16,7 @@ CPU_ONLY = (
     "A CPU-only torch is smaller and does the same here: `uv pip install --torch-backend=cpu torch`, or pip with "
     "torch's own CPU index, or conda-forge's pytorch-cpu"
 )
-# A chapter's kernel stays under 1 GB (`dlcourse run` measures it); JupyterLab and a browser want as much again.
-MEMORY_NEEDED, MEMORY_WANTED = 1 * GB, 2 * GB
+MEMORY_WANTED = 2 * GB  # a chapter takes up to about half of it; JupyterLab and a browser want as much again
 DISK_NEEDED, DISK_WANTED = 0.1 * GB, 1 * GB  # notebooks with their outputs; the largest data set
 LAB_EXTENSIONS = {"@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets", "anywidget": "anywidget"}
 
@@ -89,38 +88,20 @@ def _cores() -> Row:
 
 
 def _memory() -> Row:
-    import psutil
+    from dlcourse.course.needs import needs
+    from dlcourse.device import machine_memory, memory_budget, memory_limit
 
-    memory = psutil.virtual_memory()
-    limit = _container_limit()
-    total = min(memory.total, limit or memory.total)
-    free = min(memory.available, total)
+    needed = max(needs().values())
+    total, machine = memory_limit(), machine_memory()
+    free = min(memory_budget(), total)
     found = f"{free / GB:.1f} of {total / GB:.1f} GB of memory free"
-    if total < memory.total:
-        found += f" (a limit; the machine has {memory.total / GB:.1f} GB)"
-    if total < MEMORY_NEEDED:
-        return Row("memory", "fault", found, f"A chapter takes up to {MEMORY_NEEDED / GB:.0f} GB; raise the limit")
+    if total < machine:
+        found += f" (a limit; the machine has {machine / GB:.1f} GB)"
+    if total < needed:
+        return Row("memory", "fault", found, f"A chapter takes up to {needed / GB:.1f} GB; raise the limit")
     if free < MEMORY_WANTED:
         return Row("memory", "warning", found, "Close other programs, and shut down kernels that you no longer need")
     return Row("memory", "ok", found)
-
-
-def _container_limit(root: Path = Path("/")) -> int | None:
-    """Bytes that this process's control group may use; None without a limit or off Linux."""
-    limits = []
-    # Version 2 has one tree, and every group above counts too; version 1, and a container's own view, the fixed path.
-    membership = root / "proc/self/cgroup"
-    own = ""
-    if membership.is_file():
-        for entry in membership.read_text().splitlines():
-            if entry.startswith("0::"):
-                own = entry.removeprefix("0::").strip("/")
-    tree = root / "sys/fs/cgroup"
-    groups = [tree / own, *(tree / parent for parent in Path(own).parents)]
-    for path in [*(group / "memory.max" for group in groups), tree / "memory/memory.limit_in_bytes"]:
-        if path.is_file() and (text := path.read_text().strip()).isdigit():
-            limits.append(int(text))
-    return min(limits, default=None)
 
 
 def _disk() -> Row:

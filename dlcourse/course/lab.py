@@ -12,7 +12,8 @@ from dlcourse.course.sync import RECORD
 
 START = "chapters/00-start.ipynb"
 # JupyterLab's announcements would ask every learner about news from its makers and look for updates at each start;
-# the settings in this folder turn them off, for the course's own JupyterLab only.
+# the settings in this folder turn them off, for the course's own JupyterLab only. Its `kernels/` holds the kernel that
+# notebooks ask for: this interpreter, with what dlcourse.course.kernel adds.
 SETTINGS = Path(__file__).parent / "jupyter"
 
 
@@ -39,17 +40,20 @@ def command(folder: Path, *, browser: bool = True, port: int | None = None, extr
 
 
 def surroundings() -> dict[str, str]:
-    """The environment variables that a Jupyter server of the course needs beside those it has."""
+    """Environment variables that a Jupyter server of the course needs beside those that it has.
+
+    Whoever starts a server in another way than `lab` (a hub, Binder) adds these too.
+    """
+
+    def first(variable: str) -> str:
+        return os.pathsep.join(filter(None, [str(SETTINGS), os.environ.get(variable)]))
+
     return {
-        # A kernel of the same name in the user's home would run another interpreter, one without the course.
+        "JUPYTER_CONFIG_PATH": first("JUPYTER_CONFIG_PATH"),
+        "JUPYTER_PATH": first("JUPYTER_PATH"),
+        # What is installed in the user's home, for another interpreter, gives way to what is beside this one.
         "JUPYTER_PREFER_ENV_PATH": os.environ.get("JUPYTER_PREFER_ENV_PATH", "1"),
-        "JUPYTER_CONFIG_PATH": _before("JUPYTER_CONFIG_PATH", SETTINGS),
     }
-
-
-def _before(name: str, path: Path) -> str:
-    """An environment variable of paths, with one more at its front."""
-    return os.pathsep.join(filter(None, [str(path), os.environ.get(name, "")]))
 
 
 def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: Sequence[str] = ()) -> int:
@@ -64,8 +68,8 @@ def lab(folder: Path, *, browser: bool = True, port: int | None = None, extra: S
             f'Install it with: "{sys.executable}" -m pip install jupyterlab'
         )
     line = command(folder, browser=browser, port=port, extra=extra)
-    os.environ.update(surroundings())
+    environment = {**os.environ, **surroundings()}
     sys.stdout.flush()
     if os.name == "nt":  # where exec would hand the terminal back at once
-        return subprocess.call(line)
-    os.execv(line[0], line)
+        return subprocess.call(line, env=environment)
+    os.execve(line[0], line, environment)

@@ -8,11 +8,11 @@ import sys
 from collections import namedtuple
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dlcourse.course import doctor
 from dlcourse.course.grading.jail import sandbox as jail
+from dlcourse.course.needs import needs
 
 
 def test_this_machine_is_fit_for_the_course():
@@ -85,36 +85,22 @@ def test_cores(monkeypatch):
     [(16, 8, None, "ok"), (16, 1, None, "warning"), (0.9, 0.5, None, "fault"), (16, 8, 0.5, "fault"), (16, 8, 4, "ok")],
 )
 def test_memory(monkeypatch, total, free, limit, verdict):
-    memory = namedtuple("memory", "total available")(total * 1e9, free * 1e9)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
-    monkeypatch.setattr(doctor, "_container_limit", lambda: limit and limit * 1e9)
+    monkeypatch.setattr("dlcourse.device.machine_memory", lambda: total * 1e9)
+    monkeypatch.setattr("dlcourse.device.memory_limit", lambda: (limit or total) * 1e9)
+    monkeypatch.setattr("dlcourse.device.memory_budget", lambda: free * 1e9)
     row = doctor._memory()
     assert row.verdict == verdict
     assert ("a limit" in row.found) == (limit is not None)
+    assert row.found.startswith(f"{min(free, limit or total):.1f} of {limit or total:.1f} GB of memory free")
+    assert bool(row.advice) == (verdict != "ok")
 
 
-@pytest.mark.parametrize(
-    ("files", "limit"),
-    [
-        ({}, None),
-        ({"sys/fs/cgroup/memory.max": "max\n"}, None),
-        ({"sys/fs/cgroup/memory.max": "2000000000\n"}, 2_000_000_000),
-        ({"sys/fs/cgroup/memory/memory.limit_in_bytes": "1000000000\n"}, 1_000_000_000),
-        (
-            {
-                "proc/self/cgroup": "0::/a/b\n",
-                "sys/fs/cgroup/a/b/memory.max": "max\n",
-                "sys/fs/cgroup/a/memory.max": "3000000000\n",
-            },
-            3_000_000_000,
-        ),
-    ],
-)
-def test_a_containers_limit(tmp_path, files, limit):
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert doctor._container_limit(tmp_path) == limit
+def test_memory_is_short_when_the_largest_chapter_does_not_fit(monkeypatch):
+    largest = max(needs().values())
+    for limit, verdict in ((largest - 1e6, "fault"), (largest + 1e6, "warning")):
+        monkeypatch.setattr("dlcourse.device.memory_limit", lambda limit=limit: limit)
+        assert doctor._memory().verdict == verdict
+        assert (f"up to {largest / 1e9:.1f} GB" in doctor._memory().advice) == (verdict == "fault")
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(5e9, "ok"), (5e8, "warning"), (5e6, "fault")])

@@ -30,7 +30,7 @@ def test_wheel_carries_the_course(wheel):
     chapters = in_checkout("chapters/*.ipynb", "chapters/*.quiz.toml")
     assert len(chapters) >= 4
     assert len(visible) >= 1
-    assert carried == visible | chapters | {"chapters/notation.md", "glossary.toml"}
+    assert carried == visible | chapters | {"chapters/needs.toml", "chapters/notation.md", "glossary.toml"}
     for name in carried:
         assert wheel[CONTENT + name] == (ROOT / name).read_bytes()
 

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,14 +45,17 @@ VIEWPORT = {"width": 1280, "height": 900}
 
 
 class Lab:
-    """A `dlcourse lab` process of its own session, with a home of its own."""
+    """A `dlcourse lab` process of its own session, with a home of its own.
 
-    def __init__(self, home: Path, *arguments: str):
+    inside: makes another command line of the one given, which begins elsewhere (under a limit) and then becomes it.
+    """
+
+    def __init__(self, home: Path, *arguments: str, inside: Callable[[list[str]], list[str]] = list):
         self.home = home
         environment = {key: value for key, value in os.environ.items() if not key.startswith("JUPYTER")}
         self.keyboard, terminal = os.openpty()
         self.process = subprocess.Popen(
-            self.line(arguments),
+            inside(self.line(arguments)),
             cwd=home,
             env={**environment, "HOME": str(home), "IPYTHONDIR": str(home / ".ipython")},
             stdin=terminal,
