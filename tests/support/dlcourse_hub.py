@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import requests
 import websocket
 from dlcourse_browser import ABROAD, ASK_KERNEL, SCROLL_TO, VIEWPORT, run_all
@@ -33,16 +34,17 @@ def password(user: str) -> str:
     return f"{user}-has-seven-brown-hens"
 
 
-def proxy() -> str | None:
-    """JupyterHub's proxy program: on PATH, or where `npm install configurable-http-proxy` puts it at home."""
-    name = "configurable-http-proxy"
-    return shutil.which(name) or shutil.which(name, path=str(Path.home() / "node_modules/.bin"))
+PROXY = shutil.which("configurable-http-proxy")
+ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]  # in a process namespace of its own
 
 
 def why_no_hub() -> str | None:
     if reason := unfit():
         return reason
-    return None if proxy() else "configurable-http-proxy is not installed (npm install -g configurable-http-proxy)"
+    if PROXY is None:
+        return "configurable-http-proxy is not installed (npm install --global configurable-http-proxy)"
+    tried = subprocess.run([*ALONE, "true"], capture_output=True, text=True, check=False)
+    return f"no process namespace may be made here: {tried.stderr.strip()}" if tried.returncode else None
 
 
 def free_ports(count: int) -> list[int]:
@@ -77,7 +79,7 @@ class Hub:
             c.JupyterHub.bind_url = {self.address!r}
             c.JupyterHub.hub_port = {inner}
             c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
-            c.ConfigurableHTTPProxy.command = {proxy()!r}
+            c.ConfigurableHTTPProxy.command = {PROXY!r}
             c.Spawner.args += ["--LabApp.expose_app_in_browser=True"]
         """
         text = re.sub(r"^ +", "", own, flags=re.MULTILINE) + settings
@@ -94,15 +96,22 @@ class Hub:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        inside = "unshare --pid --fork --kill-child --mount-proc"
-        line = f"exec {inside} jupyterhub -f /etc/jupyterhub/jupyterhub_config.py >>/srv/jupyterhub/log 2>&1"
-        with self.world.server("root", line, PYTHONPATH=SITE) as server:  # a pipe that nobody reads would fill up
+        line = f"exec {' '.join(ALONE)} jupyterhub -f /etc/jupyterhub/jupyterhub_config.py >>/srv/jupyterhub/log 2>&1"
+        with self.world.server("root", line, PYTHONPATH=SITE) as self.server:  # a pipe that nobody reads would fill up
             deadline = time.monotonic() + 120
             while "JupyterHub is now running" not in self.said():
-                assert server.process.poll() is None, self.said()
+                assert self.server.process.poll() is None, self.said()
                 assert time.monotonic() < deadline, self.said()
                 time.sleep(0.1)
             yield
+
+    def processes(self) -> list[psutil.Process]:
+        """The hub's own: itself, its proxy and its services, which run as root."""
+        return [
+            process
+            for process in psutil.Process(self.server.process.pid).children(recursive=True)
+            if process.uids().real == 0
+        ]
 
     def said(self) -> str:
         """All that the hub and the servers under it have printed."""
