@@ -16,7 +16,7 @@ CPU_ONLY = (
     "A CPU-only torch is smaller and does the same here: `uv pip install --torch-backend=cpu torch`, or pip with "
     "torch's own CPU index, or conda-forge's pytorch-cpu"
 )
-MEMORY_WANTED = 2 * GB  # a chapter takes up to about half of it; JupyterLab and a browser want as much again
+MEMORY_WANTED = 2 * GB  # the largest chapter, JupyterLab and a browser together
 DISK_NEEDED, DISK_WANTED = 0.1 * GB, 1 * GB  # notebooks with their outputs; the largest data set
 LAB_EXTENSIONS = {"@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets", "anywidget": "anywidget"}
 

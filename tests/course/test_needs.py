@@ -56,7 +56,9 @@ def test_learners_do_not_get_the_table():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [*CHAPTERS, *EXERCISES], ids=lambda path: f"{path.parent.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path", [*CHAPTERS, *EXERCISES], ids=lambda path: f"{path.relative_to(ROOT).parts[0]}-{path.stem}"
+)
 def test_a_notebook_runs_under_a_limit_and_holds_what_is_stated(path):
     """`-rP` shows the figures, `benchmarks/memory.py` makes a table of them."""
     stated = peak(path.name)
