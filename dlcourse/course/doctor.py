@@ -99,7 +99,7 @@ def _memory() -> Row:
         found += f" (a limit; the machine has {machine / GB:.1f} GB)"
     if total < needed:
         return Row("memory", "fault", found, f"A chapter takes up to {needed / GB:.1f} GB; raise the limit")
-    if free < MEMORY_WANTED:
+    if free < (MEMORY_WANTED if total == machine else needed):  # under a limit there is no browser beside it
         return Row("memory", "warning", found, "Close other programs, and shut down kernels that you no longer need")
     return Row("memory", "ok", found)
 

@@ -32,6 +32,8 @@ OPTIONS = (
     "--KernelManager.transport=ipc",
     # Not a login shell: on Debian that one forgets PATH, and with it `dlcourse` and `nbgrader`.
     f"--ServerApp.terminado_settings=shell_command={[os.environ.get('SHELL') or '/bin/sh']}",
+    # The environment is not theirs to change, and the panel would ask a package index for its list.
+    "--LabApp.extension_manager=readonly",
 )
 
 

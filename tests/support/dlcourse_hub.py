@@ -55,6 +55,17 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+CLONE = "/opt/dlcourse/course"  # where the guide puts it; /opt is not this world's own
+
+
+def blocks(name: str) -> list[str]:
+    """The texts of the host's guide that are marked by a name, after the language."""
+    guide = (ROOT / "deploy/README.md").read_text(encoding="utf-8")
+    found = re.findall(rf"^```\w+ {re.escape(name)}\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    assert found, name
+    return found
+
+
 class Hub:
     """`with hub.running():` starts it; `hub.world` is the machine; what is changed on disk stays until `remove`."""
 
@@ -63,29 +74,28 @@ class Hub:
         self.port, api, inner = free_ports(3)
         self.address = f"http://127.0.0.1:{self.port}"
         srv, etc = self.world.folder / "srv", self.world.folder / "etc"
-        with (etc / "group").open("a", encoding="utf-8") as group:
-            print(f"learners:x:65001:{','.join(students)}\ninstructors:x:65002:{INSTRUCTOR}", file=group)
         self.install(ROOT)
-        (srv / "jupyterhub").mkdir(mode=0o700)
-        (srv / "nbgrader/exchange").mkdir(parents=True)
-        (srv / "nbgrader/exchange").chmod(0o1777)
-        shutil.copytree(ROOT / "deploy/jupyterhub", srv / "dlcourse/deploy")
-        (etc / "jupyter").mkdir(exist_ok=True)
-        shutil.copy(ROOT / "deploy/jupyterhub/nbgrader_config.py", etc / "jupyter")
-        (etc / "jupyterhub").mkdir()
+        shutil.copytree(ROOT / "deploy", srv / "dlcourse/course/deploy")
+        self.follow("folders")
+        (settings_of_ours,) = blocks("jupyterhub_config.py")
         own = f"""
-            c = get_config()
-            load_subconfig("/srv/dlcourse/deploy/jupyterhub_config.py")
             c.JupyterHub.bind_url = {self.address!r}
             c.JupyterHub.hub_port = {inner}
             c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
             c.ConfigurableHTTPProxy.command = {PROXY!r}
             c.Spawner.args += ["--LabApp.expose_app_in_browser=True"]
         """
-        text = re.sub(r"^ +", "", own, flags=re.MULTILINE) + settings
-        (etc / "jupyterhub/jupyterhub_config.py").write_text(text, encoding="utf-8")
-        passwords = "".join(f"{user}:{password(user)}\n" for user in (INSTRUCTOR, *students))
-        self.world.run("root", f"/usr/sbin/chpasswd <<'END'\n{passwords}END")
+        text = settings_of_ours.replace(CLONE, "/srv/dlcourse/course") + re.sub(r"^ +", "", own, flags=re.MULTILINE)
+        (etc / "jupyterhub/jupyterhub_config.py").write_text(text + settings, encoding="utf-8")
+        people = {INSTRUCTOR: "instructors", **dict.fromkeys(students, "learners")}
+        for user, group in people.items():
+            line = f"usermod --append --groups {group} {user} && echo '{user}:{password(user)}' | chpasswd"
+            self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{line}")
+
+    def follow(self, name: str) -> None:
+        """Type a block of the host's guide as root, in the clone that it speaks of."""
+        for text in blocks(name):
+            self.world.run("root", f"export PATH=$PATH:/usr/sbin\ncd /srv/dlcourse/course\n{text}")
 
     def install(self, checkout: Path) -> None:
         """The course as a host installs it: from a wheel, unpacked where all can read it."""
