@@ -310,8 +310,12 @@ class Visitor:
         self.page.wait_for_selector("#jp-main-dock-panel", timeout=120_000)
 
     def save(self) -> None:
-        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+        """Until nothing is left to save: what the kernel says of itself, when it is ready, changes a notebook too."""
+        save = """async () => {
+            await window.jupyterapp.commands.execute('docmanager:save');
+            return !window.jupyterapp.shell.currentWidget.context.model.dirty;
+        }"""
+        self.wait_until(lambda: self.page.evaluate(save))
 
     def ask(self, code: str) -> str:
         """The value or the printed text of code in the open notebook's kernel."""
