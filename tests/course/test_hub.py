@@ -169,3 +169,24 @@ def test_it_becomes_the_server_in_the_right_folder(tmp_path):
         assert last.startswith(f"HERE {place} ['--KernelManager.transport=ipc', ")
         assert last.endswith("'--ServerApp.port=1234']")  # the hub's own come last and win
     assert (home / "dlcourse-work" / CHAPTER).is_file()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cgroups are Linux's")
+def test_threads_follow_the_quota_of_a_real_cgroup(tmp_path):
+    """A server that may use one core of two tells its kernels so."""
+    tree = Path("/sys/fs/cgroup/cpu")
+    group = tree / f"dlcourse-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "cpu.cfs_period_us").write_text("100000")
+        (group / "cpu.cfs_quota_us").write_text("100000")
+    except OSError as error:
+        pytest.skip(f"no cpu cgroup can be made here: {error}")
+    try:
+        code = "import pathlib; from dlcourse.course import hub; print(hub.environment(pathlib.Path('.'), '/lab'))"
+        line = f'echo $$ > {group}/cgroup.procs && exec {sys.executable} -c "$CODE"'
+        settings = {**os.environ, "CODE": code, "TMPDIR": str(tmp_path)}
+        done = subprocess.run(["sh", "-ec", line], env=settings, capture_output=True, text=True, check=True)
+    finally:
+        group.rmdir()
+    assert "'OMP_NUM_THREADS': '1'" in done.stdout
