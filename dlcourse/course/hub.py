@@ -24,7 +24,7 @@ from dlcourse.device import cpu_budget
 FOLDER = "dlcourse-work"  # below the person's home
 NEWS = "updates.md"
 HEAD = "# Updates of your course\n\nA file that you changed stays as it is; its new edition is put beside it.\n"
-READ_NEWS = f"/lab/tree/{NEWS}?factory=Markdown%20Preview"
+READ_NEWS = f"/lab/tree/{NEWS}"  # shown as a page: labconfig/default_setting_overrides.json
 WHERE_YOU_LEFT = "/lab"
 OPTIONS = (
     # By default server and kernel talk over ports of the machine, and every account may listen there to what a kernel
