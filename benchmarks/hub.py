@@ -7,14 +7,16 @@ A real JupyterHub with the settings of deploy/jupyterhub/, and each learner an a
 how). They speak to it as a page does, over http and websockets, without a browser. Root on Linux only, and
 configurable-http-proxy.
 
-For each N: seconds from the log-in to a server that answers (median and slowest), seconds for the chapter from its
-first cell to its last, and at the end of the chapter, when nothing has been shut down yet, what a learner holds: the
-memory of the server and of the kernel (PSS: pages shared by several processes are divided among them). Cells that fail
-count as faults, and make it exit with 1; so does a kernel that uses more threads than the cores it is given. Absolute
-times mean nothing on another machine; memory does.
+The first row is one learner with a cold disk: nothing of Python, torch and the course is in memory (Linux is told to
+drop its caches). In each row: seconds from the log-in to a server that answers (median and slowest), seconds for the
+chapter from its first cell to its last, and at the end of the chapter, when nothing has been shut down yet, what a
+learner holds: the memory of the server and of the kernel (PSS: pages that processes share are divided among them).
+Cells that fail count as faults, and make it exit with 1; so does a kernel that uses more threads than the cores it is
+given. Absolute times mean nothing on another machine; memory does.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -72,6 +74,35 @@ def held(numbers: Iterable[int]) -> dict[str, float]:
     return total
 
 
+def measure(count: int, chapter: str, *, cold: bool = False) -> bool:
+    """One row of the table: that many learners on a hub of their own. Whether all was as it must be."""
+    names = tuple(f"learner{index}" for index in range(count))
+    hub = Hub(students=names)
+    try:
+        with hub.running(), ThreadPoolExecutor(count) as pool:
+            if cold:
+                os.sync()
+                Path("/proc/sys/vm/drop_caches").write_text("3")
+            learners = list(pool.map(lambda name: visit(hub, name, chapter), names))
+            memory = held({hub.world.numbers[name] for name in names})
+            own = sum(each.memory_full_info().pss for each in hub.processes())
+    finally:
+        hub.remove()
+    starts, chapters = [each.start for each in learners], [each.chapter for each in learners]
+    server, kernel = (memory[kind] / count / MB for kind in ("server", "kernel"))
+    print(
+        f"{'1, cold' if cold else count:>8}   {statistics.median(starts):8.1f} ({max(starts):5.1f})     "
+        f"{statistics.median(chapters):10.1f} ({max(chapters):5.1f})   {server:6.0f}   {kernel:6.0f}   "
+        f"{server + kernel:6.0f} MB   {own / MB:4.0f} MB",
+        flush=True,
+    )
+    faults = [fault for each in learners for fault in each.faults]
+    threads = {each.threads for each in learners}
+    if faults or threads != {cpu_budget()}:
+        print(f"wrong: {len(faults)} cells failed ({faults[:1]}), threads {threads}", file=sys.stderr)
+    return not faults and threads == {cpu_budget()}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--learners", type=int, nargs="+", default=[1, 4, 16, 32])
@@ -81,32 +112,9 @@ def main() -> int:
         parser.error(reason)
     print(f"{arguments.chapter}, {cpu_budget()} cores, {psutil.virtual_memory().total / 1e9:.0f} GB\n")
     print("learners   start, s (slowest)   chapter, s (slowest)   server   kernel   a learner   hub")
-    wrong = False
-    for count in arguments.learners:
-        names = tuple(f"learner{index}" for index in range(count))
-        hub = Hub(students=names)
-        try:
-            with hub.running(), ThreadPoolExecutor(count) as pool:
-                chapter = f"chapters/{arguments.chapter}.ipynb"
-                learners = list(pool.map(lambda name: visit(hub, name, chapter), names))  # noqa: B023
-                memory = held({hub.world.numbers[name] for name in names})
-                own = sum(each.memory_full_info().pss for each in hub.processes())
-        finally:
-            hub.remove()
-        starts, chapters = [each.start for each in learners], [each.chapter for each in learners]
-        server, kernel = (memory[kind] / count / MB for kind in ("server", "kernel"))
-        print(
-            f"{count:8}   {statistics.median(starts):8.1f} ({max(starts):5.1f})     "
-            f"{statistics.median(chapters):10.1f} ({max(chapters):5.1f})   {server:6.0f}   {kernel:6.0f}   "
-            f"{server + kernel:6.0f} MB   {own / MB:4.0f} MB",
-            flush=True,
-        )
-        faults = [fault for each in learners for fault in each.faults]
-        threads = {each.threads for each in learners}
-        if faults or threads != {cpu_budget()}:
-            print(f"wrong: {len(faults)} cells failed ({faults[:1]}), threads {threads}", file=sys.stderr)
-            wrong = True
-    return int(wrong)
+    chapter = f"chapters/{arguments.chapter}.ipynb"
+    right = [measure(1, chapter, cold=True), *(measure(count, chapter) for count in arguments.learners)]
+    return int(not all(right))
 
 
 if __name__ == "__main__":

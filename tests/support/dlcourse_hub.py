@@ -76,6 +76,8 @@ class Hub:
         srv, etc = self.world.folder / "srv", self.world.folder / "etc"
         self.install(ROOT)
         shutil.copytree(ROOT / "deploy", srv / "dlcourse/course/deploy")
+        (srv / "tmp").mkdir()
+        (srv / "tmp").chmod(0o1777)
         self.follow("folders")
         (settings_of_ours,) = blocks("jupyterhub_config.py")
         own = f"""
@@ -84,6 +86,7 @@ class Hub:
             c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{api}"
             c.ConfigurableHTTPProxy.command = {PROXY!r}
             c.Spawner.args += ["--LabApp.expose_app_in_browser=True"]
+            c.Spawner.environment.update({{"TMPDIR": "/srv/tmp"}})  # what servers leave there goes with this world
         """
         text = settings_of_ours.replace(CLONE, "/srv/dlcourse/course") + re.sub(r"^ +", "", own, flags=re.MULTILINE)
         (etc / "jupyterhub/jupyterhub_config.py").write_text(text + settings, encoding="utf-8")
