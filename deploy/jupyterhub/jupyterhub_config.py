@@ -4,14 +4,16 @@ Leave this file as it is, so that an update of the course can replace it. Your d
 /etc/jupyterhub/jupyterhub_config.py, whose later lines win:
 
     c = get_config()
-    load_subconfig("/opt/dlcourse/course/deploy/jupyterhub/jupyterhub_config.py")
+    load_subconfig("/opt/dlcourse/current/course/deploy/jupyterhub/jupyterhub_config.py")
     c.Authenticator.admin_users = {"name-of-an-administrator"}
     c.Spawner.mem_limit = "3G"
+    c.JupyterHub.services.append({"name": "one-more"})  # a list of ours: add to it, or you lose what it holds
 
 deploy/README.md is the guide: what to install, which accounts and folders to make, what it costs.
 """
 
 import grp
+import os
 import pwd
 import sys
 from pathlib import Path
@@ -41,7 +43,7 @@ def is_instructor(name: str) -> bool:
         group = grp.getgrnam(INSTRUCTORS)
     except KeyError:  # no such group: nobody is
         return False
-    return name in group.gr_mem or pwd.getpwnam(name).pw_gid == group.gr_gid
+    return group.gr_gid in os.getgrouplist(name, pwd.getpwnam(name).pw_gid)  # as the log-in asks, LDAP included
 
 
 def before_spawn(spawner) -> None:
@@ -72,6 +74,8 @@ if Path("/run/systemd/system").is_dir():
     c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
     c.SystemdSpawner.isolate_tmp = True
     c.SystemdSpawner.disable_user_sudo = True
+    # Without the first a runaway cell fills the swap and slows the machine down for all; the second stops fork bombs.
+    c.SystemdSpawner.unit_extra_properties = {"MemorySwapMax": "0", "TasksMax": "512"}
 else:
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
 c.JupyterHub.concurrent_spawn_limit = 10  # starts at once; the rest of a class waits some seconds

@@ -2,14 +2,18 @@
 
 Load it after jupyterhub_config.py, in your own file, and name your service:
 
-    load_subconfig("/opt/dlcourse/course/deploy/jupyterhub/login_oidc.py")
+    load_subconfig("/opt/dlcourse/current/course/deploy/jupyterhub/login_oidc.py")
     c.GenericOAuthenticator.authorize_url = "https://login.example.org/authorize"
     c.GenericOAuthenticator.token_url = "https://login.example.org/token"
     c.GenericOAuthenticator.userdata_url = "https://login.example.org/userinfo"
     c.OAuthenticator.oauth_callback_url = "https://hub.example.org/hub/oauth_callback"
+    c.OAuthenticator.allow_all = True  # whoever the service knows; or name people in allowed_users
 
 The service gives you an id and a secret. They come by the environment, never by a file that others may read:
-OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET, in the service's own environment file (mode 0600).
+OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET, in /etc/jupyterhub/environment (mode 0600), which the unit reads.
+
+Whoever the service calls `ann` becomes the machine's account `ann`. So let it be the only way in, and give no account
+that the service does not know a number of 1000 or more.
 """
 
 c = get_config()  # noqa: F821 - JupyterHub puts it there
@@ -17,5 +21,6 @@ c = get_config()  # noqa: F821 - JupyterHub puts it there
 c.JupyterHub.authenticator_class = "oauthenticator.generic.LocalGenericOAuthenticator"
 c.GenericOAuthenticator.scope = ["openid", "profile"]
 c.GenericOAuthenticator.username_claim = "preferred_username"
+c.LocalAuthenticator.allowed_groups = set()  # newcomers have no account yet, and are in no group of the machine
 c.LocalAuthenticator.create_system_users = True  # who logs in for the first time gets an account of this machine
 c.OAuthenticator.allow_existing_users = False

@@ -84,6 +84,7 @@ def test_classes_named_by_text_exist(load):
     config, _, _ = load("jupyterhub_config.py", systemd=True)
     assert found(config.JupyterHub.spawner_class).__name__ == "SystemdSpawner"
     config, _, _ = load("login_oidc.py")
+    assert config.LocalAuthenticator.allowed_groups == set()  # of the machine's groups: a newcomer has no account yet
     assert found(config.JupyterHub.authenticator_class).__name__ == "LocalGenericOAuthenticator"
 
 
@@ -118,6 +119,7 @@ def test_limits_reach_systemd(load, monkeypatch):
     assert asked["MemoryMax"] == 2 * 1024**3
     assert asked["CPUQuota"] == "200%"
     assert asked["PrivateTmp"] == asked["NoNewPrivileges"] == "yes"
+    assert (asked["MemorySwapMax"], asked["TasksMax"]) == ("0", "512")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,9 @@ def test_roles_and_the_machines_own_accounts(load, monkeypatch):
     accounts = {
         name: pwd.struct_passwd((name, "x", *both, "", f"/home/{name}", "/bin/sh")) for name, both in numbers.items()
     }
-    groups = {"instructors": SimpleNamespace(gr_mem=["teacher"], gr_gid=700)}
+    groups = {"instructors": SimpleNamespace(gr_gid=700)}
+    members = {"teacher": [5000, 700], "chair": [700]}
+    monkeypatch.setattr(names["os"], "getgrouplist", lambda name, own: members.get(name, [own]))
     monkeypatch.setattr(names["pwd"], "getpwnam", accounts.__getitem__)
     monkeypatch.setattr(names["grp"], "getgrnam", groups.__getitem__)
     roles = {}

@@ -55,7 +55,7 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-CLONE = "/opt/dlcourse/course"  # where the guide puts it; /opt is not this world's own
+CLONE = "/opt/dlcourse/current/course"  # where the guide puts it; /opt is not this world's own
 
 
 def blocks(name: str) -> list[str]:
@@ -96,9 +96,9 @@ class Hub:
             self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{line}")
 
     def follow(self, name: str) -> None:
-        """Type a block of the host's guide as root, in the clone that it speaks of."""
+        """Type a block of the host's guide as root."""
         for text in blocks(name):
-            self.world.run("root", f"export PATH=$PATH:/usr/sbin\ncd /srv/dlcourse/course\n{text}")
+            self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{text.replace(CLONE, '/srv/dlcourse/course')}")
 
     def install(self, checkout: Path) -> None:
         """The course as a host installs it: from a wheel, unpacked where all can read it."""

@@ -232,7 +232,7 @@ def test_commands_within_sentences_are_those_of_the_blocks():
 
 
 def test_pictures_and_other_files_that_it_names_are_there():
-    for link in re.findall(r"\]\((?!https?:|#)([^)]+)\)", GUIDE):
+    for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", GUIDE):
         assert (ROOT / "deploy" / link).exists(), link
 
 
