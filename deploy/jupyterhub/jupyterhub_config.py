@@ -21,7 +21,10 @@ from pathlib import Path
 c = get_config()  # noqa: F821 - JupyterHub puts it there
 
 # ---- Where. A web server in front adds TLS (deploy/README.md has the lines for one); the hub itself stays on loopback.
-c.JupyterHub.bind_url = "http://127.0.0.1:8000"
+# Ports below 1024, which only root may take: whoever waits for a port to become free would be sent all passwords.
+c.JupyterHub.bind_url = "http://127.0.0.1:890"
+c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:891"
+c.JupyterHub.hub_port = 892
 STATE = Path("/srv/jupyterhub")  # mode 0700, root's: tokens and the key of all cookies lie there
 c.JupyterHub.db_url = f"sqlite:///{STATE}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = f"{STATE}/cookie_secret"
@@ -37,24 +40,32 @@ c.PAMAuthenticator.open_sessions = False  # asks PAM for the password only; a se
 c.Authenticator.username_pattern = r"^[a-z][a-z0-9_-]{0,30}$"
 
 
-def is_instructor(name: str) -> bool:
-    """Whether an account is in the machine's group of instructors."""
-    try:
-        group = grp.getgrnam(INSTRUCTORS)
-    except KeyError:  # no such group: nobody is
-        return False
-    return group.gr_gid in os.getgrouplist(name, pwd.getpwnam(name).pw_gid)  # as the log-in asks, LDAP included
+def groups_of(name: str) -> set[str]:
+    """Which of the two groups an account is in, asked as the log-in asks (LDAP included)."""
+    numbers = os.getgrouplist(name, pwd.getpwnam(name).pw_gid)
+    found = set()
+    for group in (LEARNERS, INSTRUCTORS):
+        try:
+            if grp.getgrnam(group).gr_gid in numbers:
+                found.add(group)
+        except KeyError:  # no such group: nobody is in it
+            continue
+    return found
 
 
 def before_spawn(spawner) -> None:
-    """Refuse the machine's own accounts, and say who is an instructor.
+    """Refuse who is in neither group, and the machine's own accounts; say who is an instructor.
 
-    The role chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
+    A log-in service may call a newcomer as an account of somebody else is called; that one is in no group of ours. The
+    role chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
     """
     name = spawner.user.name
     if pwd.getpwnam(name).pw_uid < 1000:
         raise PermissionError(f"{name} is an account of the machine, not of a person; no server is started for it.")
-    spawner.environment["DLCOURSE_ROLE"] = "instructor" if is_instructor(name) else "learner"
+    groups = groups_of(name)
+    if not groups:
+        raise PermissionError(f"{name} is in neither group, {LEARNERS} nor {INSTRUCTORS}; no server is started.")
+    spawner.environment["DLCOURSE_ROLE"] = "instructor" if INSTRUCTORS in groups else "learner"
 
 
 c.Spawner.pre_spawn_hook = before_spawn
@@ -74,8 +85,13 @@ if Path("/run/systemd/system").is_dir():
     c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
     c.SystemdSpawner.isolate_tmp = True
     c.SystemdSpawner.disable_user_sudo = True
-    # Without the first a runaway cell fills the swap and slows the machine down for all; the second stops fork bombs.
-    c.SystemdSpawner.unit_extra_properties = {"MemorySwapMax": "0", "TasksMax": "512"}
+    c.SystemdSpawner.unit_extra_properties = {  # texts, all of them
+        "MemorySwapMax": "0",  # else a runaway cell fills the swap, and the machine is slow for all
+        "TasksMax": "512",  # fork bombs
+        "LimitNOFILE": "8192",
+        "RemoveIPC": "yes",  # shared memory would outlive the server
+        "ProtectProc": "invisible",  # the command lines of others
+    }
 else:
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
 c.JupyterHub.concurrent_spawn_limit = 10  # starts at once; the rest of a class waits some seconds

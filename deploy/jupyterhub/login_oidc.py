@@ -12,8 +12,8 @@ Load it after jupyterhub_config.py, in your own file, and name your service:
 The service gives you an id and a secret. They come by the environment, never by a file that others may read:
 OAUTH_CLIENT_ID and OAUTH_CLIENT_SECRET, in /etc/jupyterhub/environment (mode 0600), which the unit reads.
 
-Whoever the service calls `ann` becomes the machine's account `ann`. So let it be the only way in, and give no account
-that the service does not know a number of 1000 or more.
+Whoever the service calls `ann` becomes the machine's account `ann`, if that is in the group of learners or instructors.
+So take a claim that people cannot choose themselves.
 """
 
 c = get_config()  # noqa: F821 - JupyterHub puts it there
@@ -22,5 +22,6 @@ c.JupyterHub.authenticator_class = "oauthenticator.generic.LocalGenericOAuthenti
 c.GenericOAuthenticator.scope = ["openid", "profile"]
 c.GenericOAuthenticator.username_claim = "preferred_username"
 c.LocalAuthenticator.allowed_groups = set()  # newcomers have no account yet, and are in no group of the machine
+c.LocalAuthenticator.add_user_cmd = ["useradd", "--create-home", "--key", "HOME_MODE=0700", "--groups", "learners"]
 c.LocalAuthenticator.create_system_users = True  # who logs in for the first time gets an account of this machine
 c.OAuthenticator.allow_existing_users = False

@@ -11,6 +11,7 @@ import re
 from contextlib import redirect_stderr
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from traitlets.config import Config
@@ -119,7 +120,7 @@ def test_limits_reach_systemd(load, monkeypatch):
     assert asked["MemoryMax"] == 2 * 1024**3
     assert asked["CPUQuota"] == "200%"
     assert asked["PrivateTmp"] == asked["NoNewPrivileges"] == "yes"
-    assert (asked["MemorySwapMax"], asked["TasksMax"]) == ("0", "512")
+    assert (asked["MemorySwapMax"], asked["TasksMax"], asked["RemoveIPC"]) == ("0", "512", "yes")
 
 
 @pytest.mark.parametrize(
@@ -143,24 +144,54 @@ def test_only_those_of_the_two_groups_may_log_in(load):
     assert "allow_all" not in config.Authenticator
 
 
-def test_roles_and_the_machines_own_accounts(load, monkeypatch):
+def test_roles_and_who_gets_no_server(load, monkeypatch):
     _, names, _ = load("jupyterhub_config.py")
-    numbers = {"ann": (1001, 5000), "teacher": (1002, 5000), "chair": (1003, 700), "daemon": (1, 1)}
+    numbers = {"ann": 1001, "teacher": 1002, "chair": 1003, "stranger": 1004, "daemon": 1}
     accounts = {
-        name: pwd.struct_passwd((name, "x", *both, "", f"/home/{name}", "/bin/sh")) for name, both in numbers.items()
+        name: pwd.struct_passwd((name, "x", number, 5000, "", f"/home/{name}", "/bin/sh"))
+        for name, number in numbers.items()
     }
-    groups = {"instructors": SimpleNamespace(gr_gid=700)}
-    members = {"teacher": [5000, 700], "chair": [700]}
-    monkeypatch.setattr(names["os"], "getgrouplist", lambda name, own: members.get(name, [own]))
+    groups = {"learners": SimpleNamespace(gr_gid=600), "instructors": SimpleNamespace(gr_gid=700)}
+    members = {"ann": [5000, 600], "teacher": [5000, 600, 700], "chair": [700], "daemon": [600]}
     monkeypatch.setattr(names["pwd"], "getpwnam", accounts.__getitem__)
     monkeypatch.setattr(names["grp"], "getgrnam", groups.__getitem__)
-    roles = {}
-    for name in ("ann", "teacher", "chair"):
+    monkeypatch.setattr(names["os"], "getgrouplist", lambda name, own: members.get(name, [own]))
+
+    def role(name: str) -> str:
         spawner = SimpleNamespace(user=SimpleNamespace(name=name), environment={})
         names["before_spawn"](spawner)
-        roles[name] = spawner.environment["DLCOURSE_ROLE"]
-    assert roles == {"ann": "learner", "teacher": "instructor", "chair": "instructor"}
+        return spawner.environment["DLCOURSE_ROLE"]
+
+    assert [role(name) for name in ("ann", "teacher", "chair")] == ["learner", "instructor", "instructor"]
     with pytest.raises(PermissionError, match="daemon is an account of the machine"):
-        names["before_spawn"](SimpleNamespace(user=SimpleNamespace(name="daemon"), environment={}))
+        role("daemon")
+    with pytest.raises(PermissionError, match="stranger is in neither group"):
+        role("stranger")
     groups.clear()
-    assert not names["is_instructor"]("teacher")
+    with pytest.raises(PermissionError, match="neither group"):
+        role("teacher")
+
+
+def test_only_root_can_take_the_hubs_ports(load):
+    """Else a student who waits for one of them to become free is sent everybody's password at the next restart."""
+    config, _, _ = load("jupyterhub_config.py")
+    addresses = (config.JupyterHub.bind_url, config.ConfigurableHTTPProxy.api_url)
+    ports = [urlsplit(address).port for address in addresses] + [config.JupyterHub.hub_port]
+    assert len(set(ports)) == 3
+    assert max(ports) < 1024
+    assert {urlsplit(address).hostname for address in addresses} == {"127.0.0.1"}
+    guide = (JUPYTERHUB.parent / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"http://127\.0\.0\.1:(\d+)", guide)) == {str(ports[0])}
+
+
+def test_a_login_service_can_be_asked(load):
+    """Both files together make an authenticator that can be constructed (a contradiction is an error there)."""
+    from oauthenticator.generic import LocalGenericOAuthenticator
+
+    config, _, _ = load("jupyterhub_config.py")
+    more, _, _ = load("login_oidc.py")
+    config.merge(more)
+    made = LocalGenericOAuthenticator(config=config)
+    assert made.create_system_users
+    assert not made.allow_all
+    assert made.allowed_groups == set()

@@ -5,7 +5,7 @@ import time
 import psutil
 import pytest
 import zmq
-from dlcourse_hub import START_CHAPTER, Client, password
+from dlcourse_hub import START_CHAPTER, Client, blocks, password
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,19 @@ def test_accounts_of_the_machine_are_turned_away(running):
     answer = Client(running, "root").log_in()
     assert answer.status_code == 403
     assert "Invalid username or password" in answer.text
+
+
+def test_accounts_made_as_the_guide_says_log_in(running):
+    (making,) = blocks("accounts")
+    running.world.run("root", f"export PATH=$PATH:/usr/sbin\ncd /srv\necho eve > names.txt\n{making}")
+    made = running.world.folder / "srv/passwords.txt"
+    assert made.stat().st_mode & 0o077 == 0
+    name, word = made.read_text(encoding="utf-8").split()
+    eve = Client(running, name, word)
+    eve.log_in()
+    eve.start()
+    assert {each["name"] for each in eve.ask("GET", "/api/contents").json()["content"]} >= {"chapters", "exercises"}
+    assert running.world.home("eve").stat().st_mode & 0o777 == 0o700
 
 
 def test_a_folder_out_of_reach_of_the_home_is_not_shown(ann):

@@ -138,13 +138,13 @@ class Hub:
 class Client:
     """One person at the hub without a browser: `ask` sends requests as a page of theirs would."""
 
-    def __init__(self, hub: Hub, name: str):
-        self.hub, self.name = hub, name
+    def __init__(self, hub: Hub, name: str, word: str | None = None):
+        self.hub, self.name, self.word = hub, name, word or password(name)
         self.session = requests.Session()
 
     def log_in(self) -> requests.Response:
         self.session.get(f"{self.hub.address}/hub/login")
-        form = {"username": self.name, "password": password(self.name), "_xsrf": self._token("/hub/")}
+        form = {"username": self.name, "password": self.word, "_xsrf": self._token("/hub/")}
         return self.session.post(f"{self.hub.address}/hub/login", params={"next": "/hub/home"}, data=form)
 
     def start(self, seconds: float = 300) -> None:
