@@ -109,12 +109,15 @@ def test_limits_reach_systemd(load, monkeypatch):
     async def no(*_):
         return False
 
+    async def nothing(*_):  # it runs: there is no exit status
+        return None
+
     monkeypatch.setattr(systemd, "start_transient_service", start)
     monkeypatch.setattr(systemd, "service_running", no)
     monkeypatch.setattr(systemd, "reset_service", no)
     monkeypatch.setattr(SystemdSpawner, "get_env", lambda self: {})
     monkeypatch.setattr(SystemdSpawner, "get_args", lambda self: [])
-    monkeypatch.setattr(SystemdSpawner, "poll", no)
+    monkeypatch.setattr(SystemdSpawner, "poll", nothing)
     spawner = SystemdSpawner(config=config, user=SimpleNamespace(name=pwd.getpwuid(0).pw_name, id=0))
     asyncio.run(spawner.start())
     assert asked["MemoryMax"] == 2 * 1024**3
