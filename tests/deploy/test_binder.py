@@ -104,7 +104,7 @@ def test_the_requirements_are_the_course_with_the_tested_versions_and_a_cpu_torc
     assert str(torch) == f"torch=={pins()['torch']}+cpu"
 
 
-@pytest.mark.slow
+@pytest.mark.network  # it asks a package index; by hand, when versions change
 @pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="Binder's images are Linux's")
 def test_pip_finds_all_of_it_in_the_pinned_versions(tmp_path):
     report = tmp_path / "report.json"

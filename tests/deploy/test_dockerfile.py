@@ -173,7 +173,7 @@ def test_only_what_is_copied_reaches_the_builder(context):
         assert [source for source in copies(stage) if not (context / source).exists()] == []
 
 
-@pytest.mark.slow
+@pytest.mark.network  # it asks a package index; by hand, when versions change
 @pytest.mark.skipif((sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the image is Linux's")
 def test_pip_can_do_both_stages(context, tmp_path):
     source, wheels, constraints = tmp_path / "source", tmp_path / "wheel", tmp_path / "constraints.txt"
