@@ -67,7 +67,9 @@ def test_a_notebook_runs_under_a_limit_and_holds_what_is_stated(path):
         print(f"{path.stem}: {outcome.peak / GB:.3f} GB, stated {stated / GB:.2f} GB")
         assert outcome.faults == ()
         assert limited.kills() == 0
-        assert limited.most() > 0.2 * GB, "the kernel was somewhere else"
+        # Libraries that another process has read already are charged to that one.
+        assert limited.most() > 0.1 * GB, "the kernel was somewhere else"
     assert outcome.peak <= stated
     if path in CHAPTERS or path == ROOT / LARGEST:
-        assert stated <= 1.25 * outcome.peak, "too much is stated: cells would be refused that fit"
+        # What a run holds depends on what happens in it at the same time: 05 was seen with .73 and with .88 GB.
+        assert stated <= 1.4 * outcome.peak, "too much is stated: cells would be refused that fit"
