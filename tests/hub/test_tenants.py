@@ -8,20 +8,21 @@ import zmq
 from dlcourse_hub import START_CHAPTER, Client, blocks, password
 
 
-@pytest.fixture(scope="module")
-def ann(running):
-    client = Client(running, "ann")
+def at_work(hub, name: str) -> Client:
+    client = Client(hub, name)
     client.log_in()
     client.start()
     return client
+
+
+@pytest.fixture(scope="module")
+def ann(running):
+    return at_work(running, "ann")
 
 
 @pytest.fixture(scope="module")
 def teacher(running):
-    client = Client(running, "teacher")
-    client.log_in()
-    client.start()
-    return client
+    return at_work(running, "teacher")
 
 
 def listening(hub, name: str) -> dict[int, str]:

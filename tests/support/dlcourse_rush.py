@@ -2,7 +2,7 @@
 
 The plan is a list of students, each with a name, a number and what they hand in, one after the other:
 
-    {"user": "s001", "number": 64002, "hand_in": [{"notebook": "/srv/work/right.ipynb", "after": 0.0, "held": false}]}
+    {"user": "s001", "number": 64002, "hand_in": [{"notebook": "/srv/rush/right.ipynb", "after": 0.0, "held": false}]}
 
 after: seconds from the common start. held: half of the notebook is copied, and the rest once the file /srv/rest is
 there, as over a network disk that hangs.

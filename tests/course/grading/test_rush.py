@@ -78,7 +78,7 @@ class Rush:
         self.students = {one.user: one for one in students}
         self.world = World(TEACHER, *self.students)
         self.course = self.world.course_of(TEACHER)
-        srv, work = self.world.folder / "srv", self.world.folder / "srv/work"
+        srv, work = self.world.folder / "srv", self.world.folder / "srv/rush"
         (srv / "nbgrader/exchange").mkdir(parents=True)
         (srv / "nbgrader/exchange").chmod(0o1777)
         (self.world.folder / "etc/jupyter").mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ class Rush:
         *earlier, _ = one.after
         kinds = ["untouched"] * len(earlier) + [one.kind]
         works = [
-            {"notebook": f"/srv/work/{kind}.ipynb", "after": after, "held": one.held}
+            {"notebook": f"/srv/rush/{kind}.ipynb", "after": after, "held": one.held}
             for kind, after in zip(kinds, one.after, strict=True)
         ]
         return {"user": one.user, "number": self.world.numbers[one.user], "hand_in": works}
@@ -120,7 +120,7 @@ def rush():
     made = Rush(the_class())
     try:
         made.type(f"dlcourse course release {ASSIGNMENT}")
-        with made.world.server("root", "exec python /srv/work/rush.py /srv/work/plan.json") as driver:
+        with made.world.server("root", "exec python /srv/rush/rush.py /srv/rush/plan.json") as driver:
             driver.wait_for("ready")
             time.sleep(3)  # until the last fork waits
             (made.world.folder / "srv/go").touch()
