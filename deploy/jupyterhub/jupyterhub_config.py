@@ -72,7 +72,7 @@ c.Spawner.pre_spawn_hook = before_spawn
 
 # ---- What is started, as that person: their copy of the course is brought up to date, then their server runs.
 c.Spawner.cmd = [sys.executable, "-m", "dlcourse.course.hub"]
-c.Spawner.start_timeout = c.Spawner.http_timeout = 120  # seconds; the first start after a boot reads from a cold disk
+c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # seconds; a class that comes all at once shares the cores
 DATA = Path("/srv/dlcourse/data")  # larger data sets, fetched once by the administrator, read by all
 if DATA.is_dir():
     c.Spawner.environment = {"DLCOURSE_DATA": str(DATA)}
@@ -94,7 +94,7 @@ if Path("/run/systemd/system").is_dir():
     }
 else:
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
-c.JupyterHub.concurrent_spawn_limit = 10  # starts at once; the rest of a class waits some seconds
+c.JupyterHub.concurrent_spawn_limit = 0  # no limit: person N + 1 would not wait, but read an error page
 
 # ---- How long. A kernel rests after half an hour without work, a server after an hour without anybody; files stay.
 c.Spawner.args = [

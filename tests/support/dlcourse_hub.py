@@ -149,7 +149,8 @@ class Client:
 
     def start(self, seconds: float = 300) -> None:
         """Start the server, wait until it answers."""
-        self.session.get(f"{self.hub.address}/hub/spawn/{self.name}", allow_redirects=False)
+        answer = self.session.get(f"{self.hub.address}/hub/spawn/{self.name}", allow_redirects=False)
+        assert answer.status_code < 400, answer.text
         deadline = time.monotonic() + seconds
         while not self.session.get(self.at("/lab")).url.startswith(self.at("/lab")):  # by the hub's own log-in (OAuth)
             assert time.monotonic() < deadline, self.hub.said()[-3000:]
