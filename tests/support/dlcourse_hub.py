@@ -152,9 +152,13 @@ class Client:
         answer = self.session.get(f"{self.hub.address}/hub/spawn/{self.name}", allow_redirects=False)
         assert answer.status_code < 400, answer.text
         deadline = time.monotonic() + seconds
-        while not self.session.get(self.at("/lab")).url.startswith(self.at("/lab")):  # by the hub's own log-in (OAuth)
+        while not self._answers():
             assert time.monotonic() < deadline, self.hub.said()[-3000:]
             time.sleep(0.5)
+
+    def _answers(self) -> bool:
+        answer = self.session.get(self.at("/lab"))  # by the hub's own log-in (OAuth); a busy hub makes it a 500
+        return answer.ok and answer.url.startswith(self.at("/lab"))
 
     def at(self, path: str, name: str | None = None) -> str:
         return f"{self.hub.address}/user/{name or self.name}{path}"
