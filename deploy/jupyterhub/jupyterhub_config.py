@@ -99,7 +99,7 @@ if Path("/run/systemd/system").is_dir():
         "RemoveIPC": "yes",  # shared memory would outlive the server
         "ProtectProc": "invisible",  # the command lines of others
         "LogRateLimitIntervalSec": "30s",  # a flood of lines would push everybody else's out of the journal
-        "LogRateLimitBurst": "500",  # lines in those 30 s; opening JupyterLab writes about a hundred
+        "LogRateLimitBurst": "500",  # lines in those 30 s; a server that is opened in a browser writes 120
     }
 else:
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
