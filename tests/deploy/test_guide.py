@@ -106,7 +106,7 @@ def test_the_slice_the_group_and_the_limits_are_those_of_the_settings():
     assert 'LEARNERS, INSTRUCTORS = "learners", "instructors"' in SETTINGS
     assert 'subject.isInGroup("learners")' in HARDENING
     login = unit_files()["user-.slice.d/50-dlcourse.conf"]["Slice"]
-    assert f'c.Spawner.mem_limit = "{login["MemoryMax"]}"' in SETTINGS
+    assert f'\nc.Spawner.mem_limit = "{login["MemoryMax"]}"\n' in SETTINGS
     assert f'"TasksMax": "{login["TasksMax"]}"' in SETTINGS
     assert f'"MemorySwapMax": "{login["MemorySwapMax"]}"' in SETTINGS
     assert login["CPUQuota"] == "200%"
