@@ -38,7 +38,7 @@ c.JupyterHub.authenticator_class = "pam"
 c.LocalAuthenticator.allowed_groups = {LEARNERS, INSTRUCTORS}
 c.PAMAuthenticator.open_sessions = False  # asks PAM for the password only; a session would need a terminal of its own
 c.Authenticator.username_pattern = r"^[a-z][a-z0-9_-]{0,30}$"
-SLICE = "dlcourse.slice"  # of all learners' servers; the file that limits them together is in deploy/hardening.md
+SLICE = "dlcourse.slice"  # of all learners' servers; the guide's step 5 has the file that limits them together
 
 
 def groups_of(name: str) -> set[str]:

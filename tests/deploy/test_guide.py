@@ -122,3 +122,14 @@ def test_unit_properties_of_the_settings_are_systemds():
     names = re.findall(r'^        "(\w+)": "', block[: block.index("}")], re.MULTILINE)
     assert len(names) > 6
     assert [name for name in [*names, "RestrictNamespaces", "Slice"] if f"Service.{name}" not in SYSTEMD] == []
+
+
+def test_the_web_server_counts_passwords_and_nothing_else():
+    """Where the hub takes a password: its form, and its API's tokens, which ask for one where nobody is logged in."""
+    (block,) = re.findall(r"^```nginx\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    (key, pattern) = re.search(r'^map "\$request_method \$uri" (\$\w+) \{\n.*?"~(.+?)" ', block, re.M | re.S).groups()
+    (zone,) = re.findall(rf"^limit_req_zone {re.escape(key)} zone=(\w+):", block, re.MULTILINE)
+    assert f"limit_req zone={zone} " in block
+    assert all(re.search(pattern, f"POST {path}") for path in ("/hub/login", "/hub/api/users/ann/tokens"))
+    others = ("GET /hub/login", "GET /hub/api/users/ann/tokens", "POST /user/ann/api/kernels", "POST /hub/spawn/ann")
+    assert [other for other in others if re.search(pattern, other)] == []
