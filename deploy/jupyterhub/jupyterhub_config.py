@@ -55,10 +55,10 @@ def groups_of(name: str) -> set[str]:
 
 
 def before_spawn(spawner) -> None:
-    """Refuse who is in neither group, and the machine's own accounts; say who is an instructor.
+    """Refuse who is in neither group, and the machine's own accounts; say who is an instructor, and hold who is not.
 
-    A log-in service may call a newcomer as an account of somebody else is called; that one is in no group of ours. The
-    role chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
+    A log-in service may call a newcomer as an account of somebody else is called; that one is in no group of ours.
+    DLCOURSE_ROLE chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
     """
     name = spawner.user.name
     if pwd.getpwnam(name).pw_uid < 1000:
