@@ -38,6 +38,7 @@ c.JupyterHub.authenticator_class = "pam"
 c.LocalAuthenticator.allowed_groups = {LEARNERS, INSTRUCTORS}
 c.PAMAuthenticator.open_sessions = False  # asks PAM for the password only; a session would need a terminal of its own
 c.Authenticator.username_pattern = r"^[a-z][a-z0-9_-]{0,30}$"
+SLICE = "dlcourse.slice"  # of all learners' servers; the guide's step 5 has the file that limits them together
 
 
 def groups_of(name: str) -> set[str]:
@@ -54,10 +55,10 @@ def groups_of(name: str) -> set[str]:
 
 
 def before_spawn(spawner) -> None:
-    """Refuse who is in neither group, and the machine's own accounts; say who is an instructor.
+    """Refuse who is in neither group, and the machine's own accounts; say who is an instructor, and hold who is not.
 
-    A log-in service may call a newcomer as an account of somebody else is called; that one is in no group of ours. The
-    role chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
+    A log-in service may call a newcomer as an account of somebody else is called; that one is in no group of ours.
+    DLCOURSE_ROLE chooses menus only; the course folder's own rights keep learners out of gradebook and keys.
     """
     name = spawner.user.name
     if pwd.getpwnam(name).pw_uid < 1000:
@@ -65,7 +66,13 @@ def before_spawn(spawner) -> None:
     groups = groups_of(name)
     if not groups:
         raise PermissionError(f"{name} is in neither group, {LEARNERS} nor {INSTRUCTORS}; no server is started.")
-    spawner.environment["DLCOURSE_ROLE"] = "instructor" if INSTRUCTORS in groups else "learner"
+    instructor = INSTRUCTORS in groups
+    spawner.environment["DLCOURSE_ROLE"] = "instructor" if instructor else "learner"
+    if hasattr(spawner, "unit_extra_properties"):  # systemd starts it
+        spawner.slice = None if instructor else SLICE
+        # Of the kernel's namespaces the grader's jail is made, and many a hole of the kernel was reached by them.
+        closed = {"RestrictNamespaces": "no" if instructor else "yes"}
+        spawner.unit_extra_properties = {**spawner.unit_extra_properties, **closed}
 
 
 c.Spawner.pre_spawn_hook = before_spawn
@@ -91,10 +98,14 @@ if Path("/run/systemd/system").is_dir():
         "LimitNOFILE": "8192",
         "RemoveIPC": "yes",  # shared memory would outlive the server
         "ProtectProc": "invisible",  # the command lines of others
+        "LogRateLimitIntervalSec": "30s",  # a flood of lines would push everybody else's out of the journal
+        "LogRateLimitBurst": "500",  # lines in those 30 s; a server that is opened in a browser writes 120
     }
 else:
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
 c.JupyterHub.concurrent_spawn_limit = 0  # no limit: person N + 1 would not wait, but read an error page
+# For a machine with little memory, in your file: c.JupyterHub.active_server_limit = 20. Person 21 reads "Active user
+# limit exceeded" and must press the button again later; nobody is called when a place is free.
 
 # ---- How long. A kernel rests after half an hour without work, a server after an hour without anybody; files stay.
 c.Spawner.args = [

@@ -10,7 +10,9 @@ The hub says by DLCOURSE_ROLE=instructor who is one. That chooses menus and noth
 terminal. What a person may read is for the rights of files to decide.
 """
 
+import contextlib
 import os
+import stat
 import sys
 import tempfile
 from datetime import datetime
@@ -26,6 +28,7 @@ NEWS = "updates.md"
 HEAD = "# Updates of your course\n\nA file that you changed stays as it is; its new edition is put beside it.\n"
 READ_NEWS = f"/lab/tree/{NEWS}"  # shown as a page: labconfig/default_setting_overrides.json
 WHERE_YOU_LEFT = "/lab"
+MEMORY = "/dev/shm"  # a place of files that takes no disk
 OPTIONS = (
     # By default server and kernel talk over ports of the machine, and every account may listen there to what a kernel
     # prints and to the code that it runs. Sockets that are files in a closed folder are for their owner only.
@@ -82,9 +85,8 @@ def environment(home: Path, opened: str) -> dict[str, str]:
     given = lab.surroundings()
     given = {
         **given,
+        **runtime_folder(),
         "JUPYTER_CONFIG_PATH": os.pathsep.join([str(lab.SETTINGS / role), given["JUPYTER_CONFIG_PATH"]]),
-        # Kernels' sockets are files in here (OPTIONS). A socket's path holds 107 letters, and homes may be deep.
-        "JUPYTER_RUNTIME_DIR": tempfile.mkdtemp(prefix="jupyter-"),
         # For whatever asks before a notebook's use_threads: of a machine's 64 cores the hub may give a person two.
         "OMP_NUM_THREADS": str(cpu_budget()),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
@@ -97,6 +99,35 @@ def environment(home: Path, opened: str) -> dict[str, str]:
         "JUPYTERHUB_DEFAULT_URL": opened,
         "DLCOURSE_EXERCISES": str(home / FOLDER / "exercises"),  # where nbgrader hands in from
     }
+
+
+def runtime_folder() -> dict[str, str]:
+    """Where the kernels' sockets are (OPTIONS): a folder that only this person may enter, and what names it to Jupyter.
+
+    Of memory, if the disk is full. With neither it is Jupyter's own, below the home, which is closed too. There a
+    kernel may not start (a socket's path holds 107 letters, and homes may be deep); but a person sees their files, and
+    can make room.
+    """
+    for place in (tempfile.gettempdir, lambda: MEMORY):
+        try:
+            return {"JUPYTER_RUNTIME_DIR": str(own_folder(Path(place())))}
+        except OSError as error:  # of gettempdir too, which tries to write
+            print(f"dlcourse: no folder for kernels' sockets: {error}", file=sys.stderr)
+    return {}
+
+
+def own_folder(place: Path) -> Path:
+    """A closed folder of this account's in a place where all may write: the same at each start, so that none pile up.
+
+    Whoever makes the name first, or a link of that name, gets nothing: then it is a new one. Raises OSError.
+    """
+    folder = place / f"jupyter-{os.getuid()}"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+        return folder
+    return Path(tempfile.mkdtemp(prefix="jupyter-", dir=place))
 
 
 def is_instructor() -> bool:

@@ -127,7 +127,7 @@ def test_surroundings_by_role(monkeypatch, tmp_path, role, settings):
     monkeypatch.setenv("PATH", "/usr/bin")
     monkeypatch.delenv("JUPYTER_CONFIG_PATH", raising=False)
     monkeypatch.setattr(hub, "cpu_budget", lambda: 3)
-    monkeypatch.setattr(hub.tempfile, "mkdtemp", lambda prefix: f"/tmp/{prefix}made")
+    monkeypatch.setattr(hub, "runtime_folder", lambda: {"JUPYTER_RUNTIME_DIR": "/tmp/jupyter-made"})
     if role is None:
         monkeypatch.delenv("DLCOURSE_ROLE", raising=False)
     else:
@@ -144,6 +144,80 @@ def test_surroundings_by_role(monkeypatch, tmp_path, role, settings):
     else:
         assert given["JUPYTERHUB_ROOT_DIR"] == str(tmp_path)
         assert "DLCOURSE_EXERCISES" not in given
+
+
+@pytest.fixture
+def tmp(tmp_path, monkeypatch):
+    """A /tmp of this test's, and a place of memory beside it."""
+    if sys.platform == "win32":
+        pytest.skip("hubs run on Linux")
+    place, memory = tmp_path / "tmp", tmp_path / "shm"
+    place.mkdir()
+    memory.mkdir()
+    monkeypatch.setattr(hub.tempfile, "tempdir", str(place))
+    monkeypatch.setattr(hub, "MEMORY", str(memory))
+    return place
+
+
+def mode(folder: Path) -> int:
+    return folder.stat().st_mode & 0o777
+
+
+def given_folder() -> Path:
+    return Path(hub.runtime_folder()["JUPYTER_RUNTIME_DIR"])
+
+
+def test_the_kernels_folder_is_closed_and_the_same_at_each_start(tmp):
+    """Without systemd nobody empties /tmp: a folder for each start would pile up."""
+    folder = given_folder()
+    (folder / "kernel-of-yesterday-ipc-1").touch()
+    assert folder.parent == tmp
+    assert mode(folder) == 0o700
+    assert given_folder() == folder
+    assert list(tmp.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("trap", ["a link", "a file", "an open folder", "of another"])
+def test_whoever_makes_the_kernels_folder_first_gets_nothing(tmp, tmp_path, monkeypatch, trap):
+    name, elsewhere = given_folder(), tmp_path / "elsewhere"
+    name.rmdir()
+    elsewhere.mkdir(mode=0o700)
+    if trap == "a link":
+        name.symlink_to(elsewhere)
+    elif trap == "a file":
+        name.touch(mode=0o600)
+    else:
+        name.mkdir(mode=0o700)
+    if trap == "an open folder":
+        name.chmod(0o755)
+    if trap == "of another":
+        number = os.getuid()
+        monkeypatch.setattr(hub.os, "getuid", lambda: number + 1)
+        name.rename(tmp / f"jupyter-{number + 1}")
+    folder = given_folder()
+    assert folder.parent == tmp
+    assert folder not in (name, tmp / f"jupyter-{hub.os.getuid()}")
+    assert mode(folder) == 0o700
+    assert not folder.is_symlink()
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_full_disk_keeps_nobody_out(tmp, tmp_path, monkeypatch, capsys):
+    """Kernels' sockets go into memory; with neither the server starts all the same, and the log says why."""
+
+    def full():
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(hub.tempfile, "gettempdir", full)
+    assert given_folder().parent == tmp_path / "shm"
+    assert "No usable temporary directory found" in capsys.readouterr().err
+    monkeypatch.setattr(hub, "MEMORY", str(tmp_path / "missing"))
+    assert hub.runtime_folder() == {}
+    given = hub.environment(tmp_path, "/lab")
+    assert "JUPYTER_RUNTIME_DIR" not in given
+    assert given["JUPYTERHUB_ROOT_DIR"] == str(tmp_path / hub.FOLDER)
+    said = capsys.readouterr().err
+    assert said.count("no folder for kernels' sockets") == 4
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="hubs run on Linux")

@@ -130,6 +130,12 @@ def test_the_hubs_settings_exist():
     assert "no_such_setting" not in traits("JupyterHub")
 
 
+def test_failed_starts_do_not_restart_the_hub():
+    """Five people over their quota would stop it for all. The chart's own is 5; 0 means that nobody counts."""
+    assert VALUES["hub"]["consecutiveFailureLimit"] == 0
+    assert Spawner.consecutive_failure_limit.default_value == 0
+
+
 def test_nobody_gets_in_by_default_and_no_secret_lies_here():
     config = VALUES["hub"]["config"]
     assert config["JupyterHub"]["authenticator_class"] == "generic-oauth"

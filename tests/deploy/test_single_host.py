@@ -4,6 +4,7 @@ That they work is for tests/hub/ to show, with a real hub.
 """
 
 import asyncio
+import copy
 import importlib
 import io
 import pwd
@@ -17,6 +18,7 @@ import pytest
 from traitlets.config import Config
 
 JUPYTERHUB = Path(__file__).parents[2] / "deploy/jupyterhub"
+GUIDE = (JUPYTERHUB.parent / "README.md").read_text(encoding="utf-8")
 CLASSES = {
     "JupyterHub": "jupyterhub.app.JupyterHub",
     "ConfigurableHTTPProxy": "jupyterhub.proxy.ConfigurableHTTPProxy",
@@ -175,6 +177,44 @@ def test_roles_and_who_gets_no_server(load, monkeypatch):
         role("teacher")
 
 
+def test_learners_share_a_slice_and_only_instructors_make_namespaces(load, monkeypatch):
+    """The grader's jail is made of namespaces. Who changes groups, changes at the next start, with the same spawner."""
+    from systemdspawner import SystemdSpawner
+
+    config, names, _ = load("jupyterhub_config.py", systemd=True)
+    me = pwd.getpwuid(0).pw_name
+    person = pwd.struct_passwd((me, "x", 1001, 5000, "", "/home/x", "/bin/sh"))
+    monkeypatch.setitem(names, "pwd", SimpleNamespace(getpwnam=lambda name: person))
+    spawner = SystemdSpawner(config=config, user=SimpleNamespace(name=me, id=0))
+    seen = []
+    for groups in ({"learners"}, {"instructors", "learners"}, {"learners"}):
+        monkeypatch.setitem(names, "groups_of", lambda name, groups=groups: groups)
+        names["before_spawn"](spawner)
+        seen.append((spawner.slice, spawner.unit_extra_properties["RestrictNamespaces"]))
+        assert spawner.unit_extra_properties["TasksMax"] == "512"
+    assert seen == [("dlcourse.slice", "yes"), (None, "no"), ("dlcourse.slice", "yes")]
+
+
+@pytest.mark.parametrize("name", ["graders", "metrics", "login", "pieces"])
+def test_settings_of_the_guide_exist(load, name):
+    """What it tells hosts to write after our file, or, the last one, in place of it."""
+    (text,) = re.findall(rf"^```python {name}\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+    config = Config() if name == "pieces" else load("jupyterhub_config.py")[0]
+    before = copy.deepcopy(config)
+    exec(compile(text, name, "exec"), {"c": config, "load_subconfig": lambda path: None})
+    assert config != before
+    for kind, values in config.items():
+        assert set(values) <= set(found(CLASSES[kind]).class_traits(config=True)), kind
+
+
+def test_roles_of_the_guide_hold_scopes_that_exist():
+    from jupyterhub.scopes import scope_definitions
+
+    scopes = [scope for text in re.findall(r'"scopes": \[(.*?)\]', GUIDE) for scope in re.findall(r'"(.*?)"', text)]
+    assert len(scopes) == 3
+    assert {scope.partition("!")[0] for scope in scopes} <= set(scope_definitions)
+
+
 def test_only_root_can_take_the_hubs_ports(load):
     """Else a student who waits for one of them to become free is sent everybody's password at the next restart."""
     config, _, _ = load("jupyterhub_config.py")
@@ -183,8 +223,7 @@ def test_only_root_can_take_the_hubs_ports(load):
     assert len(set(ports)) == 3
     assert max(ports) < 1024
     assert {urlsplit(address).hostname for address in addresses} == {"127.0.0.1"}
-    guide = (JUPYTERHUB.parent / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"http://127\.0\.0\.1:(\d+)", guide)) == {str(ports[0])}
+    assert set(re.findall(r"http://127\.0\.0\.1:(\d+)", GUIDE)) == {str(ports[0])}
 
 
 def test_a_login_service_can_be_asked(load):

@@ -181,22 +181,38 @@ class Client:
 
     def run(self, kernel: str, sources: list[str]) -> list[str]:
         """Run cells one after the other over the page's websocket; what each printed, or its error."""
-        cookies = "; ".join(
-            f"{each.name}={each.value}" for each in self.session.cookies if each.path in ("/", f"/user/{self.name}/")
-        )
-        address = self.at(f"/api/kernels/{kernel}/channels").replace("http", "ws", 1)
-        wire = websocket.create_connection(address, header={"Cookie": cookies}, timeout=600)
+        wire = self._connect(kernel)
         try:
             return [self._run(wire, source) for source in sources]
         finally:
             wire.close()
 
-    def _run(self, wire: websocket.WebSocket, source: str) -> str:
+    def run_and_leave(self, kernel: str, source: str) -> None:
+        """Start a cell, wait until it has said something, and close the page."""
+        wire = self._connect(kernel)
+        id = self._send(wire, source)
+        while not _is(json.loads(wire.recv()), id, "stream"):
+            continue
+        wire.close()
+
+    def _connect(self, kernel: str) -> websocket.WebSocket:
+        cookies = "; ".join(
+            f"{each.name}={each.value}" for each in self.session.cookies if each.path in ("/", f"/user/{self.name}/")
+        )
+        address = self.at(f"/api/kernels/{kernel}/channels").replace("http", "ws", 1)
+        return websocket.create_connection(address, header={"Cookie": cookies}, timeout=600)
+
+    def _send(self, wire: websocket.WebSocket, source: str) -> str:
+        """Ask the kernel to run this; the request's id."""
         id = uuid.uuid4().hex
         header = {"msg_id": id, "msg_type": "execute_request", "session": id, "username": self.name, "version": "5.3"}
         content = {"code": source, "silent": False, "stop_on_error": False, "allow_stdin": False}
         message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
         wire.send(json.dumps(message))
+        return id
+
+    def _run(self, wire: websocket.WebSocket, source: str) -> str:
+        id = self._send(wire, source)
         said = ""
         while True:
             answer = json.loads(wire.recv())
@@ -214,6 +230,10 @@ class Client:
 
     def _token(self, path: str) -> str:
         return next((each.value for each in self.session.cookies if (each.name, each.path) == ("_xsrf", path)), "")
+
+
+def _is(answer: dict, id: str, kind: str) -> bool:
+    return answer.get("parent_header", {}).get("msg_id") == id and answer["msg_type"] == kind
 
 
 class Visitor:
