@@ -18,6 +18,8 @@ import pwd
 import sys
 from pathlib import Path
 
+from dlcourse.course.server_port import HeldPort
+
 c = get_config()  # noqa: F821 - JupyterHub puts it there
 
 # ---- Where. A web server in front adds TLS (deploy/README.md has the lines for one); the hub itself stays on loopback.
@@ -82,7 +84,8 @@ if DATA.is_dir():
 c.Spawner.mem_limit = "2G"
 c.Spawner.cpu_limit = 2
 if Path("/run/systemd/system").is_dir():
-    c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
+    from systemdspawner import SystemdSpawner as Spawner
+
     c.SystemdSpawner.isolate_tmp = True
     c.SystemdSpawner.disable_user_sudo = True
     c.SystemdSpawner.unit_extra_properties = {  # texts, all of them
@@ -93,7 +96,16 @@ if Path("/run/systemd/system").is_dir():
         "ProtectProc": "invisible",  # the command lines of others
     }
 else:
+    from jupyterhub.spawner import LocalProcessSpawner as Spawner
+
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
+
+
+class HeldPortSpawner(HeldPort, Spawner):
+    """Settings of the class below it hold for it too: c.Spawner, c.SystemdSpawner, c.LocalProcessSpawner."""
+
+
+c.JupyterHub.spawner_class = HeldPortSpawner
 c.JupyterHub.concurrent_spawn_limit = 0  # no limit: person N + 1 would not wait, but read an error page
 
 # ---- How long. A kernel rests after half an hour without work, a server after an hour without anybody; files stay.
