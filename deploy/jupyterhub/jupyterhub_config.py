@@ -102,7 +102,7 @@ else:
 
 
 class HeldPortSpawner(HeldPort, Spawner):
-    """Settings of the class below it hold for it too: c.Spawner, c.SystemdSpawner, c.LocalProcessSpawner."""
+    """A server's port is its person's alone. Settings as ever: c.Spawner, c.SystemdSpawner, c.LocalProcessSpawner."""
 
 
 c.JupyterHub.spawner_class = HeldPortSpawner
