@@ -151,14 +151,29 @@ def test_a_second_start_lets_go_of_the_first_port():
     assert can(second, EVE)
 
 
+HER_SERVER = """
+import os, sys
+from dlcourse.course.server_port import share_ports
+share_ports()
+from tornado.netutil import bind_sockets
+os.setresuid(*3 * [int(sys.argv[1])])
+(ear,) = bind_sockets(0, "127.0.0.1")
+print(ear.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
 def test_after_a_restart_of_the_hub_the_port_is_held_again():
-    with hold(0, ANN) as server:  # with the owner and the mark that her server's socket has
-        server.listen()
-        address = server.getsockname()
-        spawner = Spawner(running=True, server=SimpleNamespace(ip=address[0], port=address[1]))
+    line = [sys.executable, "-c", HER_SERVER, str(ANN)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        spawner = Spawner(running=True, server=SimpleNamespace(ip="127.0.0.1", port=port))
         assert asyncio.run(spawner.poll()) is None
-    assert not can(address[1], EVE)
+    assert server.returncode == 0
+    assert not can(port, EVE)  # the server has ended, and the hub does not know yet
     spawner.release()
+    assert can(port, EVE)
 
 
 def test_a_server_whose_port_another_took_is_ended():
