@@ -26,7 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests/support"))
 
-from dlcourse_browser import ABROAD, CHROMIUM, FLAGS, VIEWPORT, Book, Lab  # noqa: E402
+from dlcourse_browser import ABROAD, CHROMIUM, VIEWPORT, Book, Lab, launched  # noqa: E402
 
 # ---- the kernel's side
 
@@ -418,10 +418,7 @@ def main() -> int:
 
 def measure(lab: Lab, variants: dict[str, tuple[list[str], str]], seconds: float, rounds: int) -> dict[str, dict]:
     """In turns, so that a slow minute of the machine meets all of them."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         context = browser.new_context(viewport=VIEWPORT)
         context.route(ABROAD, lambda route: route.abort())
         books, found = {}, {name: [] for name in variants}
@@ -449,7 +446,6 @@ def measure(lab: Lab, variants: dict[str, tuple[list[str], str]], seconds: float
             if book.abroad:
                 print(f"{name} asked for {book.abroad}", file=sys.stderr)
             book.close()
-        browser.close()
     return results
 
 

@@ -18,6 +18,8 @@ import pwd
 import sys
 from pathlib import Path
 
+from dlcourse.course.server_port import HeldPort
+
 c = get_config()  # noqa: F821 - JupyterHub puts it there
 
 # ---- Where. A web server in front adds TLS (deploy/README.md has the lines for one); the hub itself stays on loopback.
@@ -89,7 +91,8 @@ if DATA.is_dir():
 c.Spawner.mem_limit = "2G"
 c.Spawner.cpu_limit = 2
 if Path("/run/systemd/system").is_dir():
-    c.JupyterHub.spawner_class = "systemdspawner.SystemdSpawner"
+    from systemdspawner import SystemdSpawner as Spawner
+
     c.SystemdSpawner.isolate_tmp = True
     c.SystemdSpawner.disable_user_sudo = True
     c.SystemdSpawner.unit_extra_properties = {  # texts, all of them
@@ -102,7 +105,16 @@ if Path("/run/systemd/system").is_dir():
         "LogRateLimitBurst": "500",  # lines in those 30 s; a server that is opened in a browser writes 120
     }
 else:
+    from jupyterhub.spawner import LocalProcessSpawner as Spawner
+
     print("dlcourse: no systemd here: the limits of memory and cores are NOT enforced.", file=sys.stderr, flush=True)
+
+
+class HeldPortSpawner(HeldPort, Spawner):
+    """A server's port is its person's alone. Settings as ever: c.Spawner, c.SystemdSpawner, c.LocalProcessSpawner."""
+
+
+c.JupyterHub.spawner_class = HeldPortSpawner
 c.JupyterHub.concurrent_spawn_limit = 0  # no limit: person N + 1 would not wait, but read an error page
 # For a machine with little memory, in your file: c.JupyterHub.active_server_limit = 20. Person 21 reads "Active user
 # limit exceeded" and must press the button again later; nobody is called when a place is free.

@@ -86,6 +86,7 @@ def environment(home: Path, opened: str) -> dict[str, str]:
     given = {
         **given,
         **runtime_folder(),
+        "JUPYTER_PATH": os.pathsep.join([str(lab.SETTINGS / "hub"), given["JUPYTER_PATH"]]),
         "JUPYTER_CONFIG_PATH": os.pathsep.join([str(lab.SETTINGS / role), given["JUPYTER_CONFIG_PATH"]]),
         # For whatever asks before a notebook's use_threads: of a machine's 64 cores the hub may give a person two.
         "OMP_NUM_THREADS": str(cpu_budget()),
@@ -135,14 +136,15 @@ def is_instructor() -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Sync, then become jupyterhub-singleuser."""
+    """Sync, then become jupyterhub-singleuser, on a port that is held for this person."""
     home = Path.home()
     opened = bring_up_to_date(home / FOLDER, datetime.now())
     os.environ.update(environment(home, opened))
     course = home / "dlcourse"
     os.chdir(course if is_instructor() and (course / "nbgrader_config.py").is_file() else home)
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *OPTIONS, *arguments])
+    # -P: not the instructor's clone, which may be of an older edition, nor what somebody called tornado.py.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "dlcourse.course.server_port", *OPTIONS, *arguments])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from dlcourse_browser import ABROAD, CHROMIUM, FLAGS, VIEWPORT, Book, Lab
+from dlcourse_browser import ABROAD, CHROMIUM, VIEWPORT, Book, Lab, launched
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
@@ -39,13 +39,8 @@ def start(tmp_path):
 
 @pytest.fixture(scope="module")
 def chromium():
-    """The browser. Playwright keeps an event loop running, in which no other file's asyncio could run: one per file."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

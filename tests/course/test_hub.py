@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
 from dlcourse.course import hub, lab, sync
 from dlcourse.course.errors import CourseError
@@ -134,6 +135,7 @@ def test_surroundings_by_role(monkeypatch, tmp_path, role, settings):
         monkeypatch.setenv("DLCOURSE_ROLE", role)
     given = hub.environment(tmp_path, "/lab/opened")
     assert given["JUPYTER_CONFIG_PATH"] == os.pathsep.join([str(lab.SETTINGS / settings), str(lab.SETTINGS)])
+    assert given["JUPYTER_PATH"].split(os.pathsep)[:2] == [str(lab.SETTINGS / "hub"), str(lab.SETTINGS)]
     assert given["PATH"] == f"{Path(sys.executable).parent}{os.pathsep}/usr/bin"
     assert given["OMP_NUM_THREADS"] == "3"
     assert given["JUPYTER_RUNTIME_DIR"] == "/tmp/jupyter-made"
@@ -220,6 +222,17 @@ def test_a_full_disk_keeps_nobody_out(tmp, tmp_path, monkeypatch, capsys):
     assert said.count("no folder for kernels' sockets") == 4
 
 
+def test_a_hubs_kernel_is_the_courses_without_a_debugger(monkeypatch, tmp_path):
+    """Its debugger would listen on a port of the machine, where every account may give it orders."""
+    monkeypatch.setattr(hub.tempfile, "tempdir", str(tmp_path))
+    for name, value in hub.environment(tmp_path, "/lab").items():
+        monkeypatch.setenv(name, value)
+    spec = KernelSpecManager().get_kernel_spec("python3").to_dict()
+    ours = KernelSpec.from_resource_dir(str(lab.SETTINGS / "kernels/python3")).to_dict()
+    assert (spec["metadata"]["debugger"], ours["metadata"]["debugger"]) == (False, True)
+    assert {**spec, "metadata": {**spec["metadata"], "debugger": True}} == ours
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="hubs run on Linux")
 def test_it_becomes_the_server_in_the_right_folder(tmp_path):
     """A stand-in for jupyterhub.singleuser says how it was started."""
@@ -230,6 +243,8 @@ def test_it_becomes_the_server_in_the_right_folder(tmp_path):
     home, root = tmp_path / "home", Path(__file__).parents[2]
     (home / "dlcourse").mkdir(parents=True)
     shutil.copy(root / "nbgrader_config.py", home / "dlcourse")
+    for name in ("dlcourse.py", "tornado.py"):  # of another edition, say
+        (home / "dlcourse" / name).write_text("raise RuntimeError(__file__)", encoding="utf-8")
     settings = {"HOME": str(home), "PATH": os.environ["PATH"], "TMPDIR": str(tmp_path), "SHELL": "/bin/sh"}
     for role, place in (("learner", home), ("instructor", home / "dlcourse")):
         done = subprocess.run(

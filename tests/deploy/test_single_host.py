@@ -7,6 +7,7 @@ import asyncio
 import copy
 import importlib
 import io
+import os
 import pwd
 import re
 from contextlib import redirect_stderr
@@ -15,7 +16,11 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from jupyterhub.spawner import LocalProcessSpawner
+from systemdspawner import SystemdSpawner
 from traitlets.config import Config
+
+from dlcourse.course.server_port import HeldPort
 
 JUPYTERHUB = Path(__file__).parents[2] / "deploy/jupyterhub"
 GUIDE = (JUPYTERHUB.parent / "README.md").read_text(encoding="utf-8")
@@ -84,8 +89,6 @@ def test_options_of_servers_exist(load):
 
 
 def test_classes_named_by_text_exist(load):
-    config, _, _ = load("jupyterhub_config.py", systemd=True)
-    assert found(config.JupyterHub.spawner_class).__name__ == "SystemdSpawner"
     config, _, _ = load("login_oidc.py")
     assert config.LocalAuthenticator.allowed_groups == set()  # of the machine's groups: a newcomer has no account yet
     assert found(config.JupyterHub.authenticator_class).__name__ == "LocalGenericOAuthenticator"
@@ -94,19 +97,46 @@ def test_classes_named_by_text_exist(load):
 def test_without_systemd_it_says_that_nothing_is_enforced(load):
     config, _, said = load("jupyterhub_config.py")
     assert "NOT enforced" in said
-    assert "spawner_class" not in config.JupyterHub
-    assert load("jupyterhub_config.py", systemd=True)[2] == ""
+    assert issubclass(config.JupyterHub.spawner_class, LocalProcessSpawner)
+    config, _, said = load("jupyterhub_config.py", systemd=True)
+    assert said == ""
+    assert issubclass(config.JupyterHub.spawner_class, SystemdSpawner)
+
+
+@pytest.mark.parametrize("systemd", [False, True])
+def test_every_servers_port_is_held(load, systemd):
+    """What the class does is tested in tests/course/test_server_port.py; a hub must use it, before the other's own."""
+    config, _, _ = load("jupyterhub_config.py", systemd=systemd)
+    assert config.JupyterHub.spawner_class.__mro__[1] is HeldPort
+    assert "dlcourse.course.hub" in config.Spawner.cmd  # starts the server that can listen there
+
+
+@pytest.mark.parametrize("systemd", [False, True])
+def test_settings_of_the_hosts_own_reach_the_spawner(load, systemd):
+    """By the names of JupyterHub's and the systemd spawner's documentation, before ours and after."""
+    config, _, _ = load("jupyterhub_config.py", systemd=systemd)
+    config.Spawner.mem_limit = "3G"
+    config.SystemdSpawner.isolate_tmp = False
+    config.SystemdSpawner.slice = "class.slice"
+    config.LocalProcessSpawner.term_timeout = 7
+    made = config.JupyterHub.spawner_class(config=config, user=SimpleNamespace(name="root", id=0))
+    assert made.mem_limit == 3 * 1024**3
+    if systemd:
+        assert (made.isolate_tmp, made.slice, made.disable_user_sudo) == (False, "class.slice", True)
+    else:
+        assert made.term_timeout == 7
 
 
 def test_limits_reach_systemd(load, monkeypatch):
     """What systemd is asked for, worked out by the spawner itself."""
-    from systemdspawner import SystemdSpawner, systemd
+    from systemdspawner import systemd
 
     config, _, _ = load("jupyterhub_config.py", systemd=True)
-    asked = {}
+    asked, told = {}, {}
 
     async def start(*_, **given):
         asked.update(given["properties"])
+        told.update(given["environment_variables"])
 
     async def no(*_):
         return False
@@ -117,11 +147,15 @@ def test_limits_reach_systemd(load, monkeypatch):
     monkeypatch.setattr(systemd, "start_transient_service", start)
     monkeypatch.setattr(systemd, "service_running", no)
     monkeypatch.setattr(systemd, "reset_service", no)
-    monkeypatch.setattr(SystemdSpawner, "get_env", lambda self: {})
+    monkeypatch.setattr(SystemdSpawner, "get_env", lambda self: {"PORT": str(self.port)})
     monkeypatch.setattr(SystemdSpawner, "get_args", lambda self: [])
     monkeypatch.setattr(SystemdSpawner, "poll", nothing)
-    spawner = SystemdSpawner(config=config, user=SimpleNamespace(name=pwd.getpwuid(0).pw_name, id=0))
-    asyncio.run(spawner.start())
+    kind = config.JupyterHub.spawner_class
+    spawner = kind(config=config, user=SimpleNamespace(name=pwd.getpwuid(os.geteuid()).pw_name, id=0))
+    address, port = asyncio.run(spawner.start())
+    assert (address, str(port)) == ("127.0.0.1", told["PORT"])  # the one that is held, not the spawner's own choice
+    assert spawner.held.getsockname() == (address, port)
+    spawner.release()
     assert asked["MemoryMax"] == 2 * 1024**3
     assert asked["CPUQuota"] == "200%"
     assert asked["PrivateTmp"] == asked["NoNewPrivileges"] == "yes"

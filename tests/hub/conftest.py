@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dlcourse_browser import CHROMIUM, FLAGS
+from dlcourse_browser import CHROMIUM, launched
 from dlcourse_hub import Hub, why_no_hub
 
 
@@ -33,9 +33,5 @@ def running(hub):
 
 @pytest.fixture(scope="module")
 def chromium():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()

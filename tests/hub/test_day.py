@@ -49,7 +49,7 @@ def test_a_day(running, people):
     # She runs a chapter and moves a widget with the keyboard.
     ann.open(CHAPTER)
     assert len(ann.run_all()) > 80
-    slide_the_line(ann)
+    ann.slide_the_line()
     ann.save()
     ann.screenshot("03-chapter")
 
@@ -123,12 +123,3 @@ def test_a_day(running, people):
     ann.wrong = [text for text in ann.wrong if "mathjax" not in text.lower() and not text.startswith("Blocked script")]
     for visitor in people.values():
         assert visitor.wrong == [], visitor.name
-
-
-def slide_the_line(visitor: Visitor) -> None:
-    """The first neuron lab of chapter 01: a press of a key moves the line, and the kernel has another bias."""
-    handle = visitor.show_widget(".nl-line")
-    assert visitor.ask("lab.engine.bias.item()") == "0.0"
-    handle.focus()
-    visitor.page.keyboard.press("ArrowLeft")
-    visitor.wait_until(lambda: float(visitor.ask("lab.engine.bias.item()")) < -0.05)

@@ -62,10 +62,17 @@ def test_another_is_turned_away(running, ann):
     bob.log_in()
     for path in ("/lab", "/api/contents", "/api/kernels", "/terminals/1"):
         assert bob.session.get(ann.at(path)).status_code == 403, path
-    (port,) = (port for port, command in listening(running, "ann").items() if "singleuser" in command)
+    (port,) = (port for port, command in listening(running, "ann").items() if "server_port" in command)
     bare = bob.session.get(f"http://127.0.0.1:{port}/user/ann/api/contents", allow_redirects=False)
     assert bare.status_code == 403  # past the proxy too
     assert ann.session.get(ann.at("/api/contents")).status_code == 200
+
+
+def test_no_debugger_is_offered(ann, teacher):
+    """It would open a port, on which every account may run code as the person."""
+    for person in (ann, teacher):
+        specs = person.session.get(person.at("/api/kernelspecs")).json()["kernelspecs"]
+        assert {name: each["spec"]["metadata"]["debugger"] for name, each in specs.items()} == {"python3": False}
 
 
 def test_menus_of_instructors_are_theirs(ann, teacher):

@@ -15,7 +15,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 60  # seconds for a whole chapter; it takes about ten
-ABROAD = re.compile(r"^(https?|wss?)://(?!127\.0\.0\.1[:/])")
+ABROAD = re.compile(r"^(https?|wss?)://(?!(127\.0\.0\.1|[\w.-]+\.test)[:/])")  # nobody has a name in .test (RFC 6761)
 # JupyterLab's own: its debugger complains when a kernel restarts under it. Notebook 7's own, with any notebook: it asks
 # for settings that are not loaded yet.
 NOT_OURS = re.compile(
@@ -42,6 +43,17 @@ NOT_OURS = re.compile(
     re.DOTALL,
 )
 VIEWPORT = {"width": 1280, "height": 900}
+
+
+@contextmanager
+def launched(*flags: str) -> Iterator:
+    """Chromium. Playwright keeps an event loop running, in which no other file's asyncio could run: one per file."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *flags])
+        yield browser
+        browser.close()
 
 
 class Lab:

@@ -89,11 +89,18 @@ class Hub:
             c.Spawner.environment.update({{"TMPDIR": "/srv/tmp"}})  # what servers leave there goes with this world
         """
         text = settings_of_ours.replace(CLONE, "/srv/dlcourse/course") + re.sub(r"^ +", "", own, flags=re.MULTILINE)
-        (etc / "jupyterhub/jupyterhub_config.py").write_text(text + settings, encoding="utf-8")
+        self.settings = etc / "jupyterhub/jupyterhub_config.py"
+        self.settings.write_text(text, encoding="utf-8")
+        self.configure(settings)
         people = {INSTRUCTOR: "instructors", **dict.fromkeys(students, "learners")}
         for user, group in people.items():
             line = f"usermod --append --groups {group} {user} && echo '{user}:{password(user)}' | chpasswd"
             self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{line}")
+
+    def configure(self, settings: str) -> None:
+        """Add lines to the host's own file of settings."""
+        with self.settings.open("a", encoding="utf-8") as file:
+            file.write(settings)
 
     def follow(self, name: str) -> None:
         """Type a block of the host's guide as root."""
@@ -377,6 +384,14 @@ class Visitor:
         part = self.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) {selector}").first
         part.wait_for()
         return part
+
+    def slide_the_line(self) -> None:
+        """The first neuron lab of chapter 01, open and run: a key moves the line, and the kernel has another bias."""
+        handle = self.show_widget(".nl-line")
+        assert self.ask("lab.engine.bias.item()") == "0.0"
+        handle.focus()
+        self.page.keyboard.press("ArrowLeft")
+        self.wait_until(lambda: float(self.ask("lab.engine.bias.item()")) < -0.05)
 
     def open_terminal(self) -> None:
         self.page.evaluate("async () => { await window.jupyterapp.commands.execute('terminal:create-new'); }")

@@ -20,7 +20,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from dlcourse_browser import CHROMIUM, FLAGS, VIEWPORT
+from dlcourse_browser import CHROMIUM, VIEWPORT, launched
 from dlcourse_world import World, unfit
 
 ROOT = Path(__file__).parents[3]
@@ -335,15 +335,12 @@ slow = pytest.mark.parametrize("cycle", [ALL], indirect=True)
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_points_given_by_hand_in_formgrader_survive_regrades(given_back):
     """In a browser, as an instructor does it; then a regrade, and a second submission."""
-    from playwright.sync_api import sync_playwright
-
     cycle = given_back
     with (
         cycle.serve("Points by hand", 0, {"jupyter lab": "jupyter lab --no-browser --port=0"}) as server,
-        sync_playwright() as playwright,
+        launched() as browser,
     ):
         address = server.wait_for(r"(http://127\.0\.0\.1:\d+)/\S*\?(token=\w+)")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport=VIEWPORT)
         page.goto(f"{address[1]}/formgrader/gradebook?{address[2]}")
         page.get_by_role("link", name=ASSIGNMENT).click()
@@ -364,7 +361,6 @@ def test_points_given_by_hand_in_formgrader_survive_regrades(given_back):
         page.reload()
         points.wait_for()
         assert (points.input_value(), page.locator("#explain-manual-comment").input_value()) == ("3", COMMENT)
-        browser.close()
     assert cycle.scores()["student1"]["explain-manual"] == (3, 3, False)
     cycle.follow("Grade", 2)
     assert cycle.scores()["student1"]["explain-manual"] == (3, 3, False)

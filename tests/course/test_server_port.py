@@ -1,0 +1,198 @@
+"""The port of a person's server is theirs alone. With a real hub and a real thief: tests/hub/test_ports.py."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dlcourse.course import server_port
+from dlcourse.course.server_port import HeldPort, NoPort, hold
+
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="a hub's ports are held by a rule of Linux"),
+    pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="to become another account needs root"),
+]
+ROOT = Path(__file__).parents[2]
+INTRUDER = ROOT / "tests/support/dlcourse_intruder.py"
+ANN, EVE = 64_001, 64_002  # Linux does not mind that nobody has these numbers
+MARK = ["SO_REUSEPORT"]
+
+
+def ways_in(port: int, account: int) -> list[dict]:
+    """Each way to listen on a port, and what came of it for an account."""
+    line = [sys.executable, str(INTRUDER), str(account), str(port), "once"]
+    printed = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+    return [json.loads(said) for said in printed.splitlines()]
+
+
+def test_no_other_account_can_listen():
+    with hold(0, ANN) as held:
+        tried = ways_in(held.getsockname()[1], EVE)
+        assert {(way["address"], len(way["marks"])) for way in tried} >= {("127.0.0.1", 0), ("::", 2)}
+        assert {way["came"] for way in tried} == {"Address already in use"}
+
+
+def test_its_owner_can_with_the_mark():
+    with hold(0, ANN) as held:
+        tried = ways_in(held.getsockname()[1], ANN)
+    for way in tried:
+        assert way["came"] == ("listens" if "SO_REUSEPORT" in way["marks"] else "Address already in use"), way
+    assert {way["came"] for way in tried} == {"listens", "Address already in use"}
+
+
+def test_a_port_that_is_let_go_of_can_be_taken():
+    """So the tests above do not pass for want of a way in."""
+    with hold(0, ANN) as held:
+        port = held.getsockname()[1]
+    assert {way["came"] for way in ways_in(port, EVE)} == {"listens"}
+
+
+def test_nobody_is_answered_while_no_server_listens():
+    with hold(0, ANN) as held, pytest.raises(ConnectionRefusedError):
+        socket.create_connection(held.getsockname(), 5)
+
+
+def test_what_is_taken_cannot_be_held():
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        hold(taken.getsockname()[1], ANN)
+
+
+def test_the_server_listens_with_the_mark(tmp_path):
+    """A stand-in for jupyterhub.singleuser listens as Jupyter does, by both of the functions that it uses."""
+    stub = tmp_path / "jupyterhub"
+    stub.mkdir()
+    (stub / "__init__.py").touch()
+    lines = [
+        "import asyncio, json, socket, sys",
+        "from tornado.httpserver import HTTPServer",
+        "from tornado.netutil import bind_sockets",
+        "async def main():",
+        "    server = HTTPServer(lambda request: None)",
+        "    server.listen(0, '127.0.0.1')",
+        "    for each in [*server._sockets.values(), *bind_sockets(0, '127.0.0.1')]:",
+        "        marked.append(each.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))",
+        "        each.close()",
+        "marked = []",
+        "asyncio.run(main())",
+        "print(json.dumps([marked, __name__, sys.argv[1:]]))",
+    ]
+    (stub / "singleuser.py").write_text("\n".join(lines), encoding="utf-8")
+    line = [sys.executable, "-P", "-m", "dlcourse.course.server_port", "--one"]
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert json.loads(done.stdout) == [[1, 1], "__main__", ["--one"]]
+
+
+class Bare:
+    """As much of a JupyterHub spawner as the port needs; what a real one does is for the tests with a hub."""
+
+    ip = "127.0.0.1"
+
+    def __init__(self, running: bool = False, server=None):
+        self.running, self.server, self.said = running, server, []
+        self.user = SimpleNamespace(name="ann")
+        self.log = SimpleNamespace(error=lambda *words: self.said.append(words[0] % words[1:]))
+        self.port = 0
+
+    def get_env(self):
+        return {"port": str(self.port)}
+
+    async def poll(self):
+        return None if self.running else 0
+
+    async def stop(self, now=False):
+        assert now
+        if await self.poll() is None:  # as LocalProcessSpawner does
+            self.running = False
+
+    def run_post_stop_hook(self):
+        return "the host's own"
+
+
+class Spawner(HeldPort, Bare):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def accounts(monkeypatch):
+    numbers = {"ann": SimpleNamespace(pw_uid=ANN), "eve": SimpleNamespace(pw_uid=EVE)}
+    monkeypatch.setattr(server_port.pwd, "getpwnam", numbers.__getitem__)
+
+
+def can(port: int, account: int) -> bool:
+    return "listens" in {way["came"] for way in ways_in(port, account)}
+
+
+def test_from_the_start_until_after_the_end():
+    spawner = Spawner()
+    port = int(spawner.get_env()["port"])
+    assert port == spawner.port
+    assert not can(port, EVE)
+    spawner.running = True
+    assert asyncio.run(spawner.poll()) is None
+    spawner.running = False
+    assert asyncio.run(spawner.poll()) == 0
+    assert not can(port, EVE)  # the proxy does not know yet
+    assert spawner.run_post_stop_hook() == "the host's own"
+    assert can(port, EVE)
+
+
+def test_a_second_start_lets_go_of_the_first_port():
+    spawner = Spawner()
+    first, second = (int(spawner.get_env()["port"]) for _ in range(2))
+    spawner.release()
+    assert can(first, EVE)
+    assert can(second, EVE)
+
+
+HER_SERVER = """
+import os, sys
+from dlcourse.course.server_port import share_ports
+share_ports()
+from tornado.netutil import bind_sockets
+os.setresuid(*3 * [int(sys.argv[1])])
+(ear,) = bind_sockets(0, "127.0.0.1")
+print(ear.getsockname()[1], flush=True)
+sys.stdin.read()
+"""
+
+
+def test_after_a_restart_of_the_hub_the_port_is_held_again():
+    line = [sys.executable, "-c", HER_SERVER, str(ANN)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        spawner = Spawner(running=True, server=SimpleNamespace(ip="127.0.0.1", port=port))
+        assert asyncio.run(spawner.poll()) is None
+    assert server.returncode == 0
+    assert not can(port, EVE)  # the server has ended, and the hub does not know yet
+    spawner.release()
+    assert can(port, EVE)
+
+
+def test_a_server_whose_port_another_took_is_ended():
+    """While the hub was away: it must not send the person there when it is back."""
+    with hold(0, EVE) as taken:
+        taken.listen()
+        address = taken.getsockname()
+        spawner = Spawner(running=True, server=SimpleNamespace(ip=address[0], port=address[1]))
+        assert asyncio.run(spawner.poll()) == 1
+        assert not spawner.running
+        assert "ann's server does not have its port" in spawner.said[0]
+        assert asyncio.run(spawner.poll()) == 0  # it asked once
+
+
+def test_without_a_port_the_person_is_told(monkeypatch):
+    def none_left(*_):
+        raise OSError(98, "Address already in use")
+
+    monkeypatch.setattr(server_port, "hold", none_left)
+    with pytest.raises(NoPort, match="no port for ann's server"):
+        Spawner().get_env()
+    assert "Nothing of yours is lost" in NoPort.jupyterhub_message
