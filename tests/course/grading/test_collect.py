@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import datetime
@@ -286,7 +287,7 @@ def test_files_are_counted_together(one, monkeypatch):
 
 
 @pytest.mark.parametrize("changed", ["a link", "a pipe", "gone"])
-def test_a_file_that_is_exchanged_when_it_was_looked_at(one, monkeypatch, tmp_path, changed):
+def test_a_file_that_is_exchanged_when_it_was_looked_at(one, monkeypatch, request, tmp_path, changed):
     inbound, each, folder = one
     (tmp_path / "secret").write_text("the teacher's")
     look = os.stat
@@ -301,7 +302,13 @@ def test_a_file_that_is_exchanged_when_it_was_looked_at(one, monkeypatch, tmp_pa
                 os.mkfifo(folder / NOTEBOOK)
         return found
 
+    def waits(*_):
+        raise AssertionError("it waits for somebody to write into the pipe")
+
     monkeypatch.setattr(collect.os, "stat", then_exchange)
+    before = signal.signal(signal.SIGALRM, waits)
+    signal.alarm(30)
+    request.addfinalizer(lambda: (signal.alarm(0), signal.signal(signal.SIGALRM, before)))
     if changed == "a pipe":
         files, others = content(inbound, each)
         assert (files.keys(), others) == ({"timestamp.txt", "submission_secret.txt"}, [NOTEBOOK])

@@ -304,12 +304,11 @@ def test_a_folder_that_fills_as_fast_as_it_is_emptied_is_told_and_goes_the_next_
 
 def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch):
     """It is no reason to leave the others."""
-    unlink = os.unlink
-    taken = []
+    unlink, taken = os.unlink, []
 
     def unlink_twice(name, *, dir_fd=None):
         unlink(name, dir_fd=dir_fd)
-        if dir_fd is not None and not taken:
+        if not taken and dir_fd is not None and "/inbound/" in os.readlink(f"/proc/self/fd/{dir_fd}"):
             taken.append(name)
             raise FileNotFoundError(2, "No such file or directory")
 
@@ -317,6 +316,7 @@ def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch):
         patched.setattr(removal.os, "unlink", unlink_twice)
         assert forget(held / "course", STUDENT) == []
     assert taken
+    assert not list((held / "exchange/dlcourse/inbound").glob(".forgetting-*"))
     assert traces(*places(held)) == []
 
 
@@ -327,7 +327,7 @@ def named(folder, student="bob") -> list[str]:
     return [path.name for path in mentions([folder], student, leave_out=set()).named]
 
 
-@pytest.mark.parametrize("size", [0, 3, 13, 14, 15, 16, 17, 30])
+@pytest.mark.parametrize("size", [0, 7, 13, 14, 15, 16, 17, 23, 30])
 def test_an_id_is_found_wherever_a_block_ends(tmp_path, monkeypatch, size):
     monkeypatch.setattr(mentions_, "BLOCK", 16)
     monkeypatch.setattr(mentions_, "OVERLAP", 8)
