@@ -1,5 +1,7 @@
 """nbgrader's settings for the course folder: the course build and an instructor's own nbgrader both read this file."""
 
+import sys
+
 c = get_config()  # noqa: F821 - nbgrader puts it there
 
 # The folder is left to nbgrader (where it is started): an absolute path here would grade another checkout.
@@ -13,3 +15,8 @@ c.ClearSolutions.text_stub = "*Write your answer here, in place of this line.*"
 
 # A learner who deleted a test cell is graded with it all the same.
 c.OverwriteCells.add_missing_cells = True
+
+# What students hand in is copied by owners, not by names, and no link is followed. Where the settings of the machine,
+# which are read before these, have named ngshare, that collects.
+if "ngshare_exchange" not in sys.modules:
+    c.ExchangeFactory.collect = "dlcourse.course.grading.collect.Collect"

@@ -33,6 +33,7 @@ KEYS_HELP = """The course's secret keys: hidden seeds come from one, one signs r
 
 Example: dlcourse course keys show
 """
+FOLDERS_OF_A_COURSE = {"submitted", "autograded", "feedback", "release", "exercises"}
 app = typer.Typer(**PLAIN, help=HELP)
 keys_app = typer.Typer(**PLAIN, help=KEYS_HELP)
 app.add_typer(keys_app, name="keys")
@@ -341,6 +342,12 @@ def _course() -> Path:
     """The folder of an instructor's course: the one we are in, as nbgrader has it, or the checkout."""
     here = Path.cwd()
     if (here / "nbgrader_config.py").is_file() and (here / "solutions").is_dir():
+        for above in here.parents:
+            if above.name in FOLDERS_OF_A_COURSE and (above.parent / "nbgrader_config.py").is_file():
+                raise CourseError(
+                    f"This folder lies in {above}, where others' work is kept, and its settings would be run as a "
+                    f"program. Nothing was done. Go to the course's own folder: cd {shlex.quote(str(above.parent))}"
+                )
         return here
     checkout = _checkout()
     print(f"dlcourse: this folder holds no course; using the one in {checkout}", file=sys.stderr)

@@ -36,6 +36,7 @@ CLASSES = {
     "GenericOAuthenticator": "oauthenticator.generic.GenericOAuthenticator",
     "CourseDirectory": "nbgrader.coursedir.CourseDirectory",
     "Exchange": "nbgrader.exchange.default.Exchange",
+    "ExchangeFactory": "nbgrader.exchange.ExchangeFactory",
 }
 
 
@@ -92,6 +93,11 @@ def test_classes_named_by_text_exist(load):
     config, _, _ = load("login_oidc.py")
     assert config.LocalAuthenticator.allowed_groups == set()  # of the machine's groups: a newcomer has no account yet
     assert found(config.JupyterHub.authenticator_class).__name__ == "LocalGenericOAuthenticator"
+
+
+def test_what_is_handed_in_is_collected_by_owners_and_not_by_names(load):
+    config, _, _ = load("nbgrader_config.py")
+    assert found(config.ExchangeFactory.collect).__module__ == "dlcourse.course.grading.collect"
 
 
 def test_without_systemd_it_says_that_nothing_is_enforced(load):

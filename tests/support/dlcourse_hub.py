@@ -96,6 +96,7 @@ class Hub:
         for user, group in people.items():
             line = f"usermod --append --groups {group} {user} && echo '{user}:{password(user)}' | chpasswd"
             self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{line}")
+        self.follow("exchange")
 
     def configure(self, settings: str) -> None:
         """Add lines to the host's own file of settings."""
@@ -105,7 +106,8 @@ class Hub:
     def follow(self, name: str) -> None:
         """Type a block of the host's guide as root."""
         for text in blocks(name):
-            self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{text.replace(CLONE, '/srv/dlcourse/course')}")
+            line = text.replace(CLONE, "/srv/dlcourse/course").replace("INSTRUCTOR", INSTRUCTOR)
+            self.world.run("root", f"export PATH=$PATH:/usr/sbin\n{line}")
 
     def install(self, checkout: Path) -> None:
         """The course as a host installs it: from a wheel, unpacked where all can read it."""

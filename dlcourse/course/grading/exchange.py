@@ -4,7 +4,7 @@
     EXCHANGE/COURSE/feedback/<md5 of a submission's secret and the notebook's name>.html
 
 `nbgrader submit` copies the notebook there file by file, then writes timestamp.txt, then submission_secret.txt.
-`nbgrader collect` asks for neither, so it can copy a submission that is still arriving.
+`nbgrader collect` (ours: collect.py) asks for neither, so it can copy a submission that is still arriving.
 """
 
 import os
@@ -17,6 +17,9 @@ from dlcourse.course.grading.settings import Settings
 STAMP, SECRET = "timestamp.txt", "submission_secret.txt"
 TIME = re.compile(r"\d{4}-?\d\d-?\d\d[^+]*")
 RANDOM = re.compile(r"[A-Za-z0-9_-]{12}")
+NAME = re.compile(  # what a name says, true or not
+    rf"(?P<student>.+)\+(?P<assignment>[^+]+)\+(?P<time>{TIME.pattern})(?:\+(?P<random>[^+]*))?", re.DOTALL
+)
 
 
 def inbound(here: Settings) -> Path | None:

@@ -377,7 +377,9 @@ class _Ground:
         own |= {*self.notes(), *self.half_written()}
         ours = {Path(self.here.gradebook.removeprefix("sqlite:///"))} if self.gradebook_rows() else set()
         roots = [self.here.course, *([self.here.exchange / self.here.id] if self.here.exchange else [])]
-        return mentions(roots, self.student, leave_out=mine | own | ours)
+        # Others' work is looked into where it was collected: in inbound/ it is theirs to make large, and to change.
+        arrivals = {exchange.inbound(self.here)} - {None}
+        return mentions(roots, self.student, leave_out=mine | own | ours | arrivals)
 
     def everything(self) -> list[Entry]:
         steps = [entry for name in ("submitted", "autograded", "feedback") for entry in self.step(name)]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 DEFAULT_EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own
+COLLECT = "dlcourse.course.grading.collect.Collect"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,9 @@ def settings(course: Path) -> Settings:
     url = found.CourseDirectory.get("db_url", f"sqlite:///{course / 'gradebook.db'}")
     if url.startswith("sqlite:///"):  # beside the course, wherever we were started
         url = f"sqlite:///{course / url.removeprefix('sqlite:///')}"
-    root = None if "ExchangeFactory" in found else Path(found.Exchange.get("root", DEFAULT_EXCHANGE))
+    # Another class moves files by a service. Ours, which collects, has the same folder as nbgrader's own.
+    foreign = any(value != COLLECT for value in found.ExchangeFactory.values())
+    root = None if foreign else Path(found.Exchange.get("root", DEFAULT_EXCHANGE))
     return Settings(course, id, root, url, "db_url" in found.CourseDirectory)
 
 

@@ -74,8 +74,7 @@ def _only_notebook(at: int, notebook: str) -> str:
                 raise Unreadable(
                     f"There is no {notebook} among more than {MAX_ENTRIES:,} files: hand in that notebook alone."
                 )
-            # Browsers like to add an ending of their own to what they download.
-            if entry.name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json")) and entry.name[0] != ".":
+            if is_notebook(entry.name):
                 names.append(entry.name)
     if not names:
         raise Unreadable(f"There is no notebook directly in the folder: hand in {notebook}.")
@@ -88,6 +87,11 @@ def _only_notebook(at: int, notebook: str) -> str:
             "and hand it in again."
         )
     return names[0]
+
+
+def is_notebook(name: str) -> bool:
+    """By its name. Browsers like to add an ending of their own to what they download."""
+    return name.lower().endswith((".ipynb", ".ipynb.txt", ".ipynb.json")) and name[0] != "."
 
 
 def _check_file(found: os.stat_result) -> None:

@@ -159,7 +159,7 @@ def cycle(request):
 @pytest.fixture(scope="module")
 def released(cycle):
     cycle.follow("Install", 1)
-    cycle.follow("The exchange")
+    cycle.follow("The exchange", instead={"INSTRUCTOR": TEACHER})
     cycle.follow("Release")
     return cycle
 

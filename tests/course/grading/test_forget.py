@@ -20,10 +20,12 @@ from nbgrader.utils import notebook_hash
 from dlcourse import cli
 from dlcourse.course import CourseError
 from dlcourse.course.grading import keys as keys_
+from dlcourse.course.grading import mentions as mentions_
 from dlcourse.course.grading import removal, result
 from dlcourse.course.grading.files import alone
 from dlcourse.course.grading.forget import forget, look
 from dlcourse.course.grading.grade import AskedWrongly, grade
+from dlcourse.course.grading.mentions import mentions
 
 SUPPORT = Path(__file__).parents[2] / "support"
 
@@ -240,7 +242,7 @@ def test_a_place_that_is_a_link_stops_it_before_anything_is_removed(held, place)
 
 
 def test_a_secret_that_was_copied_from_another_proves_nothing(held):
-    """nbgrader collects through a link: a student may have another's secret beside their own work."""
+    """What was handed in elsewhere, or collected by nbgrader's own collector, may hold another's secret."""
     course = held / "course"
     (secret,) = {path.read_text() for path in (course / "feedback/bob").glob("*/submission_secret.txt")}
     for path in (course / "submitted" / STUDENT).glob("*/submission_secret.txt"):
@@ -263,6 +265,105 @@ def test_however_deep_a_student_nests_folders(held):
     os.close(at)
     assert forget(held / "course", STUDENT) == []
     assert not folder.parent.exists()
+
+
+FILLS = """
+import os, sys
+at, number = os.open(sys.argv[1], os.O_RDONLY), 0
+print("begun", flush=True)
+while True:
+    number += 1
+    os.close(os.open(f"{number}.txt", os.O_CREAT, dir_fd=at))
+"""
+
+
+def test_a_folder_that_fills_as_fast_as_it_is_emptied_is_told_and_goes_the_next_time(held, monkeypatch):
+    """Its owner adds files, by an open folder: no new name keeps them out. Others' are untouched."""
+    inbound = held / "exchange/dlcourse/inbound"
+    folder = next(inbound.glob(f"{STUDENT}+{ASSIGNMENT}+*"))
+    kept = others_files(held)
+    with (
+        monkeypatch.context() as patched,
+        subprocess.Popen([sys.executable, "-c", FILLS, folder], stdout=subprocess.PIPE) as student,
+    ):
+        patched.setattr(removal, "MOST", 500)
+        try:
+            student.stdout.readline()
+            while len(os.listdir(folder)) < 1_000:
+                assert student.poll() is None
+            (left,) = forget(held / "course", STUDENT)
+        finally:
+            student.kill()
+    assert "end its programs, and run the same command again" in left.why
+    assert left.path.parent == inbound
+    assert left.path.name.startswith(".forgetting-")
+    assert forget(held / "course", STUDENT) == []
+    assert traces(*places(held)) == []
+    assert {path: files(held).get(path) for path in kept} == kept
+
+
+def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch):
+    """It is no reason to leave the others."""
+    unlink, taken = os.unlink, []
+
+    def unlink_twice(name, *, dir_fd=None):
+        unlink(name, dir_fd=dir_fd)
+        if not taken and dir_fd is not None and "/inbound/" in os.readlink(f"/proc/self/fd/{dir_fd}"):
+            taken.append(name)
+            raise FileNotFoundError(2, "No such file or directory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(removal.os, "unlink", unlink_twice)
+        assert forget(held / "course", STUDENT) == []
+    assert taken
+    assert not list((held / "exchange/dlcourse/inbound").glob(".forgetting-*"))
+    assert traces(*places(held)) == []
+
+
+# ---- what is left, and names the student
+
+
+def named(folder, student="bob") -> list[str]:
+    return [path.name for path in mentions([folder], student, leave_out=set()).named]
+
+
+@pytest.mark.parametrize("size", [0, 7, 13, 14, 15, 16, 17, 23, 30])
+def test_an_id_is_found_wherever_a_block_ends(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(mentions_, "BLOCK", 16)
+    monkeypatch.setattr(mentions_, "OVERLAP", 8)
+    beside = {"before": b"xbob", "behind": b"bobx", "address": b"bob.org"}
+    for name, word in {"sentence": b"bob.", "alone": b"bob", **beside}.items():
+        for end, rest in (("ends", b""), ("goes-on", b" " * 40)):
+            (tmp_path / f"{name}-{end}").write_bytes(b" " * size + word + rest)
+    assert named(tmp_path) == ["alone-ends", "alone-goes-on", "sentence-ends", "sentence-goes-on"]
+
+
+def test_a_file_that_its_owner_cuts_off_while_it_is_looked_through(tmp_path, monkeypatch):
+    """A map of it would end the program by a signal."""
+    sparse = tmp_path / "sparse"
+    sparse.touch()
+    os.truncate(sparse, 64 * 2**20)
+    read, cut = os.fstat, []
+
+    def then_cut(descriptor):
+        found = read(descriptor)
+        os.truncate(sparse, 0)
+        cut.append(found.st_size)
+        return found
+
+    monkeypatch.setattr(mentions_.os, "fstat", then_cut)
+    assert named(tmp_path) == []
+    assert cut == [64 * 2**20]
+
+
+def test_what_others_have_in_the_exchange_is_not_looked_into(held):
+    """There it is theirs: as large as they like, and changing."""
+    folder = held / "exchange/dlcourse/inbound" / f"bob+{ASSIGNMENT}+2026-03-09 12:00:00.000000 UTC+abcdefghijkl"
+    folder.mkdir()
+    (folder / "notes.txt").write_text(f"with {STUDENT}")
+    beside = held / "exchange/dlcourse/notes.txt"
+    beside.write_text(f"with {STUDENT}")
+    assert look(held / "course", STUDENT).rest.named == (beside,)
 
 
 def test_while_a_grader_is_at_work(held):
@@ -306,6 +407,20 @@ def test_a_dry_run_shows_all_and_changes_nothing(main, held):
     for word in ("the student's own home", "backups", f"/hub/api/users/{STUDENT}", "Nothing was removed."):
         assert word in said
     assert files(held) == before
+
+
+@pytest.mark.parametrize("room", ["submitted", "autograded", "feedback", "exercises"])
+def test_a_course_that_lies_where_others_work_is_kept_is_not_believed(main, held, monkeypatch, room):
+    """Its settings are a program, and whoever handed it in wrote them."""
+    planted = held / "course" / room / "bob/small/within"
+    (planted / "solutions").mkdir(parents=True)
+    (planted / "nbgrader_config.py").write_text(f"open({str(held / 'was-run')!r}, 'w')\nc = get_config()\n")
+    monkeypatch.chdir(planted)
+    status, _, error = main(STUDENT, "--yes")
+    assert status == 1
+    assert f"cd {held / 'course'}" in error
+    assert not (held / "was-run").exists()
+    assert traces(*places(held))
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "what?"])

@@ -403,6 +403,16 @@ def test_settings_are_the_courses_and_below_them_those_of_jupyter(course, tmp_pa
     assert (settings(course).id, str(settings(course).exchange)) == ("other", "/usr/local/share/nbgrader/exchange")
 
 
+def test_a_collector_of_ours_has_the_exchange_that_nbgrader_has_and_any_other_has_not(course):
+    assert "grading.collect.Collect" in (course / "nbgrader_config.py").read_text()
+    assert settings(course).exchange == course.parent / "exchange"
+    for foreign in ("collect", "fetch_assignment"):
+        (course / "nbgrader_config.json").write_text(
+            json.dumps({"ExchangeFactory": {foreign: "ngshare_exchange.Other"}})
+        )
+        assert settings(course).exchange is None
+
+
 def test_without_settings_the_gradebook_is_beside_the_course(course, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     here = settings(Path("course"))

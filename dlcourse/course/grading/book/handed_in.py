@@ -48,17 +48,23 @@ def read(folder: Path) -> HandedIn:
     if content is None:
         return HandedIn(None, "", secret)
     counts = "the submission counts as on time"
-    # A zone is a name without a slash: dateutil would open /any/file as a zone's description.
-    text = content.decode("ascii", "replace").strip()
-    if not re.fullmatch(r"[0-9A-Za-z :.,+-]{8,64}", text):
+    at = time_of(content.decode("ascii", "replace").strip())
+    if at is None:
         return HandedIn(None, "", secret, f"timestamp.txt holds no time; {counts}")
+    return HandedIn(at, f"{at:%Y-%m-%d %H:%M:%S.%f} UTC\n", secret)
+
+
+def time_of(text: str) -> datetime | None:
+    """The time in a text of the student's, in UTC without a zone; None when there is none."""
+    # A zone is a name without a slash: dateutil would open /any/file as a zone's description.
+    if not re.fullmatch(r"[0-9A-Za-z :.,+-]{8,64}", text):
+        return None
     from nbgrader.utils import parse_utc
 
     try:
-        at = parse_utc(text)
-        return HandedIn(at, f"{at:%Y-%m-%d %H:%M:%S.%f} UTC\n", secret)
+        return parse_utc(text)
     except (ValueError, OverflowError, TypeError, AttributeError):
-        return HandedIn(None, "", secret, f"timestamp.txt holds no time; {counts}")
+        return None
 
 
 def small_file(folder: Path, name: str) -> bytes | None:

@@ -1,0 +1,286 @@
+"""`nbgrader collect` where strangers write to the exchange: nbgrader_config.py names this class in place of nbgrader's.
+
+It runs on the instructor's account, on folders that students made. So nothing there is taken for what it says it is:
+
+    whose a submission is   the owner of its folder, as the kernel has it. What is named for somebody else is left out
+                            before the last of each student is chosen: nobody's work takes the place of another's.
+    when it was handed in   the time in the folder's name, as nbgrader has it. That is the student's own word: an
+                            earlier one cannot be told from a true one; one after the folder's last change is not
+                            believed. (That time is the kernel's, ctime; mtime can be set by anybody.)
+    what is copied          notebooks, timestamp.txt and submission_secret.txt, at the top of the folder, regular files
+                            of that student. No link is followed, and nothing that blocks is waited for. nbgrader runs
+                            an nbgrader_config.py of the folder that it is started in: none comes to submitted/.
+
+What is left out is told, and costs nobody else anything. What was collected before is replaced in one piece, or stays.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import NoReturn
+
+from nbgrader.exchange.default import ExchangeCollect
+
+from dlcourse.course.errors import CourseError
+from dlcourse.course.grading.book.handed_in import SKEW, SMALL, read, time_of
+from dlcourse.course.grading.exchange import NAME, SECRET, STAMP, assignment_of
+from dlcourse.course.grading.removal import FOLDER, opened, remove
+from dlcourse.course.grading.submission import MAX_ENTRIES, is_notebook
+
+LIMIT = 100 * 2**20  # bytes of one submission, as in nbgrader; the grader reads 20 MB of a notebook
+MANY = 20  # lines on what was left out
+
+
+class NotTaken(Exception):
+    """Why a submission is left out: the end of a sentence."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A folder of inbound/ that belongs to the student whom its name states."""
+
+    name: str
+    student: str
+    owner: int
+    at: datetime  # by its name; UTC without a zone, as nbgrader has it
+
+
+class Collect(ExchangeCollect):
+    """Options are nbgrader's: update and before_duedate. check_owner cannot be switched off."""
+
+    def init_src(self) -> None:
+        if not self.coursedir.course_id:
+            self.fail("No course id specified. Re-run with --course flag.")
+        if not self.check_owner:
+            self.fail(
+                "ExchangeCollect.check_owner is switched off, and by owners alone this collector knows whose a "
+                "submission is. Remove the setting. Nothing was collected."
+            )
+        self.left_out: list[str] = []
+        with self._inbound() as inbound:
+            found = list(self._arrived(inbound))
+        due = self._due()
+        self.last: list[Arrived] = []
+        for student in sorted({each.student for each in found}):
+            mine = [each for each in found if each.student == student]
+            in_time = [each for each in mine if due is not None and each.at <= due]
+            self.last.append(max(in_time or mine, key=lambda each: (each.at, each.name)))
+
+    def copy_files(self) -> None:
+        there = new = 0
+        with self._inbound() as inbound:
+            for each in self.last:
+                folder = Path(
+                    self.coursedir.format_path(
+                        self.coursedir.submitted_directory, each.student, self.coursedir.assignment_id
+                    )
+                )
+                if os.path.lexists(folder) and not self._is_wanted(folder, each):
+                    there += 1
+                    continue
+                try:
+                    files, others = content(inbound, each)
+                except NotTaken as why:
+                    self._leave_out(each.name, str(why))
+                    continue
+                self._put(folder, files)
+                self.log.info("Collected: %s %s", each.student, self.coursedir.assignment_id)
+                if others:
+                    self.log.info("Not copied, of %s: %s", each.student, _listed(others))
+                new += 1
+        self._sum_up(new, there)
+
+    # ---- what there is
+
+    @contextmanager
+    def _inbound(self) -> Iterator[int]:
+        """inbound/, open."""
+        path = Path(self.root, self.coursedir.course_id, "inbound")
+        try:
+            with opened(Path(self.root), self.coursedir.course_id, "inbound") as inbound:
+                if inbound is None:
+                    self.fail(f"There is no {path}: nothing was released yet, or Exchange.root names another folder.")
+                yield inbound
+        except CourseError:
+            self.fail(f"{path} is a link or no folder. Ask yourself who put it there. Nothing was collected.")
+        except OSError as error:
+            self._stop(path, error)
+
+    def _arrived(self, inbound: int) -> Iterator[Arrived]:
+        """Submissions of this assignment; what is none, or somebody else's than it says, is left out."""
+        account = cache(_account)
+        wanted = self.coursedir.student_id or "*"
+        for name in sorted(os.listdir(inbound)):
+            states = NAME.fullmatch(name)
+            if states and states["assignment"] != self.coursedir.assignment_id:
+                continue
+            if not fnmatchcase(states["student"] if states else "", wanted):
+                continue
+            with suppress(FileNotFoundError):  # taken back meanwhile
+                found = os.stat(name, dir_fd=inbound, follow_symlinks=False)
+                try:
+                    yield _checked(name, found, account(found.st_uid), self.coursedir.assignment_id)
+                except NotTaken as why:
+                    self._leave_out(name, str(why))
+
+    def _due(self) -> datetime | None:
+        """Only --before-duedate asks for it: a gradebook that is opened is made where there is none."""
+        if not self.before_duedate:
+            return None
+        from nbgrader.api import Gradebook, MissingEntry
+
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            try:
+                return gradebook.find_assignment(self.coursedir.assignment_id).duedate
+            except MissingEntry:
+                return None
+
+    def _is_wanted(self, folder: Path, each: Arrived) -> bool:
+        """Whether it takes the place of what was collected before."""
+        before = read(folder).at
+        newer = before is None or each.at > before
+        return (self.update and newer) or (self.before_duedate and each.at != before)
+
+    # ---- what is written
+
+    def _put(self, folder: Path, files: dict[str, bytes]) -> None:
+        """Beside its place first, then there by one rename. The course's folder may not be closed, so the copy is."""
+        shared = self.coursedir.groupshared
+        part, old = f".{folder.name}.part", f".{folder.name}.old"
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with opened(folder.parent) as at, ExitStack() as still_open:
+                for left in (part, old):  # of a run that was killed
+                    with suppress(FileNotFoundError):
+                        remove(at, left, left)
+                os.mkdir(part, dir_fd=at)
+                into = os.open(part, FOLDER, dir_fd=at)
+                still_open.callback(os.close, into)
+                os.fchmod(into, 0o2770 if shared else 0o700)
+                for name, text in files.items():
+                    made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=into)
+                    with open(made, "wb") as file:
+                        file.write(text)
+                        os.fchmod(made, 0o660 if shared else 0o600)
+                with suppress(FileNotFoundError):
+                    remove(at, folder.name, old)
+                os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
+        except (OSError, CourseError) as error:
+            self._stop(folder, error)
+
+    # ---- what is told
+
+    def _stop(self, path: Path, error: Exception) -> NoReturn:
+        why = getattr(error, "strerror", None) or error
+        self.fail(f"{path}: {why}. The exchange has all of it still: mend that and collect again.")
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self.left_out.append(f"{_listed([name])}: {why}")
+
+    def _sum_up(self, new: int, there: int) -> None:
+        hint = "" if self.update or not there else " (--update takes newer ones)"
+        self.log.info(
+            "Of %s: %d collected, %d were here%s, %d left out.",
+            *(self.coursedir.assignment_id, new, there, hint, len(self.left_out)),
+        )
+        for line in self.left_out[:MANY]:
+            self.log.warning("Left out: %s", line)
+        if len(self.left_out) > MANY:
+            self.log.warning("... and %d more", len(self.left_out) - MANY)
+
+
+def _account(number: int) -> str | None:
+    import pwd
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return None
+
+
+def _checked(name: str, found: os.stat_result, owner: str | None, assignment: str) -> Arrived:
+    """A submission, by its name and by what the kernel says of it. NotTaken when they do not agree."""
+    states = NAME.fullmatch(name)
+    if not states:
+        raise NotTaken("it is not named as nbgrader names a submission")
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotTaken("it is a link or no folder")
+    if owner != states["student"]:
+        raise NotTaken(f"it belongs to {owner or f'number {found.st_uid}, who has no account'}, not to whom it names")
+    if assignment_of(name, owner) != assignment or (at := time_of(states["time"])) is None:
+        raise NotTaken("it is not named as nbgrader names a submission")
+    if at > datetime.fromtimestamp(found.st_ctime, UTC).replace(tzinfo=None) + SKEW:
+        raise NotTaken("the time in its name lies after its last change")
+    return Arrived(name, owner, found.st_uid, at)
+
+
+def content(inbound: int, each: Arrived) -> tuple[dict[str, bytes], list[str]]:
+    """What is taken of a submission, by name; and the names of what is not. NotTaken when none of it can be taken."""
+    files, others = {}, []
+    try:
+        with _open(each.name, inbound, FOLDER) as at:
+            if os.fstat(at).st_uid != each.owner:
+                raise NotTaken("it was exchanged for another while it was collected")
+            with os.scandir(at) as entries:
+                names = [entry.name for entry in islice(entries, MAX_ENTRIES + 1)]
+            if len(names) > MAX_ENTRIES:
+                raise NotTaken(f"it holds more than {MAX_ENTRIES:,} files")
+            for name in sorted(names):
+                small = name in (STAMP, SECRET)
+                taken = None
+                if small or (is_notebook(name) and name.isprintable()):
+                    room = SMALL if small else LIMIT - sum(map(len, files.values()))
+                    taken = _bytes(at, name, each.owner, room)
+                if taken is None:
+                    others.append(name)
+                else:
+                    files[name] = taken
+    except OSError as error:
+        what = error.strerror or str(error)
+        raise NotTaken(f"it cannot be read ({what}); collect again, if it was still arriving") from error
+    return files, others
+
+
+def _bytes(at: int, name: str, owner: int, room: int) -> bytes | None:
+    """A regular file of the owner's, else None; looked at before it is opened, and once more after."""
+    if not _is_theirs(os.stat(name, dir_fd=at, follow_symlinks=False), owner):
+        return None
+    with _open(name, at, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY) as file:
+        found = os.fstat(file)
+        if not _is_theirs(found, owner):
+            return None
+        parts, size = [], found.st_size
+        while size <= room and (part := os.read(file, 2**20)):  # it may grow or shrink meanwhile
+            parts.append(part)
+            size = max(found.st_size, sum(map(len, parts)))
+        if size > room:
+            raise NotTaken(f"it is larger than is taken: {_listed([name])}, with {room:,} bytes of room")
+        return b"".join(parts)
+
+
+def _is_theirs(found: os.stat_result, owner: int) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_uid == owner
+
+
+@contextmanager
+def _open(name: str, at: int, flags: int) -> Iterator[int]:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | flags, dir_fd=at)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _listed(names: list[str]) -> str:
+    """Some of them, printable: students chose them."""
+    from dlcourse.course.grading.book.log import shown
+
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(shown(name, 120) for name in names[:5]) + more

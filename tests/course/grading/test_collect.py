@@ -1,0 +1,383 @@
+"""`nbgrader collect` with the collector of ours, where students do all the harm that they can think of.
+
+The honest ones are collected, the others are told. The instructor and the students are users of one Linux machine.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from dlcourse_world import World, unfit
+
+from dlcourse.course.grading import collect, submission
+from dlcourse.course.grading.collect import Arrived, NotTaken, content
+
+ROOT = Path(__file__).parents[3]
+ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons-exercises.ipynb"
+EARLY, LATE, LATER = (f"2026-03-0{day} 12:00:00.123456 UTC" for day in (1, 2, 3))
+RANDOM, SECRET = "AbC-_f0123xy", "5" * 128
+TEACHER, HONEST = "teacher", ("ann", "bob", "cat")
+WRONG = ("eve", "fay", "gus", "hal", "ian", "jim", "kim")
+OURS = "dlcourse.course.grading.collect.Collect"
+PLANTED = "open('/home/teacher/was-run', 'w')\n"
+
+several_users = pytest.mark.skipif(unfit() is not None, reason=f"{unfit()}")
+
+
+def name_of(student: str, time: str = EARLY, random: str = RANDOM) -> str:
+    return f"{student}+{ASSIGNMENT}+{time}+{random}"
+
+
+def folder_of(inbound: Path, student: str, time: str = EARLY) -> Path:
+    """As `nbgrader submit` makes it, but for the notebook's content and the owner."""
+    folder = inbound / name_of(student, time)
+    folder.mkdir()
+    (folder / NOTEBOOK).write_text(json.dumps({"of": student, "at": time}))
+    (folder / "timestamp.txt").write_text(time)
+    (folder / "submission_secret.txt").write_text(SECRET)
+    return folder
+
+
+class Class:
+    """A course folder and an exchange; `said` is what collecting printed."""
+
+    def __init__(self, settings: str):
+        self.world = World(TEACHER, *HONEST, *WRONG)
+        self.course = self.world.course_of(TEACHER)
+        etc = self.world.folder / "etc/jupyter"
+        etc.mkdir(exist_ok=True)
+        hosts = (ROOT / "deploy/jupyterhub/nbgrader_config.py").read_text()
+        own = self.course / "nbgrader_config.py"
+        if settings == "the host's":  # each of the two must do without the other
+            own.write_text(re.sub(r"\nif .*\n.*ExchangeFactory.*\n", "\n", own.read_text()))
+            assert "ExchangeFactory" not in own.read_text()
+        else:
+            hosts = re.sub(r"\n.*ExchangeFactory.*", "", hosts)
+        (etc / "nbgrader_config.py").write_text(hosts)
+        self.inbound = self.world.folder / "srv/nbgrader/exchange/dlcourse/inbound"
+        self.inbound.mkdir(parents=True)
+        self.world.give(TEACHER, self.inbound.parent)
+        self.inbound.chmod(0o2733)
+        self.inbound.parents[1].chmod(0o1777)
+
+    def hand_in(self, student: str, time: str = EARLY, owner: str = "") -> Path:
+        folder = folder_of(self.inbound, student, time)
+        self.world.give(owner or student, folder)
+        return folder
+
+    def collect(self, options: str = "", status: int = 0) -> str:
+        line = f"nbgrader collect {ASSIGNMENT} {options}"
+        return self.world.run(TEACHER, line, "dlcourse", status=status, seconds=60, PYTHONPATH="/home/teacher/dlcourse")
+
+    def collected(self) -> dict[str, dict[str, bytes]]:
+        """student -> name -> content, of all that lies below their folder."""
+        found = {path.name: {} for path in (self.course / "submitted").iterdir()}
+        for path in (self.course / "submitted").rglob("*"):
+            assert not path.is_symlink()
+            if not path.is_dir():
+                student, _, name = path.relative_to(self.course / "submitted").as_posix().split("/", 2)
+                found[student][name] = path.read_bytes()
+        return found
+
+
+def do_harm(of: Class) -> None:
+    secret = of.world.home(TEACHER) / "secret.ipynb"
+    secret.write_text("the teacher's")
+    of.world.give(TEACHER, secret)
+
+    own = of.hand_in("eve")
+    (own / NOTEBOOK).unlink()
+    (own / NOTEBOOK).symlink_to("/home/teacher/secret.ipynb")
+    os.link(secret, own / "hard.ipynb")
+    os.mkfifo(own / "fifo.ipynb")
+    (own / "below").mkdir()
+    (own / "below/nbgrader_config.py").write_text(PLANTED)
+    (own / "nbgrader_config.py").write_text(PLANTED)
+    (own / "\x1b[2Jodd\n.ipynb").write_text("{}")
+    of.world.give("eve", own)
+    os.lchown(own / "hard.ipynb", *[of.world.numbers[TEACHER]] * 2)
+
+    for_bob = of.hand_in("bob", LATER, owner="eve")
+    (for_bob / NOTEBOOK).write_text("not bob's")
+    (of.inbound / name_of("cat", LATER)).symlink_to("/home/teacher")
+    os.mkfifo(of.inbound / name_of("eve", LATER))
+    for garbage in ("junk", "+++", f"eve+{ASSIGNMENT}", f"eve+{ASSIGNMENT}+2026-99-99 +{RANDOM}", "\x1b[2J\n\udcff"):
+        (of.inbound / garbage).mkdir()
+        of.world.give("eve", of.inbound / garbage)
+    (of.inbound / name_of("eve", LATE, "x")).mkdir()
+    of.world.give("eve", of.inbound / name_of("eve", LATE, "x"))
+
+    (of.hand_in("fay") / "timestamp.txt").unlink()
+    os.mkfifo(of.inbound / name_of("fay") / "timestamp.txt")
+    with (of.hand_in("gus") / NOTEBOOK).open("r+b") as large:
+        large.truncate(collect.LIMIT + 1)
+    of.hand_in("hal").chmod(0o700)
+    many = of.hand_in("ian")
+    for number in range(submission.MAX_ENTRIES):
+        (many / f"{number}.txt").touch()
+    of.hand_in("jim")
+    ahead = of.hand_in("jim", "2099-01-01 12:00:00.000000 UTC")
+    os.utime(ahead, (4_100_000_000, 4_100_000_000))  # this time anybody can set
+    of.hand_in("kim")
+    os.chown(of.inbound / name_of("kim"), 65_432, 65_432)
+
+
+@pytest.fixture(scope="module", params=["the course's", pytest.param("the host's", marks=pytest.mark.slow)])
+def harmed(request):
+    made = Class(request.param)
+    try:
+        for student in HONEST:
+            made.hand_in(student)
+        made.hand_in("ann", LATE)
+        (made.inbound / f"bob+02-backpropagation+{EARLY}+{RANDOM}").mkdir()
+        do_harm(made)
+        made.said = made.collect()
+        yield made
+    finally:
+        made.world.remove()
+
+
+@several_users
+def test_the_honest_are_collected_whoever_does_harm(harmed):
+    last = {"ann": LATE, "bob": EARLY, "cat": EARLY, "jim": EARLY}
+    for student, time in last.items():
+        assert harmed.collected()[student] == {
+            NOTEBOOK: json.dumps({"of": student, "at": time}).encode(),
+            "timestamp.txt": time.encode(),
+            "submission_secret.txt": SECRET.encode(),
+        }
+
+
+@several_users
+def test_nothing_comes_but_files_of_the_student(harmed):
+    """No link of either kind was followed, no pipe waited for, no settings came."""
+    found = harmed.collected()
+    assert found.keys() == {*HONEST, "eve", "fay", "jim"}
+    assert found["eve"].keys() == {"timestamp.txt", "submission_secret.txt"}
+    assert found["fay"].keys() == {NOTEBOOK, "submission_secret.txt"}
+    (line,) = re.findall(r"Not copied, of eve: (.*)", harmed.said)
+    assert line == f"\\x1b[2Jodd / .ipynb, {NOTEBOOK}, below, fifo.ipynb, hard.ipynb and 1 more"
+
+
+@several_users
+def test_who_was_left_out_is_told_at_the_end(harmed):
+    summary = harmed.said[harmed.said.index(f"Of {ASSIGNMENT}: ") :]
+    assert summary.startswith(f"Of {ASSIGNMENT}: 6 collected, 0 were here, 14 left out.")
+    told = dict(re.findall(r"Left out: (.*?): (.*)", summary))
+    no_name = "it is not named as nbgrader names a submission"
+    expected = {
+        name_of("bob", LATER): "it belongs to eve, not to whom it names",
+        name_of("cat", LATER): "it is a link or no folder",
+        name_of("eve", LATER): "it is a link or no folder",
+        name_of("gus"): f"it is larger than is taken: {NOTEBOOK}, with {collect.LIMIT:,} bytes of room",
+        name_of("hal"): "it cannot be read (Permission denied); collect again, if it was still arriving",
+        name_of("ian"): f"it holds more than {submission.MAX_ENTRIES:,} files",
+        name_of("jim", "2099-01-01 12:00:00.000000 UTC"): "the time in its name lies after its last change",
+        name_of("kim"): "it belongs to number 65432, who has no account, not to whom it names",
+        **dict.fromkeys(("junk", "+++", f"eve+{ASSIGNMENT}", "\\x1b[2J / \\udcff"), no_name),
+        **dict.fromkeys((f"eve+{ASSIGNMENT}+2026-99-99 +{RANDOM}", name_of("eve", LATE, "x")), no_name),
+    }
+    assert told == expected
+    assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m|\x1b\(B", "", harmed.said), "a name of a student's reached the terminal"
+
+
+@pytest.mark.slow
+@several_users
+def test_settings_that_a_student_planted_are_not_run(harmed):
+    folder = f"dlcourse/submitted/eve/{ASSIGNMENT}"
+    harmed.world.run(TEACHER, "nbgrader list", folder, PYTHONPATH="/home/teacher/dlcourse")
+    assert not (harmed.world.home(TEACHER) / "was-run").exists()
+
+
+@several_users
+def test_what_came_is_closed_to_others(harmed):
+    for path in (harmed.course / "submitted").glob("*/*"):
+        assert path.stat().st_mode & 0o7777 == 0o700
+        assert {file.stat().st_mode & 0o7777 for file in path.iterdir()} == {0o600}
+        assert path.stat().st_uid == harmed.world.numbers[TEACHER]
+
+
+@pytest.mark.slow
+@several_users
+def test_once_more_with_the_options(harmed):
+    """What is newer replaces what was collected, all of it; the rest stays."""
+    (harmed.course / "submitted/bob" / ASSIGNMENT / "of-before.txt").touch()
+    harmed.hand_in("bob", LATE)
+    harmed.hand_in("hal", LATE)
+    before = harmed.collected()
+    said = harmed.collect()
+    assert f"Of {ASSIGNMENT}: 1 collected, 6 were here (--update takes newer ones), 13 left out." in said
+    assert harmed.collected() == {**before, "hal": harmed.collected()["hal"]}
+    said = harmed.collect("--update --student=bob")
+    assert f"Of {ASSIGNMENT}: 1 collected, 0 were here, 1 left out." in said
+    assert harmed.collected()["bob"].keys() == {NOTEBOOK, "timestamp.txt", "submission_secret.txt"}
+    assert harmed.collected()["bob"]["timestamp.txt"] == LATE.encode()
+    assert not list((harmed.course / "submitted").glob("*/.*"))
+
+
+@pytest.mark.slow
+@several_users
+def test_no_collecting_by_names_alone(harmed):
+    said = harmed.collect("--ExchangeCollect.check_owner=False", status=1)
+    assert "Nothing was collected" in said
+
+
+# ---- one submission, which changes while it is read
+
+
+@pytest.fixture
+def one(tmp_path, monkeypatch):
+    """inbound/, open, a submission in it, and its folder."""
+    folder = folder_of(tmp_path, "ann")
+    inbound = os.open(tmp_path, os.O_RDONLY)
+    yield inbound, Arrived(folder.name, "ann", os.getuid(), datetime(2026, 3, 1, 12)), folder
+    os.close(inbound)
+
+
+def while_reading(monkeypatch, do) -> None:
+    """Do something, once, between the first and the second read of a file."""
+    read, done = os.read, []
+
+    def reading(*given):
+        text = read(*given)
+        if not done:
+            done.append(do())
+        return text
+
+    monkeypatch.setattr(collect.os, "read", reading)
+
+
+def test_a_file_that_grows_while_it_is_read(one, monkeypatch):
+    inbound, each, folder = one
+    monkeypatch.setattr(collect, "LIMIT", 10_000)
+
+    def grow():
+        with (folder / NOTEBOOK).open("ab") as file:
+            file.write(bytes(20_000))
+
+    while_reading(monkeypatch, grow)
+    with pytest.raises(NotTaken, match="larger than is taken"):
+        content(inbound, each)
+
+
+def test_a_file_that_shrinks_while_it_is_read(one, monkeypatch):
+    inbound, each, folder = one
+    (folder / NOTEBOOK).write_bytes(bytes(3 * 2**20))
+    while_reading(monkeypatch, lambda: os.truncate(folder / NOTEBOOK, 5))
+    files, _ = content(inbound, each)
+    assert files[NOTEBOOK] == bytes(2**20)
+
+
+def test_files_are_counted_together(one, monkeypatch):
+    inbound, each, folder = one
+    for name in ("a.ipynb", "b.ipynb"):
+        (folder / name).write_bytes(bytes(6_000))
+    monkeypatch.setattr(collect, "LIMIT", 12_500)
+    assert {"a.ipynb", "b.ipynb"} < content(inbound, each)[0].keys()
+    monkeypatch.setattr(collect, "LIMIT", 11_999)
+    with pytest.raises(NotTaken, match=r"b\.ipynb, with 5,"):
+        content(inbound, each)
+
+
+@pytest.mark.parametrize("changed", ["a link", "a pipe", "gone"])
+def test_a_file_that_is_exchanged_when_it_was_looked_at(one, monkeypatch, request, tmp_path, changed):
+    inbound, each, folder = one
+    (tmp_path / "secret").write_text("the teacher's")
+    look = os.stat
+
+    def then_exchange(name, **given):
+        found = look(name, **given)
+        if name == NOTEBOOK:
+            (folder / NOTEBOOK).unlink()
+            if changed == "a link":
+                (folder / NOTEBOOK).symlink_to(tmp_path / "secret")
+            elif changed == "a pipe":
+                os.mkfifo(folder / NOTEBOOK)
+        return found
+
+    def waits(*_):
+        raise AssertionError("it waits for somebody to write into the pipe")
+
+    monkeypatch.setattr(collect.os, "stat", then_exchange)
+    before = signal.signal(signal.SIGALRM, waits)
+    signal.alarm(30)
+    request.addfinalizer(lambda: (signal.alarm(0), signal.signal(signal.SIGALRM, before)))
+    if changed == "a pipe":
+        files, others = content(inbound, each)
+        assert (files.keys(), others) == ({"timestamp.txt", "submission_secret.txt"}, [NOTEBOOK])
+    else:
+        with pytest.raises(NotTaken, match="it cannot be read"):
+            content(inbound, each)
+
+
+def test_a_folder_that_is_exchanged_for_anothers(one):
+    inbound, each, _ = one
+    with pytest.raises(NotTaken, match="exchanged"):
+        content(inbound, Arrived(each.name, each.student, each.owner + 1, each.at))
+
+
+def test_a_disk_that_is_full_leaves_what_was_collected_before(one, monkeypatch, tmp_path):
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.exchange import ExchangeError
+
+    course = CourseDirectory(root=str(tmp_path / "course"), course_id="dlcourse", assignment_id=ASSIGNMENT)
+    collector, folder = collect.Collect(coursedir=course), tmp_path / "course/submitted/ann" / ASSIGNMENT
+    collector._put(folder, {NOTEBOOK: b"before"})
+
+    def full(descriptor, *_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(collect.os, "fchmod", full)
+        with pytest.raises(ExchangeError, match="No space left on device"):
+            collector._put(folder, {NOTEBOOK: b"after"})
+    assert (folder / NOTEBOOK).read_bytes() == b"before"
+    collector._put(folder, {NOTEBOOK: b"after"})
+    assert (folder / NOTEBOOK).read_bytes() == b"after"
+    assert os.listdir(folder.parent) == [ASSIGNMENT]
+
+
+# ---- which collector it is
+
+
+ASK = """
+import sys
+from nbgrader.apps import NbGraderApp
+from nbgrader.exchange import ExchangeFactory
+
+app = NbGraderApp()
+app.initialize([])
+print(ExchangeFactory(parent=app).collect)
+"""
+
+
+@pytest.mark.slow
+def test_settings_of_the_course_name_it_but_where_ngshare_collects(tmp_path):
+    """Read by nbgrader itself in the course's folder, after those of the machine."""
+    machine, course = tmp_path / "machine", tmp_path / "course"
+    for folder in (machine, course):
+        folder.mkdir()
+    shutil.copy(ROOT / "nbgrader_config.py", course)
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("JUPYTER_")},
+        "PYTHONPATH": str(ROOT),
+        "JUPYTER_CONFIG_DIR": str(machine),
+        "USER": "teacher",  # ngshare's asks for it
+    }
+
+    def asked() -> str:
+        line = [sys.executable, "-c", ASK]
+        done = subprocess.run(line, cwd=course, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert asked() == f"<class '{OURS}'>"
+    shutil.copy(ROOT / "deploy/jupyterhub/ngshare_config.py", machine / "nbgrader_config.py")
+    assert asked() == "<class 'ngshare_exchange.collect.ExchangeCollect'>"
