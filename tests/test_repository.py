@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,6 +80,14 @@ def test_constraints_fit_every_machine():
         assert not re.match(r"nvidia|cuda|triton", name), f"{name} belongs to CUDA builds only"
     assert str(pinned()["torch"].specifier) == "==2.13.0"
     assert "://" not in CONSTRAINTS
+
+
+def test_constraints_fit_the_oldest_python():
+    """Of a distribution that stays on 3.11.2 each version must be had as well."""
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    for name in closure("dlcourse", frozenset({"test"})) & set(pinned()):
+        wanted = metadata.metadata(name)["Requires-Python"] or ""
+        assert SpecifierSet(wanted).contains(oldest), f"{name} {metadata.version(name)} wants Python {wanted}"
 
 
 @pytest.mark.skipif(os.environ.get("CI") != "true", reason="a contributor may run newer versions")
