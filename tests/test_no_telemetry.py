@@ -39,6 +39,8 @@ ALLOWED = {
     ("course/grading/judge/student.py", "asyncio"): "a cell of a student's may await, within the jail",
     ("course/grading/judge/tester.py", "socket"): "the same",
     ("course/grading/judge/warm.py", "socket"): "the same",
+    ("course/server_port.py", "socket"): "holds the port of a person's server; it neither listens nor connects",
+    ("course/server_port.py", "tornado"): "marks what Jupyter listens on",
     ("course/grading/jail/attempts.py", "socket"): "tries from within the jail whether it holds",
 }
 IN_A_BROWSER = re.compile(

@@ -80,7 +80,7 @@ def before_spawn(spawner) -> None:
 c.Spawner.pre_spawn_hook = before_spawn
 
 # ---- What is started, as that person: their copy of the course is brought up to date, then their server runs.
-c.Spawner.cmd = [sys.executable, "-m", "dlcourse.course.hub"]
+c.Spawner.cmd = [sys.executable, "-P", "-m", "dlcourse.course.hub"]  # -P: a file ~/random.py is not a module
 c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # seconds; a class that comes all at once shares the cores
 DATA = Path("/srv/dlcourse/data")  # larger data sets, fetched once by the administrator, read by all
 if DATA.is_dir():

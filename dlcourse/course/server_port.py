@@ -5,17 +5,22 @@ cookies of their log-in. Every account of the machine may listen on a port: one 
 that took the port in the half minute in which the hub had not noticed the server's end, would be sent those cookies.
 
 So the hub, which is root, keeps a socket of its own bound to the port, from before the start until its proxy sends
-nobody there any more. It does not listen. It is marked SO_REUSEPORT and belongs to the person, and such a port is
-shared with sockets of the same owner and the same mark only (Linux, man 7 socket).
+nobody there any more, and the server keeps another for as long as it lives, for the hub may be away. They do not
+listen. They are marked SO_REUSEPORT and belong to the person, and such a port is shared with sockets of the same owner
+and the same mark only (Linux, man 7 socket). They hold all addresses, of IPv4 and IPv6 at once: of one address alone
+Linux asks the newest socket on the port, which may be a stranger's on another address.
 
     class HeldPortSpawner(HeldPort, SystemdSpawner): ...      the hub's half, in jupyterhub_config.py
     python -m dlcourse.course.server_port OPTION ...          the server's half: jupyterhub-singleuser, with the mark
 """
 
+import errno
 import os
 import pwd
 import runpy
 import socket
+import sys
+from urllib.parse import urlsplit
 
 
 class NoPort(Exception):
@@ -27,17 +32,23 @@ class NoPort(Exception):
     )
 
 
-def hold(port: int, owner: int, address: str = "127.0.0.1") -> socket.socket:
+def hold(port: int, owner: int) -> socket.socket:
     """A socket bound to a port (0: one that is free) that only sockets of the account number `owner` may share.
 
-    Ports of all addresses (0.0.0.0 and ::) are refused to others with it. Raises OSError where the port is taken, by
-    another account or by a socket without the mark; PermissionError unless it is root who asks for another account.
+    Raises OSError where the port is taken, by another account or by a socket without the mark; PermissionError unless
+    it is root who asks for another account.
     """
-    held = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        held, everywhere = socket.socket(socket.AF_INET6), "::"
+        held.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    except OSError as error:
+        if error.errno != errno.EAFNOSUPPORT:  # a machine without IPv6
+            raise
+        held, everywhere = socket.socket(socket.AF_INET), "0.0.0.0"
     try:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         os.fchown(held.fileno(), owner, -1)  # before it is bound: Linux notes a port's owner then
-        held.bind((address, port))
+        held.bind((everywhere, port))
     except OSError:
         held.close()
         raise
@@ -54,7 +65,7 @@ class HeldPort:
         """What the server is told, its port among it, by any spawner's `start`: the last moment to choose that port."""
         self.release()
         try:
-            self.held = hold(0, self._owner(), self.ip)
+            self.held = hold(0, self._owner())
         except OSError as error:
             raise NoPort(f"no port for {self.user.name}'s server: {error}") from error
         self.port = self.held.getsockname()[1]
@@ -63,16 +74,20 @@ class HeldPort:
     async def poll(self) -> int | None:
         """None while the server runs. After a restart of the hub its port is held again.
 
-        Where that fails, the server let go of it in the meantime and another has it: the server is ended.
+        Where another has it, the server let go of it in the meantime: it is ended, and nobody is sent to the other.
         """
         status = await super().poll()
         if status is not None or self.held or self.ending or not self.server:
             return status
+        port, name = self.server.port, self.user.name
         try:
-            self.held = hold(self.server.port, self._owner(), self.server.ip)
+            self.held = hold(port, self._owner())
             return None
         except OSError as error:
-            self.log.error("%s's server does not have its port %i: %s", self.user.name, self.server.port, error)
+            if error.errno != errno.EADDRINUSE:  # the hub's own trouble: try again at the next poll
+                self.log.error("the port %i of %s's server is not held yet: %s", port, name, error)
+                return None
+            self.log.error("%s's server does not have its port %i: %s", name, port, error)
         self.ending = True  # to stop is to poll, too
         await self.stop(now=True)
         return 1
@@ -103,6 +118,16 @@ def share_ports() -> None:
     netutil.bind_sockets = bind_sockets  # before the modules that use it import it by name
 
 
+def hold_own_port() -> socket.socket | None:
+    """The server's own hold, by the address that the hub gave it; None when there is none."""
+    port = urlsplit(os.environ.get("JUPYTERHUB_SERVICE_URL", "")).port
+    try:
+        return hold(port, os.getuid()) if port else None
+    except OSError as error:
+        sys.exit(f"dlcourse: the port {port} is somebody else's ({error}). Start the server again.")
+
+
 if __name__ == "__main__":
     share_ports()
+    held = hold_own_port()  # until this process ends
     runpy.run_module("jupyterhub.singleuser", run_name="__main__", alter_sys=True)

@@ -1,6 +1,7 @@
 """The port of a person's server is theirs alone. With a real hub and a real thief: tests/hub/test_ports.py."""
 
 import asyncio
+import errno
 import json
 import os
 import socket
@@ -31,16 +32,36 @@ def ways_in(port: int, account: int) -> list[dict]:
     return [json.loads(said) for said in printed.splitlines()]
 
 
+def alone(tried: list[dict]) -> list[dict]:
+    return [way for way in tried if way["first"] is None]
+
+
 def test_no_other_account_can_listen():
     with hold(0, ANN) as held:
         tried = ways_in(held.getsockname()[1], EVE)
-        assert {(way["address"], len(way["marks"])) for way in tried} >= {("127.0.0.1", 0), ("::", 2)}
-        assert {way["came"] for way in tried} == {"Address already in use"}
+    assert len(tried) > len(alone(tried)) ** 2
+    assert {(way["address"], len(way["marks"])) for way in tried} >= {("127.0.0.1", 0), ("0.0.0.0", 2)}
+    assert [way for way in tried if way["came"] != "Address already in use"] == []
+
+
+def test_of_one_address_alone_it_would_not_hold():
+    """What these tests know: a stranger's first socket on the port, beside the held address, opens it to a second."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        os.fchown(held.fileno(), ANN, -1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        tried = ways_in(port, EVE)
+        reached = [way for way in tried if way["came"] == "listens" and (way["address"], way["only_v6"]) == ("::", 0)]
+    if "::" not in {way["address"] for way in tried}:
+        pytest.skip("a machine without IPv6")
+    assert [way["first"] for way in reached if way["first"] is None] == []
+    assert ["::", 1, ["SO_REUSEPORT"]] in [way["first"] for way in reached]
 
 
 def test_its_owner_can_with_the_mark():
     with hold(0, ANN) as held:
-        tried = ways_in(held.getsockname()[1], ANN)
+        tried = alone(ways_in(held.getsockname()[1], ANN))
     for way in tried:
         assert way["came"] == ("listens" if "SO_REUSEPORT" in way["marks"] else "Address already in use"), way
     assert {way["came"] for way in tried} == {"listens", "Address already in use"}
@@ -50,12 +71,12 @@ def test_a_port_that_is_let_go_of_can_be_taken():
     """So the tests above do not pass for want of a way in."""
     with hold(0, ANN) as held:
         port = held.getsockname()[1]
-    assert {way["came"] for way in ways_in(port, EVE)} == {"listens"}
+    assert {way["came"] for way in alone(ways_in(port, EVE))} == {"listens"}
 
 
 def test_nobody_is_answered_while_no_server_listens():
     with hold(0, ANN) as held, pytest.raises(ConnectionRefusedError):
-        socket.create_connection(held.getsockname(), 5)
+        socket.create_connection(("127.0.0.1", held.getsockname()[1]), 5)
 
 
 def test_what_is_taken_cannot_be_held():
@@ -91,8 +112,6 @@ def test_the_server_listens_with_the_mark(tmp_path):
 
 class Bare:
     """As much of a JupyterHub spawner as the port needs; what a real one does is for the tests with a hub."""
-
-    ip = "127.0.0.1"
 
     def __init__(self, running: bool = False, server=None):
         self.running, self.server, self.said = running, server, []
@@ -153,39 +172,69 @@ def test_a_second_start_lets_go_of_the_first_port():
 
 HER_SERVER = """
 import os, sys
-from dlcourse.course.server_port import share_ports
+from dlcourse.course.server_port import hold_own_port, share_ports
 share_ports()
 from tornado.netutil import bind_sockets
 os.setresuid(*3 * [int(sys.argv[1])])
-(ear,) = bind_sockets(0, "127.0.0.1")
-print(ear.getsockname()[1], flush=True)
+held = hold_own_port()
+(ear,) = bind_sockets(int(sys.argv[2]), "127.0.0.1")
+print("listens", flush=True)
 sys.stdin.read()
 """
 
 
-def test_after_a_restart_of_the_hub_the_port_is_held_again():
-    line = [sys.executable, "-c", HER_SERVER, str(ANN)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        port = int(server.stdout.readline())
-        spawner = Spawner(running=True, server=SimpleNamespace(ip="127.0.0.1", port=port))
-        assert asyncio.run(spawner.poll()) is None
+def test_while_the_hub_is_away_the_server_holds_its_port():
+    """And the hub does again, when it is back; then the server ends, and the hub does not know yet."""
+    with hold(0, ANN) as hubs:
+        port = hubs.getsockname()[1]
+        given = {"PYTHONPATH": str(ROOT), "JUPYTERHUB_SERVICE_URL": f"http://127.0.0.1:{port}/user/ann/"}
+        line = [sys.executable, "-c", HER_SERVER, str(ANN), str(port)]
+        server = subprocess.Popen(
+            line, env={**os.environ, **given}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        with server:
+            assert server.stdout.readline() == "listens\n"
+            hubs.close()
+            assert not can(port, EVE)
+            spawner = Spawner(running=True, server=SimpleNamespace(port=port))
+            assert asyncio.run(spawner.poll()) is None
     assert server.returncode == 0
-    assert not can(port, EVE)  # the server has ended, and the hub does not know yet
+    assert not can(port, EVE)
     spawner.release()
     assert can(port, EVE)
+
+
+def test_a_port_that_is_somebody_elses_starts_no_server(monkeypatch):
+    with hold(0, EVE) as taken:
+        monkeypatch.setenv("JUPYTERHUB_SERVICE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}/user/ann/")
+        with pytest.raises(SystemExit, match="is somebody else's"):
+            server_port.hold_own_port()
 
 
 def test_a_server_whose_port_another_took_is_ended():
     """While the hub was away: it must not send the person there when it is back."""
     with hold(0, EVE) as taken:
         taken.listen()
-        address = taken.getsockname()
-        spawner = Spawner(running=True, server=SimpleNamespace(ip=address[0], port=address[1]))
+        spawner = Spawner(running=True, server=SimpleNamespace(port=taken.getsockname()[1]))
         assert asyncio.run(spawner.poll()) == 1
         assert not spawner.running
         assert "ann's server does not have its port" in spawner.said[0]
         assert asyncio.run(spawner.poll()) == 0  # it asked once
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM])
+def test_the_hubs_own_trouble_ends_nobodys_server(monkeypatch, number):
+    spawner = Spawner(running=True, server=SimpleNamespace(port=1024))
+
+    def short(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(server_port, "hold", short)
+        assert asyncio.run(spawner.poll()) is None
+    assert spawner.running
+    assert spawner.held is None  # at the next poll it is tried again
+    assert "not held yet" in spawner.said[0]
 
 
 def test_without_a_port_the_person_is_told(monkeypatch):

@@ -160,8 +160,9 @@ def test_limits_reach_systemd(load, monkeypatch):
     spawner = kind(config=config, user=SimpleNamespace(name=pwd.getpwuid(os.geteuid()).pw_name, id=0))
     address, port = asyncio.run(spawner.start())
     assert (address, str(port)) == ("127.0.0.1", told["PORT"])  # the one that is held, not the spawner's own choice
-    assert spawner.held.getsockname() == (address, port)
+    held = spawner.held.getsockname()[1]
     spawner.release()
+    assert held == port
     assert asked["MemoryMax"] == 2 * 1024**3
     assert asked["CPUQuota"] == "200%"
     assert asked["PrivateTmp"] == asked["NoNewPrivileges"] == "yes"
