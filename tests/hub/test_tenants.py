@@ -90,8 +90,12 @@ def test_accounts_of_the_machine_are_turned_away(running):
 
 
 def test_accounts_made_as_the_guide_says_log_in(running):
+    """Of somebody who is there already, and of a name that the hub refuses, nothing is touched."""
     (making,) = blocks("accounts")
-    running.world.run("root", f"export PATH=$PATH:/usr/sbin\ncd /srv\necho eve > names.txt\n{making}")
+    names = "printf 'ann\\nEve.Lee\\neve' > names.txt"  # no line's end after the last
+    said = running.world.run("root", f"export PATH=$PATH:/usr/sbin\ncd /srv\n{names}\n({making}) 2>&1")
+    assert "not a name for the hub: Eve.Lee" in said
+    assert Client(running, "ann").log_in().status_code == 200
     made = running.world.folder / "srv/passwords.txt"
     assert made.stat().st_mode & 0o077 == 0
     name, word = made.read_text(encoding="utf-8").split()
