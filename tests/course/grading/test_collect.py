@@ -26,6 +26,7 @@ RANDOM, SECRET = "AbC-_f0123xy", "5" * 128
 TEACHER, HONEST = "teacher", ("ann", "bob", "cat")
 WRONG = ("eve", "fay", "gus", "hal", "ian", "jim", "kim")
 OURS = "dlcourse.course.grading.collect.Collect"
+NO_TIME = "2024-01-01 111111111111111111111111111111m"  # dateutil raises ArithmeticError
 PLANTED = "open('/home/teacher/was-run', 'w')\n"
 
 several_users = pytest.mark.skipif(unfit() is not None, reason=f"{unfit()}")
@@ -101,6 +102,7 @@ def do_harm(of: Class) -> None:
     (own / "below/nbgrader_config.py").write_text(PLANTED)
     (own / "nbgrader_config.py").write_text(PLANTED)
     (own / "\x1b[2Jodd\n.ipynb").write_text("{}")
+    (own / "timestamp.txt").write_text(NO_TIME)
     of.world.give("eve", own)
     os.lchown(own / "hard.ipynb", *[of.world.numbers[TEACHER]] * 2)
 
@@ -113,6 +115,8 @@ def do_harm(of: Class) -> None:
         of.world.give("eve", of.inbound / garbage)
     (of.inbound / name_of("eve", LATE, "x")).mkdir()
     of.world.give("eve", of.inbound / name_of("eve", LATE, "x"))
+
+    of.hand_in("eve", NO_TIME)
 
     (of.hand_in("fay") / "timestamp.txt").unlink()
     os.mkfifo(of.inbound / name_of("fay") / "timestamp.txt")
@@ -169,7 +173,7 @@ def test_nothing_comes_but_files_of_the_student(harmed):
 @several_users
 def test_who_was_left_out_is_told_at_the_end(harmed):
     summary = harmed.said[harmed.said.index(f"Of {ASSIGNMENT}: ") :]
-    assert summary.startswith(f"Of {ASSIGNMENT}: 6 collected, 0 were here, 14 left out.")
+    assert summary.startswith(f"Of {ASSIGNMENT}: 6 collected, 0 were here, 15 left out.")
     told = dict(re.findall(r"Left out: (.*?): (.*)", summary))
     no_name = "it is not named as nbgrader names a submission"
     expected = {
@@ -182,7 +186,7 @@ def test_who_was_left_out_is_told_at_the_end(harmed):
         name_of("jim", "2099-01-01 12:00:00.000000 UTC"): "the time in its name lies after its last change",
         name_of("kim"): "it belongs to number 65432, who has no account, not to whom it names",
         **dict.fromkeys(("junk", "+++", f"eve+{ASSIGNMENT}", "\\x1b[2J / \\udcff"), no_name),
-        **dict.fromkeys((f"eve+{ASSIGNMENT}+2026-99-99 +{RANDOM}", name_of("eve", LATE, "x")), no_name),
+        **dict.fromkeys((f"eve+{ASSIGNMENT}+2026-99-99 +{RANDOM}", name_of("eve", LATE, "x"), name_of("eve", NO_TIME)), no_name),
     }
     assert told == expected
     assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m|\x1b\(B", "", harmed.said), "a name of a student's reached the terminal"
@@ -213,12 +217,14 @@ def test_once_more_with_the_options(harmed):
     harmed.hand_in("hal", LATE)
     before = harmed.collected()
     said = harmed.collect()
-    assert f"Of {ASSIGNMENT}: 1 collected, 6 were here (--update takes newer ones), 13 left out." in said
+    assert f"Of {ASSIGNMENT}: 1 collected, 6 were here (--update takes newer ones), 14 left out." in said
     assert harmed.collected() == {**before, "hal": harmed.collected()["hal"]}
     said = harmed.collect("--update --student=bob")
     assert f"Of {ASSIGNMENT}: 1 collected, 0 were here, 1 left out." in said
     assert harmed.collected()["bob"].keys() == {NOTEBOOK, "timestamp.txt", "submission_secret.txt"}
     assert harmed.collected()["bob"]["timestamp.txt"] == LATE.encode()
+    said = harmed.collect("--update")
+    assert f"Of {ASSIGNMENT}: 2 collected, 5 were here, 14 left out." in said, "eve and fay have no time to go by"
     assert not list((harmed.course / "submitted").glob("*/.*"))
 
 
