@@ -11,11 +11,14 @@ It runs on the instructor's account, on folders that students made. So nothing t
                             of that student. No link is followed, and nothing that blocks is waited for. nbgrader runs
                             an nbgrader_config.py of the folder that it is started in: none comes to submitted/.
 
-What is left out is told, and costs nobody else anything. What was collected before is replaced in one piece, or stays.
+What is left out is told, and costs nobody else anything. What was collected before is replaced in one piece, or stays;
+after a kill between two renames it lies beside its place, and comes back when that student is collected again.
 """
 
+import errno
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -32,10 +35,11 @@ from dlcourse.course.errors import CourseError
 from dlcourse.course.grading.book.handed_in import SKEW, SMALL, read, time_of
 from dlcourse.course.grading.exchange import NAME, SECRET, STAMP, assignment_of
 from dlcourse.course.grading.removal import FOLDER, opened, remove
-from dlcourse.course.grading.submission import MAX_ENTRIES, is_notebook
+from dlcourse.course.grading.submission import MAX_BYTES, MAX_ENTRIES, is_notebook
 
-LIMIT = 100 * 2**20  # bytes of one submission, as in nbgrader; the grader reads 20 MB of a notebook
+LIMIT = 2 * MAX_BYTES  # bytes of one submission; the grader reads half of it, of one notebook
 MANY = 20  # lines on what was left out
+BY_NAME = {errno.ENAMETOOLONG, errno.EEXIST, errno.EILSEQ, errno.EINVAL}  # a disk here refuses a name of there
 
 
 class NotTaken(Exception):
@@ -63,15 +67,17 @@ class Collect(ExchangeCollect):
                 "ExchangeCollect.check_owner is switched off, and by owners alone this collector knows whose a "
                 "submission is. Remove the setting. Nothing was collected."
             )
-        self.left_out: list[str] = []
+        self.left_out: list[tuple[int, str]] = []
+        self.left_out_of: Counter[str | None] = Counter()
+        due, last = self._due(), {}
+
+        def rank(each: Arrived) -> tuple[bool, datetime, str]:
+            return due is not None and each.at <= due, each.at, each.name
+
         with self._inbound() as inbound:
-            found = list(self._arrived(inbound))
-        due = self._due()
-        self.last: list[Arrived] = []
-        for student in sorted({each.student for each in found}):
-            mine = [each for each in found if each.student == student]
-            in_time = [each for each in mine if due is not None and each.at <= due]
-            self.last.append(max(in_time or mine, key=lambda each: (each.at, each.name)))
+            for each in self._arrived(inbound):
+                last[each.student] = max(last.get(each.student, each), each, key=rank)
+        self.last = [last[student] for student in sorted(last)]
 
     def copy_files(self) -> None:
         there = new = 0
@@ -87,10 +93,11 @@ class Collect(ExchangeCollect):
                     continue
                 try:
                     files, others = content(inbound, each)
+                    self._put(folder, files)
                 except NotTaken as why:
-                    self._leave_out(each.name, str(why))
+                    self._put_back(folder)
+                    self._leave_out(each.name, str(why), each.student)
                     continue
-                self._put(folder, files)
                 self.log.info("Collected: %s %s", each.student, self.coursedir.assignment_id)
                 if others:
                     self.log.info("Not copied, of %s: %s", each.student, _listed(others))
@@ -117,18 +124,24 @@ class Collect(ExchangeCollect):
         """Submissions of this assignment; what is none, or somebody else's than it says, is left out."""
         account = cache(_account)
         wanted = self.coursedir.student_id or "*"
-        for name in sorted(os.listdir(inbound)):
-            states = NAME.fullmatch(name)
-            if states and states["assignment"] != self.coursedir.assignment_id:
-                continue
-            if not fnmatchcase(states["student"] if states else "", wanted):
-                continue
-            with suppress(FileNotFoundError):  # taken back meanwhile
-                found = os.stat(name, dir_fd=inbound, follow_symlinks=False)
+        with os.scandir(inbound) as entries:
+            for name in (entry.name for entry in entries):
+                states = NAME.fullmatch(name)
+                if states and states["assignment"] != self.coursedir.assignment_id:
+                    continue
+                if not fnmatchcase(states["student"] if states else "", wanted):
+                    continue
+                owner = None
                 try:
-                    yield _checked(name, found, account(found.st_uid), self.coursedir.assignment_id)
+                    found = os.stat(name, dir_fd=inbound, follow_symlinks=False)
+                    owner = account(found.st_uid)
+                    yield _checked(name, found, owner, self.coursedir.assignment_id)
+                except FileNotFoundError:  # taken back meanwhile
+                    continue
+                except OSError as error:
+                    self._leave_out(name, f"it cannot be read ({error.strerror or error})", owner)
                 except NotTaken as why:
-                    self._leave_out(name, str(why))
+                    self._leave_out(name, str(why), owner)
 
     def _due(self) -> datetime | None:
         """Only --before-duedate asks for it: a gradebook that is opened is made where there is none."""
@@ -157,6 +170,7 @@ class Collect(ExchangeCollect):
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with opened(folder.parent) as at, ExitStack() as still_open:
+                _put_back(at, folder.name, old)
                 for left in (part, old):  # of a run that was killed
                     with suppress(FileNotFoundError):
                         remove(at, left, left)
@@ -165,13 +179,26 @@ class Collect(ExchangeCollect):
                 still_open.callback(os.close, into)
                 os.fchmod(into, 0o2770 if shared else 0o700)
                 for name, text in files.items():
-                    made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=into)
-                    with open(made, "wb") as file:
+                    with open(_made(name, into), "wb") as file:
                         file.write(text)
-                        os.fchmod(made, 0o660 if shared else 0o600)
+                        os.fchmod(file.fileno(), 0o660 if shared else 0o600)
                 with suppress(FileNotFoundError):
-                    remove(at, folder.name, old)
-                os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
+                    os.rename(folder.name, old, src_dir_fd=at, dst_dir_fd=at)
+                try:
+                    os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
+                finally:
+                    _put_back(at, folder.name, old)
+                with suppress(FileNotFoundError):
+                    remove(at, old, part)  # so that what is called old is whole, whenever this ends
+        except (OSError, CourseError) as error:
+            self._stop(folder, error)
+
+    def _put_back(self, folder: Path) -> None:
+        """What was collected before, where a run was killed that was about to replace it."""
+        try:
+            with opened(folder.parent) as at:
+                if at is not None:
+                    _put_back(at, folder.name, f".{folder.name}.old")
         except (OSError, CourseError) as error:
             self._stop(folder, error)
 
@@ -181,19 +208,23 @@ class Collect(ExchangeCollect):
         why = getattr(error, "strerror", None) or error
         self.fail(f"{path}: {why}. The exchange has all of it still: mend that and collect again.")
 
-    def _leave_out(self, name: str, why: str) -> None:
-        self.left_out.append(f"{_listed([name])}: {why}")
+    def _leave_out(self, name: str, why: str, owner: str | None) -> None:
+        """Told at the end, each owner's first before anybody's second: who fills inbound/ hides nobody else's line."""
+        if self.left_out_of[owner] < MANY:
+            self.left_out.append((self.left_out_of[owner], f"{_listed([name])}: {why}"))
+        self.left_out_of[owner] += 1
 
     def _sum_up(self, new: int, there: int) -> None:
         hint = "" if self.update or not there else " (--update takes newer ones)"
         self.log.info(
             "Of %s: %d collected, %d were here%s, %d left out.",
-            *(self.coursedir.assignment_id, new, there, hint, len(self.left_out)),
+            *(self.coursedir.assignment_id, new, there, hint, self.left_out_of.total()),
         )
-        for line in self.left_out[:MANY]:
+        lines = [line for _, line in sorted(self.left_out)[:MANY]]
+        for line in lines:
             self.log.warning("Left out: %s", line)
-        if len(self.left_out) > MANY:
-            self.log.warning("... and %d more", len(self.left_out) - MANY)
+        if self.left_out_of.total() > len(lines):
+            self.log.warning("... and %d more", self.left_out_of.total() - len(lines))
 
 
 def _account(number: int) -> str | None:
@@ -208,17 +239,34 @@ def _account(number: int) -> str | None:
 def _checked(name: str, found: os.stat_result, owner: str | None, assignment: str) -> Arrived:
     """A submission, by its name and by what the kernel says of it. NotTaken when they do not agree."""
     states = NAME.fullmatch(name)
+    whose = f"it belongs to {owner or f'number {found.st_uid}, who has no account'}"
+    also = "" if states and owner == states["student"] else f"; {whose}"
     if not states:
-        raise NotTaken("it is not named as nbgrader names a submission")
+        raise NotTaken(f"it is not named as nbgrader names a submission{also}")
     if not stat.S_ISDIR(found.st_mode):
-        raise NotTaken("it is a link or no folder")
+        raise NotTaken(f"it is a link or no folder{also}")
     if owner != states["student"]:
-        raise NotTaken(f"it belongs to {owner or f'number {found.st_uid}, who has no account'}, not to whom it names")
+        raise NotTaken(f"{whose}, not to whom it names")
     if assignment_of(name, owner) != assignment or (at := time_of(states["time"])) is None:
         raise NotTaken("it is not named as nbgrader names a submission")
     if at > datetime.fromtimestamp(found.st_ctime, UTC).replace(tzinfo=None) + SKEW:
         raise NotTaken("the time in its name lies after its last change")
     return Arrived(name, owner, found.st_uid, at)
+
+
+def _put_back(at: int, name: str, old: str) -> None:
+    if name not in (there := os.listdir(at)) and old in there:
+        os.rename(old, name, src_dir_fd=at, dst_dir_fd=at)
+
+
+def _made(name: str, at: int) -> int:
+    """A new file. NotTaken for a name that cannot be here: too long, or one that is there but for its capitals."""
+    try:
+        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=at)
+    except OSError as error:
+        if error.errno not in BY_NAME:
+            raise
+        raise NotTaken(f"{_listed([name])} cannot be written here ({error.strerror})") from error
 
 
 def content(inbound: int, each: Arrived) -> tuple[dict[str, bytes], list[str]]:

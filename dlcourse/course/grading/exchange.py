@@ -50,6 +50,7 @@ def cut_short(arrivals: Path | None, student: str, assignment: str, collected: P
         return ""
     try:
         names = [name for name in os.listdir(arrivals) if assignment_of(name, student) == assignment]
+        names = [name for name in names if _may_be_theirs(arrivals / name, student)]
     except OSError:  # there is no exchange, or it is another's
         return ""
     if stamp:
@@ -61,6 +62,16 @@ def cut_short(arrivals: Path | None, student: str, assignment: str, collected: P
         f"it was collected while it arrived, so it may be a part of what was handed in. Remove {collected} and run "
         f"`nbgrader collect {assignment}` again; if that does not help, ask for it to be handed in again"
     )
+
+
+def _may_be_theirs(folder: Path, student: str) -> bool:
+    """Anybody can name a folder for a classmate. Where the student has no account here, names are all there is."""
+    try:
+        import pwd
+
+        return os.lstat(folder).st_uid == pwd.getpwnam(student).pw_uid
+    except (ImportError, KeyError, OSError):
+        return True
 
 
 def _text(folder: Path, name: str) -> bytes:

@@ -3,6 +3,7 @@
 The honest ones are collected, the others are told. The instructor and the students are users of one Linux machine.
 """
 
+import errno
 import json
 import os
 import re
@@ -18,6 +19,7 @@ from dlcourse_world import World, unfit
 
 from dlcourse.course.grading import collect, submission
 from dlcourse.course.grading.collect import Arrived, NotTaken, content
+from dlcourse.course.grading.removal import remove
 
 ROOT = Path(__file__).parents[3]
 ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons-exercises.ipynb"
@@ -26,6 +28,7 @@ RANDOM, SECRET = "AbC-_f0123xy", "5" * 128
 TEACHER, HONEST = "teacher", ("ann", "bob", "cat")
 WRONG = ("eve", "fay", "gus", "hal", "ian", "jim", "kim")
 OURS = "dlcourse.course.grading.collect.Collect"
+NO_TIME = "2024-01-01 111111111111111111111111111111m"  # dateutil raises ArithmeticError
 PLANTED = "open('/home/teacher/was-run', 'w')\n"
 
 several_users = pytest.mark.skipif(unfit() is not None, reason=f"{unfit()}")
@@ -101,6 +104,7 @@ def do_harm(of: Class) -> None:
     (own / "below/nbgrader_config.py").write_text(PLANTED)
     (own / "nbgrader_config.py").write_text(PLANTED)
     (own / "\x1b[2Jodd\n.ipynb").write_text("{}")
+    (own / "timestamp.txt").write_text(NO_TIME)
     of.world.give("eve", own)
     os.lchown(own / "hard.ipynb", *[of.world.numbers[TEACHER]] * 2)
 
@@ -113,6 +117,8 @@ def do_harm(of: Class) -> None:
         of.world.give("eve", of.inbound / garbage)
     (of.inbound / name_of("eve", LATE, "x")).mkdir()
     of.world.give("eve", of.inbound / name_of("eve", LATE, "x"))
+
+    of.hand_in("eve", NO_TIME)
 
     (of.hand_in("fay") / "timestamp.txt").unlink()
     os.mkfifo(of.inbound / name_of("fay") / "timestamp.txt")
@@ -169,20 +175,22 @@ def test_nothing_comes_but_files_of_the_student(harmed):
 @several_users
 def test_who_was_left_out_is_told_at_the_end(harmed):
     summary = harmed.said[harmed.said.index(f"Of {ASSIGNMENT}: ") :]
-    assert summary.startswith(f"Of {ASSIGNMENT}: 6 collected, 0 were here, 14 left out.")
+    assert summary.startswith(f"Of {ASSIGNMENT}: 6 collected, 0 were here, 15 left out.")
     told = dict(re.findall(r"Left out: (.*?): (.*)", summary))
     no_name = "it is not named as nbgrader names a submission"
     expected = {
         name_of("bob", LATER): "it belongs to eve, not to whom it names",
-        name_of("cat", LATER): "it is a link or no folder",
-        name_of("eve", LATER): "it is a link or no folder",
+        name_of("cat", LATER): "it is a link or no folder; it belongs to root",
+        name_of("eve", LATER): "it is a link or no folder; it belongs to root",
         name_of("gus"): f"it is larger than is taken: {NOTEBOOK}, with {collect.LIMIT:,} bytes of room",
         name_of("hal"): "it cannot be read (Permission denied); collect again, if it was still arriving",
         name_of("ian"): f"it holds more than {submission.MAX_ENTRIES:,} files",
         name_of("jim", "2099-01-01 12:00:00.000000 UTC"): "the time in its name lies after its last change",
         name_of("kim"): "it belongs to number 65432, who has no account, not to whom it names",
-        **dict.fromkeys(("junk", "+++", f"eve+{ASSIGNMENT}", "\\x1b[2J / \\udcff"), no_name),
-        **dict.fromkeys((f"eve+{ASSIGNMENT}+2026-99-99 +{RANDOM}", name_of("eve", LATE, "x")), no_name),
+        **dict.fromkeys(("junk", "+++", f"eve+{ASSIGNMENT}", "\\x1b[2J / \\udcff"), f"{no_name}; it belongs to eve"),
+        **dict.fromkeys(
+            (f"eve+{ASSIGNMENT}+2026-99-99 +{RANDOM}", name_of("eve", LATE, "x"), name_of("eve", NO_TIME)), no_name
+        ),
     }
     assert told == expected
     assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m|\x1b\(B", "", harmed.said), "a name of a student's reached the terminal"
@@ -213,12 +221,14 @@ def test_once_more_with_the_options(harmed):
     harmed.hand_in("hal", LATE)
     before = harmed.collected()
     said = harmed.collect()
-    assert f"Of {ASSIGNMENT}: 1 collected, 6 were here (--update takes newer ones), 13 left out." in said
+    assert f"Of {ASSIGNMENT}: 1 collected, 6 were here (--update takes newer ones), 14 left out." in said
     assert harmed.collected() == {**before, "hal": harmed.collected()["hal"]}
     said = harmed.collect("--update --student=bob")
     assert f"Of {ASSIGNMENT}: 1 collected, 0 were here, 1 left out." in said
     assert harmed.collected()["bob"].keys() == {NOTEBOOK, "timestamp.txt", "submission_secret.txt"}
     assert harmed.collected()["bob"]["timestamp.txt"] == LATE.encode()
+    said = harmed.collect("--update")
+    assert f"Of {ASSIGNMENT}: 2 collected, 5 were here, 14 left out." in said, "eve and fay have no time to go by"
     assert not list((harmed.course / "submitted").glob("*/.*"))
 
 
@@ -323,12 +333,30 @@ def test_a_folder_that_is_exchanged_for_anothers(one):
         content(inbound, Arrived(each.name, each.student, each.owner + 1, each.at))
 
 
-def test_a_disk_that_is_full_leaves_what_was_collected_before(one, monkeypatch, tmp_path):
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A collector, of a class of whoever runs this, where inbound/ lies, and where ann's work is collected to."""
     from nbgrader.coursedir import CourseDirectory
+
+    monkeypatch.setattr(collect, "_account", {os.getuid(): "ann"}.get)
+    course = CourseDirectory(root=str(tmp_path / "course"), course_id="dlcourse", assignment_id=ASSIGNMENT)
+    inbound = tmp_path / "exchange/dlcourse/inbound"
+    inbound.mkdir(parents=True)
+    collector = collect.Collect(coursedir=course, root=str(tmp_path / "exchange"))
+    return collector, inbound, tmp_path / "course/submitted/ann" / ASSIGNMENT
+
+
+def run(collector) -> list[str]:
+    """Collects; what was left out."""
+    collector.init_src()
+    collector.copy_files()
+    return [line for _, line in sorted(collector.left_out)]
+
+
+def test_a_disk_that_is_full_leaves_what_was_collected_before(here, monkeypatch):
     from nbgrader.exchange import ExchangeError
 
-    course = CourseDirectory(root=str(tmp_path / "course"), course_id="dlcourse", assignment_id=ASSIGNMENT)
-    collector, folder = collect.Collect(coursedir=course), tmp_path / "course/submitted/ann" / ASSIGNMENT
+    collector, _, folder = here
     collector._put(folder, {NOTEBOOK: b"before"})
 
     def full(descriptor, *_):
@@ -342,6 +370,96 @@ def test_a_disk_that_is_full_leaves_what_was_collected_before(one, monkeypatch, 
     collector._put(folder, {NOTEBOOK: b"after"})
     assert (folder / NOTEBOOK).read_bytes() == b"after"
     assert os.listdir(folder.parent) == [ASSIGNMENT]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, "the renames"])
+def test_a_kill_leaves_the_old_copy_or_the_new_one(here, monkeypatch, after):
+    """Nothing is done any more once it struck, as after SIGKILL."""
+    collector, _, folder = here
+    collector._put(folder, {NOTEBOOK: b"before"})
+    rename, renamed = os.rename, []
+
+    def killed(*given, **others):
+        if len(renamed) == after:
+            raise KeyboardInterrupt
+        renamed.append(given)
+        rename(*given, **others)
+
+    def killed_at_the_last(*given):
+        if len(renamed) == 2:
+            raise KeyboardInterrupt
+        remove(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(collect.os, "rename", killed)
+        if after == "the renames":
+            patched.setattr(collect, "remove", killed_at_the_last)
+        with pytest.raises(KeyboardInterrupt):
+            collector._put(folder, {NOTEBOOK: b"after"})
+    collector._put_back(folder)
+    assert (folder / NOTEBOOK).read_bytes() == (b"before" if after in (0, 1) else b"after")
+    collector._put(folder, {NOTEBOOK: b"later"})
+    assert (folder / NOTEBOOK).read_bytes() == b"later"
+    assert os.listdir(folder.parent) == [ASSIGNMENT]
+
+
+def test_what_a_kill_left_comes_back_though_nothing_new_can_be_taken(here):
+    collector, inbound, folder = here
+    collector._put(folder, {NOTEBOOK: b"before"})
+    folder.rename(folder.with_name(f".{ASSIGNMENT}.old"))
+    with (folder_of(inbound, "ann") / NOTEBOOK).open("r+b") as large:
+        large.truncate(collect.LIMIT + 1)
+    assert len(run(collector)) == 1
+    assert (folder / NOTEBOOK).read_bytes() == b"before"
+
+
+@pytest.mark.parametrize("number", ["ENAMETOOLONG", "EEXIST", "EILSEQ"])
+def test_a_name_that_cannot_be_here_costs_one_submission(here, monkeypatch, number):
+    collector, inbound, folder = here
+    (folder_of(inbound, "ann") / "Odd.ipynb").write_text("{}")
+    make = os.open
+
+    def opening(name, flags, *given, **others):
+        if name == "Odd.ipynb" and flags & os.O_CREAT:
+            raise OSError(getattr(errno, number), "no such name here")
+        return make(name, flags, *given, **others)
+
+    monkeypatch.setattr(collect.os, "open", opening)
+    (line,) = run(collector)
+    assert line == f"{name_of('ann')}: Odd.ipynb cannot be written here (no such name here)"
+    assert not folder.exists()
+
+
+def test_one_that_cannot_be_looked_at_costs_one_submission(here, monkeypatch):
+    collector, inbound, folder = here
+    folder_of(inbound, "ann")
+    folder_of(inbound, "bob")
+    look = os.stat
+
+    def looking(name, **given):
+        if name == name_of("bob"):
+            raise PermissionError(13, "Permission denied")
+        return look(name, **given)
+
+    monkeypatch.setattr(collect.os, "stat", looking)
+    assert run(collector) == [f"{name_of('bob')}: it cannot be read (Permission denied)"]
+    assert folder.exists()
+
+
+def test_who_fills_inbound_hides_nobody(here, monkeypatch):
+    collector, inbound, _ = here
+    for number in range(3 * collect.MANY):
+        (inbound / f"junk-{number}").mkdir()
+    os.chown(folder_of(inbound, "ann"), 65_432, -1)
+    assert len(run(collector)) == collect.MANY + 1, "no more are kept"
+    assert collector.left_out_of.total() == 3 * collect.MANY + 1
+    told = []
+    monkeypatch.setattr(collector.log, "warning", lambda text, *given: told.append(text % given))
+    collector._sum_up(0, 0)
+    assert len(told) == collect.MANY + 1
+    assert any("number 65432" in line for line in told)
+    assert any(line.endswith("names a submission; it belongs to ann") for line in told)
+    assert told[-1] == f"... and {2 * collect.MANY + 1} more"
 
 
 # ---- which collector it is

@@ -1,5 +1,7 @@
 """Whose a submission in nbgrader's exchange is; and that one which is still arriving is neither judged nor a zero."""
 
+import os
+import pwd
 import shutil
 
 import pytest
@@ -93,3 +95,15 @@ def test_work_that_did_not_come_through_an_exchange_needs_no_such_files(course, 
     for arrivals in (None, tmp_path / "nowhere", inbound.parent):
         assert cut_short(arrivals, "ben", ASSIGNMENT, folder) == ""
     assert grade(course, ASSIGNMENT, students=["ben"], unsafe=True, grade_one=stand_in).status == 0
+
+
+def test_a_classmates_folder_says_nothing_of_ones_work(course, inbound, monkeypatch):
+    folder = course / "submitted/ann" / ASSIGNMENT
+    (folder / "timestamp.txt").unlink(missing_ok=True)
+    number = os.getuid()
+    ann = pwd.struct_passwd(("ann", "x", number, number, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwnam", {"ann": ann}.__getitem__)
+    assert "Remove" in cut_short(inbound.parent, "ann", ASSIGNMENT, folder), "it is hers"
+    ann = pwd.struct_passwd(("ann", "x", number + 1, number, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwnam", {"ann": ann}.__getitem__)
+    assert cut_short(inbound.parent, "ann", ASSIGNMENT, folder) == "", "it is another's"

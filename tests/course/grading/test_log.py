@@ -1,8 +1,10 @@
 """The grading log: what an instructor reads, and that a terminal obeys nothing in it."""
 
 import hashlib
+import warnings
 from dataclasses import replace
 from datetime import datetime
+from random import Random
 
 import pytest
 from dlcourse_filed import answered, course, hand_in, judged, needs_human, verdict
@@ -11,7 +13,7 @@ from dlcourse.course.errors import CourseError
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import result
 from dlcourse.course.grading.book.gradebook import grading_log
-from dlcourse.course.grading.book.handed_in import read
+from dlcourse.course.grading.book.handed_in import read, time_of
 from dlcourse.course.grading.lock import Lock, write_lock
 
 EARLIER = hashlib.sha256(b"earlier").hexdigest()
@@ -113,6 +115,53 @@ def test_times_that_nobody_can_believe_are_flagged(tmp_path):
     (tmp_path / "timestamp.txt").unlink()
     assert read(tmp_path).flags(released=released, now=now) == []
     assert read(tmp_path / "nobody").at is None
+
+
+@pytest.mark.parametrize(
+    ("told", "at"),
+    [
+        ("2026-03-01 12:00:00.123456 UTC", datetime(2026, 3, 1, 12, 0, 0, 123456)),
+        ("2026-03-01 12:00:00 CET", datetime(2026, 3, 1, 11)),  # a host may have set Exchange.timezone
+        ("2024-01-01 111111111111111111111111111111m", None),
+        ("2024-01-01 " + "9" * 53, None),
+        ("2024-01-01 00:00 " + "9" * 40, None),
+        ("0001-01-01 00:00:00 +99999", None),
+        ("2024-13-45 00:00:00 UTC", None),
+        ("../../etc/localtime", None),
+    ],
+)
+def test_a_text_is_a_time_or_none(told, at):
+    assert time_of(told) == at
+
+
+def test_no_text_stops_what_reads_it():
+    """Of the characters that times are written with, in every order: dateutil raises more than it documents."""
+    random = Random(0)
+    parts = [
+        "2024",
+        "-01",
+        "-",
+        " ",
+        "1" * 30,
+        "m",
+        "h",
+        "UTC",
+        "+",
+        ":",
+        "00",
+        ".",
+        "AM",
+        "T",
+        "e5",
+        "Jan",
+        "NaN",
+        ",",
+    ]
+    for _ in range(3_000):
+        told = "2024-01-01 " * random.randrange(2) + "".join(random.choices(parts, k=random.randrange(1, 7)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # dateutil's, of zones that it does not know
+            assert isinstance(time_of(told), datetime | None), told
 
 
 def test_a_second_release_puts_no_flag_on_what_came_before_it(small):
