@@ -52,7 +52,60 @@ class Arrived:
     at: datetime  # by its name; UTC without a zone, as nbgrader has it
 
 
-class Collect(ExchangeCollect):
+class Shelf:
+    """How a collector, this one or that for ngshare, writes to submitted/ and says what became of it."""
+
+    left_out: list[str]
+
+    # ---- what is written
+
+    def _put(self, folder: Path, files: dict[str, bytes]) -> None:
+        """Beside its place first, then there by one rename. The course's folder may not be closed, so the copy is."""
+        shared = self.coursedir.groupshared
+        part, old = f".{folder.name}.part", f".{folder.name}.old"
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with opened(folder.parent) as at, ExitStack() as still_open:
+                for left in (part, old):  # of a run that was killed
+                    with suppress(FileNotFoundError):
+                        remove(at, left, left)
+                os.mkdir(part, dir_fd=at)
+                into = os.open(part, FOLDER, dir_fd=at)
+                still_open.callback(os.close, into)
+                os.fchmod(into, 0o2770 if shared else 0o700)
+                for name, text in files.items():
+                    made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=into)
+                    with open(made, "wb") as file:
+                        file.write(text)
+                        os.fchmod(made, 0o660 if shared else 0o600)
+                with suppress(FileNotFoundError):
+                    remove(at, folder.name, old)
+                os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
+        except (OSError, CourseError) as error:
+            self._stop(folder, error)
+
+    # ---- what is told
+
+    def _stop(self, path: Path, error: Exception) -> NoReturn:
+        why = getattr(error, "strerror", None) or error
+        self.fail(f"{path}: {why}. The exchange has all of it still: mend that and collect again.")
+
+    def _leave_out(self, name: str, why: str) -> None:
+        self.left_out.append(f"{_listed([name])}: {why}")
+
+    def _sum_up(self, new: int, there: int) -> None:
+        hint = "" if self.update or not there else " (--update takes newer ones)"
+        self.log.info(
+            "Of %s: %d collected, %d were here%s, %d left out.",
+            *(self.coursedir.assignment_id, new, there, hint, len(self.left_out)),
+        )
+        for line in self.left_out[:MANY]:
+            self.log.warning("Left out: %s", line)
+        if len(self.left_out) > MANY:
+            self.log.warning("... and %d more", len(self.left_out) - MANY)
+
+
+class Collect(Shelf, ExchangeCollect):
     """Options are nbgrader's: update and before_duedate. check_owner cannot be switched off."""
 
     def init_src(self) -> None:
@@ -147,53 +200,6 @@ class Collect(ExchangeCollect):
         before = read(folder).at
         newer = before is None or each.at > before
         return (self.update and newer) or (self.before_duedate and each.at != before)
-
-    # ---- what is written
-
-    def _put(self, folder: Path, files: dict[str, bytes]) -> None:
-        """Beside its place first, then there by one rename. The course's folder may not be closed, so the copy is."""
-        shared = self.coursedir.groupshared
-        part, old = f".{folder.name}.part", f".{folder.name}.old"
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with opened(folder.parent) as at, ExitStack() as still_open:
-                for left in (part, old):  # of a run that was killed
-                    with suppress(FileNotFoundError):
-                        remove(at, left, left)
-                os.mkdir(part, dir_fd=at)
-                into = os.open(part, FOLDER, dir_fd=at)
-                still_open.callback(os.close, into)
-                os.fchmod(into, 0o2770 if shared else 0o700)
-                for name, text in files.items():
-                    made = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=into)
-                    with open(made, "wb") as file:
-                        file.write(text)
-                        os.fchmod(made, 0o660 if shared else 0o600)
-                with suppress(FileNotFoundError):
-                    remove(at, folder.name, old)
-                os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
-        except (OSError, CourseError) as error:
-            self._stop(folder, error)
-
-    # ---- what is told
-
-    def _stop(self, path: Path, error: Exception) -> NoReturn:
-        why = getattr(error, "strerror", None) or error
-        self.fail(f"{path}: {why}. The exchange has all of it still: mend that and collect again.")
-
-    def _leave_out(self, name: str, why: str) -> None:
-        self.left_out.append(f"{_listed([name])}: {why}")
-
-    def _sum_up(self, new: int, there: int) -> None:
-        hint = "" if self.update or not there else " (--update takes newer ones)"
-        self.log.info(
-            "Of %s: %d collected, %d were here%s, %d left out.",
-            *(self.coursedir.assignment_id, new, there, hint, len(self.left_out)),
-        )
-        for line in self.left_out[:MANY]:
-            self.log.warning("Left out: %s", line)
-        if len(self.left_out) > MANY:
-            self.log.warning("... and %d more", len(self.left_out) - MANY)
 
 
 def _account(number: int) -> str | None:

@@ -359,7 +359,7 @@ print(ExchangeFactory(parent=app).collect)
 
 
 @pytest.mark.slow
-def test_settings_of_the_course_name_it_but_where_ngshare_collects(tmp_path):
+def test_settings_of_the_course_name_it_but_where_it_is_ngshare(tmp_path):
     """Read by nbgrader itself in the course's folder, after those of the machine."""
     machine, course = tmp_path / "machine", tmp_path / "course"
     for folder in (machine, course):
@@ -380,4 +380,4 @@ def test_settings_of_the_course_name_it_but_where_ngshare_collects(tmp_path):
 
     assert asked() == f"<class '{OURS}'>"
     shutil.copy(ROOT / "deploy/jupyterhub/ngshare_config.py", machine / "nbgrader_config.py")
-    assert asked() == "<class 'ngshare_exchange.collect.ExchangeCollect'>"
+    assert asked() == "<class 'dlcourse.course.grading.collect_ngshare.Collect'>"

@@ -63,7 +63,9 @@ def time_of(text: str) -> datetime | None:
 
     try:
         return parse_utc(text)
-    except (ValueError, OverflowError, TypeError, AttributeError):
+    except (
+        Exception
+    ):  # dateutil raises ArithmeticError, IndexError and others, of which its documentation knows nothing
         return None
 
 
