@@ -110,7 +110,9 @@ def test_every_import_is_declared():
                 names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 for name in {name.partition(".")[0] for name in names} - sys.stdlib_module_names:
                     distributions = {canonicalize_name(home) for home in homes.get(name, [])}
-                    assert not distributions or distributions & declared, f"{path} imports {name}: declare it"
+                    # Settings of a hub, which brings ngshare, are all that names this module.
+                    mine = testing if path.name == "collect_ngshare.py" else declared
+                    assert not distributions or distributions & mine, f"{path} imports {name}: declare it"
 
 
 # --- README ---------------------------------------------------------------------------------------------------------

@@ -130,6 +130,23 @@ def test_the_hubs_settings_exist():
     assert "no_such_setting" not in traits("JupyterHub")
 
 
+def test_an_address_for_each_person_is_the_single_hosts_and_the_ingress_has_its_names():
+    own = yaml.safe_load(commented("  subdomain_host: https://hub.example.org", "  cookie_host_prefix_enabled: true"))
+    guide = (ROOT / "deploy/README.md").read_text(encoding="utf-8")
+    c = Config()
+    exec(re.search(r"```python subdomains\n(.*?)```", guide, re.DOTALL)[1], {"c": c})
+    assert own == {name: c.JupyterHub[name] for name in c.JupyterHub}
+    assert set(own) <= traits("JupyterHub")
+
+    way = yaml.safe_load(commented("  ingress:", "  proxy: {service: {type: ClusterIP}}"))
+    assert unknown(way, documented()) == []
+    host = own["subdomain_host"].removeprefix("https://")
+    (tls,) = way["ingress"]["tls"]
+    assert way["ingress"]["hosts"] == tls["hosts"] == [host, f"*.{host}"]
+    assert set(tls) == {"hosts", "secretName"}
+    assert VALUES["hub"]["config"]["GenericOAuthenticator"]["oauth_callback_url"].startswith(own["subdomain_host"])
+
+
 def test_failed_starts_do_not_restart_the_hub():
     """Five people over their quota would stop it for all. The chart's own is 5; 0 means that nobody counts."""
     assert VALUES["hub"]["consecutiveFailureLimit"] == 0
@@ -188,8 +205,8 @@ def test_an_instructor_is_one_for_as_long_as_the_list_says():
 
 
 def test_what_is_started_exists_and_so_do_its_options():
-    python, module, name, *options = SINGLEUSER["cmd"]
-    assert (python, module) == ("python", "-m")
+    python, safe, module, name, *options = SINGLEUSER["cmd"]
+    assert (python, safe, module) == ("python", "-P", "-m")  # -P: it starts in the home, where random.py may lie
     assert importlib.util.find_spec(name)
     manager = import_module("jupyter_server.services.kernels.kernelmanager").MappingKernelManager
     for option in options:

@@ -56,7 +56,84 @@ class Arrived:
     at: datetime  # by its name; UTC without a zone, as nbgrader has it
 
 
-class Collect(ExchangeCollect):
+class Shelf:
+    """How a collector, this one or that for ngshare, writes to submitted/ and says what became of it."""
+
+    def _nothing_left_out(self) -> None:
+        self.left_out: list[tuple[int, str]] = []
+        self.left_out_of: Counter[str | None] = Counter()
+
+    # ---- what is written
+
+    def _put(self, folder: Path, files: dict[str, bytes]) -> None:
+        """Beside its place first, then there by one rename. The course's folder may not be closed, so the copy is."""
+        shared = self.coursedir.groupshared
+        part, old = f".{folder.name}.part", f".{folder.name}.old"
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with opened(folder.parent) as at, ExitStack() as still_open:
+                _put_back(at, folder.name, old)
+                for left in (part, old):  # of a run that was killed
+                    with suppress(FileNotFoundError):
+                        remove(at, left, left)
+                os.mkdir(part, dir_fd=at)
+                into = os.open(part, FOLDER, dir_fd=at)
+                still_open.callback(os.close, into)
+                os.fchmod(into, 0o2770 if shared else 0o700)
+                try:
+                    for name, text in files.items():
+                        with open(_made(name, into), "wb") as file:
+                            file.write(text)
+                            os.fchmod(file.fileno(), 0o660 if shared else 0o600)
+                except NotTaken:
+                    remove(at, part, part)
+                    raise
+                with suppress(FileNotFoundError):
+                    os.rename(folder.name, old, src_dir_fd=at, dst_dir_fd=at)
+                try:
+                    os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
+                finally:
+                    _put_back(at, folder.name, old)
+                with suppress(FileNotFoundError):
+                    remove(at, old, part)  # so that what is called old is whole, whenever this ends
+        except (OSError, CourseError) as error:
+            self._stop(folder, error)
+
+    def _put_back(self, folder: Path) -> None:
+        """What was collected before, where a run was killed that was about to replace it."""
+        try:
+            with opened(folder.parent) as at:
+                if at is not None:
+                    _put_back(at, folder.name, f".{folder.name}.old")
+        except (OSError, CourseError) as error:
+            self._stop(folder, error)
+
+    # ---- what is told
+
+    def _stop(self, path: Path, error: Exception) -> NoReturn:
+        why = getattr(error, "strerror", None) or error
+        self.fail(f"{path}: {why}. The exchange has all of it still: mend that and collect again.")
+
+    def _leave_out(self, name: str, why: str, owner: str | None) -> None:
+        """Told at the end, each owner's first before anybody's second: who fills inbound/ hides nobody else's line."""
+        if self.left_out_of[owner] < MANY:
+            self.left_out.append((self.left_out_of[owner], f"{_listed([name])}: {why}"))
+        self.left_out_of[owner] += 1
+
+    def _sum_up(self, new: int, there: int) -> None:
+        hint = "" if self.update or not there else " (--update takes newer ones)"
+        self.log.info(
+            "Of %s: %d collected, %d were here%s, %d left out.",
+            *(self.coursedir.assignment_id, new, there, hint, self.left_out_of.total()),
+        )
+        lines = [line for _, line in sorted(self.left_out)[:MANY]]
+        for line in lines:
+            self.log.warning("Left out: %s", line)
+        if self.left_out_of.total() > len(lines):
+            self.log.warning("... and %d more", self.left_out_of.total() - len(lines))
+
+
+class Collect(Shelf, ExchangeCollect):
     """Options are nbgrader's: update and before_duedate. check_owner cannot be switched off."""
 
     def init_src(self) -> None:
@@ -67,8 +144,7 @@ class Collect(ExchangeCollect):
                 "ExchangeCollect.check_owner is switched off, and by owners alone this collector knows whose a "
                 "submission is. Remove the setting. Nothing was collected."
             )
-        self.left_out: list[tuple[int, str]] = []
-        self.left_out_of: Counter[str | None] = Counter()
+        self._nothing_left_out()
         due, last = self._due(), {}
 
         def rank(each: Arrived) -> tuple[bool, datetime, str]:
@@ -160,71 +236,6 @@ class Collect(ExchangeCollect):
         before = read(folder).at
         newer = before is None or each.at > before
         return (self.update and newer) or (self.before_duedate and each.at != before)
-
-    # ---- what is written
-
-    def _put(self, folder: Path, files: dict[str, bytes]) -> None:
-        """Beside its place first, then there by one rename. The course's folder may not be closed, so the copy is."""
-        shared = self.coursedir.groupshared
-        part, old = f".{folder.name}.part", f".{folder.name}.old"
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with opened(folder.parent) as at, ExitStack() as still_open:
-                _put_back(at, folder.name, old)
-                for left in (part, old):  # of a run that was killed
-                    with suppress(FileNotFoundError):
-                        remove(at, left, left)
-                os.mkdir(part, dir_fd=at)
-                into = os.open(part, FOLDER, dir_fd=at)
-                still_open.callback(os.close, into)
-                os.fchmod(into, 0o2770 if shared else 0o700)
-                for name, text in files.items():
-                    with open(_made(name, into), "wb") as file:
-                        file.write(text)
-                        os.fchmod(file.fileno(), 0o660 if shared else 0o600)
-                with suppress(FileNotFoundError):
-                    os.rename(folder.name, old, src_dir_fd=at, dst_dir_fd=at)
-                try:
-                    os.rename(part, folder.name, src_dir_fd=at, dst_dir_fd=at)
-                finally:
-                    _put_back(at, folder.name, old)
-                with suppress(FileNotFoundError):
-                    remove(at, old, part)  # so that what is called old is whole, whenever this ends
-        except (OSError, CourseError) as error:
-            self._stop(folder, error)
-
-    def _put_back(self, folder: Path) -> None:
-        """What was collected before, where a run was killed that was about to replace it."""
-        try:
-            with opened(folder.parent) as at:
-                if at is not None:
-                    _put_back(at, folder.name, f".{folder.name}.old")
-        except (OSError, CourseError) as error:
-            self._stop(folder, error)
-
-    # ---- what is told
-
-    def _stop(self, path: Path, error: Exception) -> NoReturn:
-        why = getattr(error, "strerror", None) or error
-        self.fail(f"{path}: {why}. The exchange has all of it still: mend that and collect again.")
-
-    def _leave_out(self, name: str, why: str, owner: str | None) -> None:
-        """Told at the end, each owner's first before anybody's second: who fills inbound/ hides nobody else's line."""
-        if self.left_out_of[owner] < MANY:
-            self.left_out.append((self.left_out_of[owner], f"{_listed([name])}: {why}"))
-        self.left_out_of[owner] += 1
-
-    def _sum_up(self, new: int, there: int) -> None:
-        hint = "" if self.update or not there else " (--update takes newer ones)"
-        self.log.info(
-            "Of %s: %d collected, %d were here%s, %d left out.",
-            *(self.coursedir.assignment_id, new, there, hint, self.left_out_of.total()),
-        )
-        lines = [line for _, line in sorted(self.left_out)[:MANY]]
-        for line in lines:
-            self.log.warning("Left out: %s", line)
-        if self.left_out_of.total() > len(lines):
-            self.log.warning("... and %d more", self.left_out_of.total() - len(lines))
 
 
 def _account(number: int) -> str | None:

@@ -406,10 +406,12 @@ def test_settings_are_the_courses_and_below_them_those_of_jupyter(course, tmp_pa
 def test_a_collector_of_ours_has_the_exchange_that_nbgrader_has_and_any_other_has_not(course):
     assert "grading.collect.Collect" in (course / "nbgrader_config.py").read_text()
     assert settings(course).exchange == course.parent / "exchange"
-    for foreign in ("collect", "fetch_assignment"):
-        (course / "nbgrader_config.json").write_text(
-            json.dumps({"ExchangeFactory": {foreign: "ngshare_exchange.Other"}})
-        )
+    for what, foreign in (
+        ("collect", "ngshare_exchange.Other"),
+        ("collect", "dlcourse.course.grading.collect_ngshare.Collect"),
+        ("fetch_assignment", "ngshare_exchange.Other"),
+    ):
+        (course / "nbgrader_config.json").write_text(json.dumps({"ExchangeFactory": {what: foreign}}))
         assert settings(course).exchange is None
 
 
