@@ -63,9 +63,7 @@ def time_of(text: str) -> datetime | None:
 
     try:
         return parse_utc(text)
-    except (
-        Exception
-    ):  # dateutil raises ArithmeticError, IndexError and others, of which its documentation knows nothing
+    except Exception:  # dateutil raises ArithmeticError and others, of which its documentation knows nothing
         return None
 
 
