@@ -178,10 +178,14 @@ class Collect(ExchangeCollect):
                 into = os.open(part, FOLDER, dir_fd=at)
                 still_open.callback(os.close, into)
                 os.fchmod(into, 0o2770 if shared else 0o700)
-                for name, text in files.items():
-                    with open(_made(name, into), "wb") as file:
-                        file.write(text)
-                        os.fchmod(file.fileno(), 0o660 if shared else 0o600)
+                try:
+                    for name, text in files.items():
+                        with open(_made(name, into), "wb") as file:
+                            file.write(text)
+                            os.fchmod(file.fileno(), 0o660 if shared else 0o600)
+                except NotTaken:
+                    remove(at, part, part)
+                    raise
                 with suppress(FileNotFoundError):
                     os.rename(folder.name, old, src_dir_fd=at, dst_dir_fd=at)
                 try:
