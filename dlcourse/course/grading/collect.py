@@ -19,7 +19,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -64,6 +64,31 @@ class Shelf:
         self.left_out_of: Counter[str | None] = Counter()
 
     # ---- what is written
+
+    def _collect(self, submissions: list, content: Callable[[object], tuple[dict[str, bytes], list[str]]]) -> None:
+        """One after the other. `content` gives what is taken of one, and the names of the rest, or raises NotTaken."""
+        there = new = 0
+        for each in submissions:
+            folder = Path(
+                self.coursedir.format_path(
+                    self.coursedir.submitted_directory, each.student, self.coursedir.assignment_id
+                )
+            )
+            if os.path.lexists(folder) and not self._is_wanted(folder, each):
+                there += 1
+                continue
+            try:
+                files, others = content(each)
+                self._put(folder, files)
+            except NotTaken as why:
+                self._put_back(folder)
+                self._leave_out(each.name, str(why), each.student)
+                continue
+            self.log.info("Collected: %s %s", each.student, self.coursedir.assignment_id)
+            if others:
+                self.log.info("Not copied, of %s: %s", each.student, _listed(others))
+            new += 1
+        self._sum_up(new, there)
 
     def _put(self, folder: Path, files: dict[str, bytes]) -> None:
         """Beside its place first, then there by one rename. The course's folder may not be closed, so the copy is."""
@@ -156,29 +181,8 @@ class Collect(Shelf, ExchangeCollect):
         self.last = [last[student] for student in sorted(last)]
 
     def copy_files(self) -> None:
-        there = new = 0
         with self._inbound() as inbound:
-            for each in self.last:
-                folder = Path(
-                    self.coursedir.format_path(
-                        self.coursedir.submitted_directory, each.student, self.coursedir.assignment_id
-                    )
-                )
-                if os.path.lexists(folder) and not self._is_wanted(folder, each):
-                    there += 1
-                    continue
-                try:
-                    files, others = content(inbound, each)
-                    self._put(folder, files)
-                except NotTaken as why:
-                    self._put_back(folder)
-                    self._leave_out(each.name, str(why), each.student)
-                    continue
-                self.log.info("Collected: %s %s", each.student, self.coursedir.assignment_id)
-                if others:
-                    self.log.info("Not copied, of %s: %s", each.student, _listed(others))
-                new += 1
-        self._sum_up(new, there)
+            self._collect(self.last, lambda each: content(inbound, each))
 
     # ---- what there is
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from os.path import lexists
 from pathlib import Path
 
 from ngshare_exchange import ExchangeCollect
@@ -33,6 +32,10 @@ class Handed:
 
     student: str
     at: datetime  # UTC without a zone, as nbgrader has it
+
+    @property
+    def name(self) -> str:
+        return self.student
 
 
 class Collect(Shelf, ExchangeCollect):
@@ -54,28 +57,7 @@ class Collect(Shelf, ExchangeCollect):
         self.last = [last[student] for student in sorted(last)]
 
     def copy_files(self) -> None:
-        there = new = 0
-        for each in self.last:
-            folder = Path(
-                self.coursedir.format_path(
-                    self.coursedir.submitted_directory, each.student, self.coursedir.assignment_id
-                )
-            )
-            if lexists(folder) and not self._is_newer(folder, each):
-                there += 1
-                continue
-            try:
-                files, others = content(self._answer(each))
-                self._put(folder, files)
-            except NotTaken as why:
-                self._put_back(folder)
-                self._leave_out(each.student, str(why), each.student)
-                continue
-            self.log.info("Collected: %s %s", each.student, self.coursedir.assignment_id)
-            if others:
-                self.log.info("Not copied, of %s: %s", each.student, _listed(others))
-            new += 1
-        self._sum_up(new, there)
+        self._collect(self.last, lambda each: content(self._answer(each)))
 
     def _handed(self, records: list) -> Iterator[Handed]:
         wanted = self.coursedir.student_id or "*"
@@ -90,7 +72,7 @@ class Collect(Shelf, ExchangeCollect):
                 else:
                     yield Handed(student, at)
 
-    def _is_newer(self, folder: Path, each: Handed) -> bool:
+    def _is_wanted(self, folder: Path, each: Handed) -> bool:
         before = read(folder).at if self.update else None
         return self.update and (before is None or each.at > before)
 
