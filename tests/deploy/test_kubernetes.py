@@ -306,7 +306,9 @@ def test_the_image_is_this_version_and_its_owner_stands_in_one_place():
 
 def test_the_images_hub_is_the_charts():
     chart, hub = re.search(r"Zero to JupyterHub\", ([\d.]+) \(its hub is JupyterHub ([\d.]+)\)", TEXT).groups()
-    assert f"--version {chart} " in TEXT
+    guide = (ROOT / "deploy/kubernetes.md").read_text(encoding="utf-8")
+    assert f"(https://z2jh.jupyter.org), {chart}, " in guide
+    assert f"--version {chart} " in guide
     assert f"ARG JUPYTERHUB={hub}\n" in (ROOT / "deploy/jupyterhub/Dockerfile").read_text()
     assert f"changelog up\n# to {chart} " in (HERE / "chart_keys.txt").read_text()
 
