@@ -133,3 +133,8 @@ def test_the_web_server_counts_passwords_and_nothing_else():
     assert all(re.search(pattern, f"POST {path}") for path in ("/hub/login", "/hub/api/users/ann/tokens"))
     others = ("GET /hub/login", "GET /hub/api/users/ann/tokens", "POST /user/ann/api/kernels", "POST /hub/spawn/ann")
     assert [other for other in others if re.search(pattern, other)] == []
+
+
+def test_the_proxy_is_the_one_that_the_tests_run():
+    named = re.findall(r"configurable-http-proxy@([\d.]+)", GUIDE + (ROOT / ".ci/run").read_text(encoding="utf-8"))
+    assert len(named) == 3 and len(set(named)) == 1
