@@ -137,4 +137,5 @@ def test_the_web_server_counts_passwords_and_nothing_else():
 
 def test_the_proxy_is_the_one_that_the_tests_run():
     named = re.findall(r"configurable-http-proxy@([\d.]+)", GUIDE + (ROOT / ".ci/run").read_text(encoding="utf-8"))
-    assert len(named) == 3 and len(set(named)) == 1
+    assert len(named) == 3
+    assert len(set(named)) == 1
