@@ -89,7 +89,10 @@ class HeldPort:
                 return None
             self.log.error("%s's server does not have its port %i: %s", name, port, error)
         self.ending = True  # to stop is to poll, too
-        await self.stop(now=True)
+        try:
+            await self.stop(now=True)
+        finally:  # should it fail, the next poll tries again
+            self.ending = False
         return 1
 
     def run_post_stop_hook(self) -> object:
@@ -100,7 +103,7 @@ class HeldPort:
     def release(self) -> None:
         if self.held:
             self.held.close()
-        self.held, self.ending = None, False
+        self.held = None
 
     def _owner(self) -> int:
         return pwd.getpwnam(self.user.name).pw_uid

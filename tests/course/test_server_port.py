@@ -117,7 +117,7 @@ class Bare:
         self.running, self.server, self.said = running, server, []
         self.user = SimpleNamespace(name="ann")
         self.log = SimpleNamespace(error=lambda *words: self.said.append(words[0] % words[1:]))
-        self.port = 0
+        self.port, self.trouble = 0, []
 
     def get_env(self):
         return {"port": str(self.port)}
@@ -127,6 +127,8 @@ class Bare:
 
     async def stop(self, now=False):
         assert now
+        if self.trouble:
+            raise self.trouble.pop()
         if await self.poll() is None:  # as LocalProcessSpawner does
             self.running = False
 
@@ -220,6 +222,17 @@ def test_a_server_whose_port_another_took_is_ended():
         assert not spawner.running
         assert "ann's server does not have its port" in spawner.said[0]
         assert asyncio.run(spawner.poll()) == 0  # it asked once
+
+
+def test_a_server_that_could_not_be_ended_is_ended_at_the_next_poll():
+    """To stop it fails once: nobody is sent to the other for good."""
+    with hold(0, EVE) as taken:
+        spawner = Spawner(running=True, server=SimpleNamespace(port=taken.getsockname()[1]))
+        spawner.trouble = [RuntimeError("systemd does not answer")]
+        with pytest.raises(RuntimeError, match="does not answer"):
+            asyncio.run(spawner.poll())
+        assert asyncio.run(spawner.poll()) == 1
+        assert not spawner.running
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EPERM])
