@@ -98,7 +98,7 @@ def content(answer: object) -> tuple[dict[str, bytes], list[str]]:
             if name != STAMP:
                 others.append(str(name))
         elif name in files:
-            raise NotTaken(f"it holds two files of one name: {_listed([name])}")
+            raise NotTaken(f"it holds two files of one name (one in a folder within?): {_listed([name])}")
         else:
             room = SMALL if name == SECRET else LIMIT - sum(map(len, files.values()))
             files[name] = _bytes(name, text, room)
