@@ -694,6 +694,22 @@ def test_a_gradebook_that_cannot_be_opened_is_told(here, taken):
     assert not folder.exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "offered"), [({}, True), ({"update": True}, False), ({"before_duedate": True}, False)]
+)
+def test_update_is_offered_to_who_would_get_more_by_it(here, taken, monkeypatch, options, offered):
+    collector, inbound, _ = here
+    folder_of(inbound, "ann")
+    collector.update = options.get("update", False)
+    collector.before_duedate = options.get("before_duedate", False)
+    run(collector)
+    told = []
+    monkeypatch.setattr(collector.log, "info", lambda text, *given: told.append(text % given))
+    run(collector)
+    hint = " (--update takes newer ones)" if offered else ""
+    assert told == [f"Of {ASSIGNMENT}: 0 collected, 1 were here{hint}, 0 left out."]
+
+
 # ---- which collector it is
 
 
