@@ -378,9 +378,12 @@ def run(collector) -> list[str]:
     return [line for _, line in sorted(collector.left_out)]
 
 
-def test_a_disk_that_is_full_leaves_what_was_collected_before(here, monkeypatch):
+@pytest.mark.parametrize("killed_before", [False, True])
+def test_a_disk_that_is_full_leaves_what_was_collected_before(here, monkeypatch, killed_before):
     collector, _, folder = here
     collector._put(folder, {NOTEBOOK: b"before"})
+    if killed_before:
+        folder.rename(folder.with_name(f".{ASSIGNMENT}.old"))
 
     def full(descriptor, *_):
         raise OSError(28, "No space left on device")

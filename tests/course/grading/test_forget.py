@@ -271,9 +271,9 @@ def test_however_deep_a_student_nests_folders(held, request):
 
 FILLS = """
 import os, sys
-at, number = os.open(sys.argv[1], os.O_RDONLY), 0
+at, number, test = os.open(sys.argv[1], os.O_RDONLY), 0, os.getppid()
 print("begun", flush=True)
-while True:
+while os.getppid() == test:  # it would fill the disk, were the test killed
     number += 1
     os.close(os.open(f"{number}.txt", os.O_CREAT, dir_fd=at))
 """
