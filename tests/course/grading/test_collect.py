@@ -11,8 +11,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import tzset
 
 import pytest
 from dlcourse_world import World, unfit
@@ -515,6 +516,17 @@ def test_one_that_cannot_be_looked_at_costs_one_submission(here, monkeypatch):
     monkeypatch.setattr(collect.os, "stat", looking)
     assert run(collector) == [f"{name_of('bob')}: it cannot be read (Permission denied)"]
     assert folder.exists()
+
+
+@pytest.mark.parametrize(("minutes", "left_out"), [(9, 0), (11, 1)])
+def test_a_students_clock_may_be_a_little_ahead_wherever_the_machine_is(here, monkeypatch, request, minutes, left_out):
+    collector, inbound, _ = here
+    monkeypatch.setenv("TZ", "East-9")
+    tzset()
+    request.addfinalizer(lambda: (monkeypatch.undo(), tzset()))
+    ahead = datetime.now(UTC) + timedelta(minutes=minutes)
+    folder_of(inbound, "ann", f"{ahead:%Y-%m-%d %H:%M:%S.%f} UTC")
+    assert len(run(collector)) == left_out
 
 
 def test_one_that_is_taken_back_meanwhile_is_no_trouble(here, monkeypatch):
