@@ -305,13 +305,17 @@ def test_a_folder_that_fills_as_fast_as_it_is_emptied_is_told_and_goes_the_next_
     assert {path: files(held).get(path) for path in kept} == kept
 
 
-def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch):
+@pytest.mark.parametrize("place", [".", "below"])
+def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch, place):
     """It is no reason to leave the others."""
+    folder = next((held / "exchange/dlcourse/inbound").glob(f"{STUDENT}+{ASSIGNMENT}+*")) / place
+    folder.mkdir(exist_ok=True)
+    (folder / "gone.txt").touch()
     unlink, taken = os.unlink, []
 
     def unlink_twice(name, *, dir_fd=None):
         unlink(name, dir_fd=dir_fd)
-        if not taken and dir_fd is not None and "/inbound/" in os.readlink(f"/proc/self/fd/{dir_fd}"):
+        if name == "gone.txt":
             taken.append(name)
             raise FileNotFoundError(2, "No such file or directory")
 
