@@ -74,6 +74,49 @@ def test_a_port_that_is_let_go_of_can_be_taken():
     assert {way["came"] for way in alone(ways_in(port, EVE))} == {"listens"}
 
 
+def of_ipv4(tried: list[dict]) -> set[str]:
+    return {way["came"] for way in alone(tried) if "." in way["address"] and ":" not in way["address"]}
+
+
+def test_where_ipv6_is_for_itself_alone_ipv4_is_held_too(monkeypatch):
+    class Apart(socket.socket):
+        """As on a machine with net.ipv6.bindv6only = 1."""
+
+        def __init__(self, *given):
+            super().__init__(*given)
+            if self.family == socket.AF_INET6:
+                self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+
+    monkeypatch.setattr(server_port.socket, "socket", Apart)
+    with hold(0, ANN) as held:
+        assert of_ipv4(ways_in(held.getsockname()[1], EVE)) == {"Address already in use"}
+
+
+def without_ipv6(monkeypatch, number: int) -> None:
+    plain = socket.socket
+
+    def made(family):
+        if family == socket.AF_INET6:
+            raise OSError(number, os.strerror(number))
+        return plain(family)
+
+    monkeypatch.setattr(server_port.socket, "socket", made)
+
+
+def test_a_machine_without_ipv6(monkeypatch):
+    with monkeypatch.context() as patched:
+        without_ipv6(patched, errno.EAFNOSUPPORT)
+        held = hold(0, ANN)
+    with held:
+        assert of_ipv4(ways_in(held.getsockname()[1], EVE)) == {"Address already in use"}
+
+
+def test_for_want_of_descriptors_no_half_of_a_port_is_held(monkeypatch):
+    without_ipv6(monkeypatch, errno.EMFILE)
+    with pytest.raises(OSError, match="Too many open files"):
+        hold(0, ANN)
+
+
 def test_nobody_is_answered_while_no_server_listens():
     with hold(0, ANN) as held, pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", held.getsockname()[1]), 5)
@@ -84,13 +127,13 @@ def test_what_is_taken_cannot_be_held():
         hold(taken.getsockname()[1], ANN)
 
 
-def test_the_server_listens_with_the_mark(tmp_path):
+def test_the_server_listens_with_the_mark_on_a_port_that_it_holds(tmp_path):
     """A stand-in for jupyterhub.singleuser listens as Jupyter does, by both of the functions that it uses."""
     stub = tmp_path / "jupyterhub"
     stub.mkdir()
     (stub / "__init__.py").touch()
     lines = [
-        "import asyncio, json, socket, sys",
+        "import asyncio, gc, json, os, socket, sys",
         "from tornado.httpserver import HTTPServer",
         "from tornado.netutil import bind_sockets",
         "async def main():",
@@ -101,13 +144,18 @@ def test_the_server_listens_with_the_mark(tmp_path):
         "        each.close()",
         "marked = []",
         "asyncio.run(main())",
-        "print(json.dumps([marked, __name__, sys.argv[1:]]))",
+        "mine = [each for each in gc.get_objects() if isinstance(each, socket.socket) and each.fileno() >= 0]",
+        "started = [__name__, os.path.basename(sys.argv[0]), *sys.argv[1:]]",
+        "print(json.dumps([marked, [each.getsockname()[1] for each in mine], started]))",
     ]
     (stub / "singleuser.py").write_text("\n".join(lines), encoding="utf-8")
     line = [sys.executable, "-P", "-m", "dlcourse.course.server_port", "--one"]
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert json.loads(done.stdout) == [[1, 1], "__main__", ["--one"]]
+    with hold(0, os.getuid()) as hubs:
+        port = hubs.getsockname()[1]
+        environment["JUPYTERHUB_SERVICE_URL"] = f"http://127.0.0.1:{port}/user/ann/"
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert json.loads(done.stdout) == [[1, 1], [port], ["__main__", "singleuser.py", "--one"]]
 
 
 class Bare:
@@ -155,8 +203,10 @@ def test_from_the_start_until_after_the_end():
     port = int(spawner.get_env()["port"])
     assert port == spawner.port
     assert not can(port, EVE)
-    spawner.running = True
+    spawner.running, held = True, spawner.held
+    spawner.server = SimpleNamespace(port=port)
     assert asyncio.run(spawner.poll()) is None
+    assert spawner.held is held
     spawner.running = False
     assert asyncio.run(spawner.poll()) == 0
     assert not can(port, EVE)  # the proxy does not know yet
@@ -222,6 +272,15 @@ def test_a_server_whose_port_another_took_is_ended():
         assert not spawner.running
         assert "ann's server does not have its port" in spawner.said[0]
         assert asyncio.run(spawner.poll()) == 0  # it asked once
+        spawner.run_post_stop_hook()
+        spawner.running = True
+        assert asyncio.run(spawner.poll()) == 1  # the next server is one like any other
+
+
+def test_a_server_whose_place_is_not_known_yet_holds_nothing():
+    spawner = Spawner(running=True)
+    assert asyncio.run(spawner.poll()) is None
+    assert spawner.held is None
 
 
 def test_a_server_that_could_not_be_ended_is_ended_at_the_next_poll():

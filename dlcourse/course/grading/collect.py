@@ -35,6 +35,7 @@ from dlcourse.course.errors import CourseError
 from dlcourse.course.grading.book.handed_in import SKEW, SMALL, read, time_of
 from dlcourse.course.grading.exchange import NAME, SECRET, STAMP, assignment_of
 from dlcourse.course.grading.removal import FOLDER, opened, remove
+from dlcourse.course.grading.settings import Settings
 from dlcourse.course.grading.submission import MAX_BYTES, MAX_ENTRIES, is_notebook
 
 LIMIT = 2 * MAX_BYTES  # bytes of one submission; the grader reads half of it, of one notebook
@@ -146,7 +147,7 @@ class Shelf:
         self.left_out_of[owner] += 1
 
     def _sum_up(self, new: int, there: int) -> None:
-        hint = "" if self.update or not there else " (--update takes newer ones)"
+        hint = "" if self.update or self.before_duedate or not there else " (--update takes newer ones)"
         self.log.info(
             "Of %s: %d collected, %d were here%s, %d left out.",
             *(self.coursedir.assignment_id, new, there, hint, self.left_out_of.total()),
@@ -172,8 +173,8 @@ class Collect(Shelf, ExchangeCollect):
         self._nothing_left_out()
         due, last = self._due(), {}
 
-        def rank(each: Arrived) -> tuple[bool, datetime, str]:
-            return due is not None and each.at <= due, each.at, each.name
+        def rank(each: Arrived) -> tuple[bool, datetime]:
+            return due is not None and each.at <= due, each.at
 
         with self._inbound() as inbound:
             for each in self._arrived(inbound):
@@ -224,16 +225,21 @@ class Collect(Shelf, ExchangeCollect):
                     self._leave_out(name, str(why), owner)
 
     def _due(self) -> datetime | None:
-        """Only --before-duedate asks for it: a gradebook that is opened is made where there is none."""
-        if not self.before_duedate:
+        """Only --before-duedate asks for it. No gradebook is made for this where there is none yet."""
+        here = Settings(Path(self.coursedir.root), self.coursedir.course_id, None, self.coursedir.db_url, True)
+        if not (self.before_duedate and here.has_gradebook):
             return None
-        from nbgrader.api import Gradebook, MissingEntry
+        from nbgrader.api import MissingEntry
 
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            try:
+        from dlcourse.course.grading.lock import open_gradebook
+
+        try:
+            with open_gradebook(here) as gradebook:
                 return gradebook.find_assignment(self.coursedir.assignment_id).duedate
-            except MissingEntry:
-                return None
+        except MissingEntry:
+            return None
+        except CourseError as error:
+            self.fail(f"{error} Nothing was collected.")
 
     def _is_wanted(self, folder: Path, each: Arrived) -> bool:
         """Whether it takes the place of what was collected before."""
@@ -277,7 +283,7 @@ def _put_back(at: int, name: str, old: str) -> None:
 def _made(name: str, at: int) -> int:
     """A new file. NotTaken for a name that cannot be here: too long, or one that is there but for its capitals."""
     try:
-        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=at)
+        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=at)
     except OSError as error:
         if error.errno not in BY_NAME:
             raise
@@ -315,7 +321,7 @@ def _bytes(at: int, name: str, owner: int, room: int) -> bytes | None:
     """A regular file of the owner's, else None; looked at before it is opened, and once more after."""
     if not _is_theirs(os.stat(name, dir_fd=at, follow_symlinks=False), owner):
         return None
-    with _open(name, at, os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY) as file:
+    with _open(name, at, os.O_NOFOLLOW | os.O_NONBLOCK) as file:
         found = os.fstat(file)
         if not _is_theirs(found, owner):
             return None

@@ -11,15 +11,21 @@ import shutil
 import signal
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import tzset
 
 import pytest
 from dlcourse_world import World, unfit
+from nbgrader.exchange import ExchangeError
+from nbgrader.exchange.default import ExchangeCollect
 
 from dlcourse.course.grading import collect, submission
+from dlcourse.course.grading.book.handed_in import time_of
 from dlcourse.course.grading.collect import Arrived, NotTaken, content
+from dlcourse.course.grading.lock import open_gradebook
 from dlcourse.course.grading.removal import remove
+from dlcourse.course.grading.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 ASSIGNMENT, NOTEBOOK = "01-neurons", "01-neurons-exercises.ipynb"
@@ -289,10 +295,30 @@ def test_files_are_counted_together(one, monkeypatch):
     inbound, each, folder = one
     for name in ("a.ipynb", "b.ipynb"):
         (folder / name).write_bytes(bytes(6_000))
-    monkeypatch.setattr(collect, "LIMIT", 12_500)
-    assert {"a.ipynb", "b.ipynb"} < content(inbound, each)[0].keys()
-    monkeypatch.setattr(collect, "LIMIT", 11_999)
-    with pytest.raises(NotTaken, match=r"b\.ipynb, with 5,"):
+    exactly = 12_000 + (folder / NOTEBOOK).stat().st_size
+    monkeypatch.setattr(collect, "LIMIT", exactly)
+    assert content(inbound, each)[0]["b.ipynb"] == bytes(6_000)
+    monkeypatch.setattr(collect, "LIMIT", exactly - 1)
+    with pytest.raises(NotTaken, match=r"b\.ipynb, with 5,999 "):
+        content(inbound, each)
+
+
+@pytest.mark.parametrize("name", ["timestamp.txt", "submission_secret.txt"])
+def test_the_small_files_are_small(one, name):
+    inbound, each, folder = one
+    (folder / name).write_bytes(bytes(1024))
+    assert content(inbound, each)[0][name] == bytes(1024)
+    (folder / name).write_bytes(bytes(1025))
+    with pytest.raises(NotTaken, match="with 1,024 bytes of room"):
+        content(inbound, each)
+
+
+def test_as_many_files_as_are_taken(one, monkeypatch):
+    inbound, each, _ = one
+    monkeypatch.setattr(collect, "MAX_ENTRIES", 3)
+    assert len(content(inbound, each)[0]) == 3
+    monkeypatch.setattr(collect, "MAX_ENTRIES", 2)
+    with pytest.raises(NotTaken, match="more than 2 files"):
         content(inbound, each)
 
 
@@ -353,11 +379,12 @@ def run(collector) -> list[str]:
     return [line for _, line in sorted(collector.left_out)]
 
 
-def test_a_disk_that_is_full_leaves_what_was_collected_before(here, monkeypatch):
-    from nbgrader.exchange import ExchangeError
-
+@pytest.mark.parametrize("killed_before", [False, True])
+def test_a_disk_that_is_full_leaves_what_was_collected_before(here, monkeypatch, killed_before):
     collector, _, folder = here
     collector._put(folder, {NOTEBOOK: b"before"})
+    if killed_before:
+        folder.rename(folder.with_name(f".{ASSIGNMENT}.old"))
 
     def full(descriptor, *_):
         raise OSError(28, "No space left on device")
@@ -370,6 +397,41 @@ def test_a_disk_that_is_full_leaves_what_was_collected_before(here, monkeypatch)
     collector._put(folder, {NOTEBOOK: b"after"})
     assert (folder / NOTEBOOK).read_bytes() == b"after"
     assert os.listdir(folder.parent) == [ASSIGNMENT]
+
+
+def test_a_rename_that_fails_leaves_what_was_collected_before(here, monkeypatch):
+    collector, _, folder = here
+    collector._put(folder, {NOTEBOOK: b"before"})
+    rename = os.rename
+
+    def failing(name, *given, **others):
+        if name == f".{ASSIGNMENT}.part":
+            raise OSError(errno.EIO, "Input/output error")
+        rename(name, *given, **others)
+
+    monkeypatch.setattr(collect.os, "rename", failing)
+    with pytest.raises(ExchangeError, match="Input/output error"):
+        collector._put(folder, {NOTEBOOK: b"after"})
+    assert (folder / NOTEBOOK).read_bytes() == b"before"
+
+
+def test_in_a_course_that_shares_what_came_the_group_can_read_it(here):
+    collector, _, folder = here
+    collector.coursedir.groupshared = True
+    collector._put(folder, {NOTEBOOK: b"{}"})
+    assert folder.stat().st_mode & 0o7777 == 0o2770
+    assert (folder / NOTEBOOK).stat().st_mode & 0o7777 == 0o660
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_place_that_is_no_folder_is_told(here, broken):
+    collector, inbound, folder = here
+    size = collect.LIMIT + 1 if broken else 2
+    os.truncate(folder_of(inbound, "ann") / NOTEBOOK, size)
+    folder.parent.parent.mkdir(parents=True)
+    folder.parent.touch()
+    with pytest.raises(ExchangeError, match="mend that and collect again"):
+        run(collector)
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, "the renames"])
@@ -413,14 +475,24 @@ def test_what_a_kill_left_comes_back_though_nothing_new_can_be_taken(here):
     assert (folder / NOTEBOOK).read_bytes() == b"before"
 
 
-@pytest.mark.parametrize("number", ["ENAMETOOLONG", "EEXIST", "EILSEQ"])
+def test_the_first_of_a_student_that_cannot_be_taken_touches_nothing(here, tmp_path, monkeypatch):
+    """There is no folder to look into for what a kill left; the one that we are in is none."""
+    collector, inbound, _ = here
+    os.truncate(folder_of(inbound, "ann") / NOTEBOOK, collect.LIMIT + 1)
+    monkeypatch.chdir(tmp_path)
+    Path(f".{ASSIGNMENT}.old").mkdir()
+    assert len(run(collector)) == 1
+    assert sorted(os.listdir()) == [f".{ASSIGNMENT}.old", "exchange"]
+
+
+@pytest.mark.parametrize("number", ["ENAMETOOLONG", "EEXIST", "EILSEQ", "EINVAL"])
 def test_a_name_that_cannot_be_here_costs_one_submission(here, monkeypatch, number):
     collector, inbound, folder = here
     (folder_of(inbound, "ann") / "Odd.ipynb").write_text("{}")
     make = os.open
 
     def opening(name, flags, *given, **others):
-        if name == "Odd.ipynb" and flags & os.O_CREAT:
+        if name == "Odd.ipynb" and flags & os.O_EXCL:  # with which a disk tells that it is there
             raise OSError(getattr(errno, number), "no such name here")
         return make(name, flags, *given, **others)
 
@@ -446,6 +518,83 @@ def test_one_that_cannot_be_looked_at_costs_one_submission(here, monkeypatch):
     assert folder.exists()
 
 
+@pytest.mark.parametrize(("minutes", "left_out"), [(9, 0), (11, 1)])
+def test_a_students_clock_may_be_a_little_ahead_wherever_the_machine_is(here, monkeypatch, request, minutes, left_out):
+    collector, inbound, _ = here
+    monkeypatch.setenv("TZ", "East-9")
+    tzset()
+    request.addfinalizer(lambda: (monkeypatch.undo(), tzset()))
+    ahead = datetime.now(UTC) + timedelta(minutes=minutes)
+    folder_of(inbound, "ann", f"{ahead:%Y-%m-%d %H:%M:%S.%f} UTC")
+    assert len(run(collector)) == left_out
+
+
+def test_one_that_is_taken_back_meanwhile_is_no_trouble(here, monkeypatch):
+    collector, inbound, folder = here
+    folder_of(inbound, "ann")
+    gone, look = folder_of(inbound, "ann", LATE), os.stat
+
+    def looking(name, **given):
+        if name == gone.name:
+            shutil.rmtree(gone)
+        return look(name, **given)
+
+    monkeypatch.setattr(collect.os, "stat", looking)
+    assert run(collector) == []
+    assert (folder / "timestamp.txt").read_text() == EARLY
+
+
+def test_of_one_student_alone_nobody_else_is_told(here, monkeypatch):
+    collector, inbound, folder = here
+    monkeypatch.setattr(collect, "_account", lambda number: "bob")
+    (inbound / "junk").mkdir()
+    folder_of(inbound, "ann")
+    folder_of(inbound, "bob")
+    collector.coursedir.student_id = "bob"
+    assert run(collector) == []
+    assert os.listdir(folder.parent.parent) == ["bob"]
+
+
+def test_nothing_stays_open(here):
+    """Of a thousand students none is refused for want of descriptors."""
+    collector, inbound, _ = here
+    folder_of(inbound, "ann")
+    (folder_of(inbound, "ann", LATE) / NOTEBOOK).unlink()
+    os.mkfifo(inbound / name_of("ann", LATE) / NOTEBOOK)
+    before = os.listdir("/proc/self/fd")
+    run(collector)
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("no course", "No course id specified"),
+        ("no inbound", "There is no .*/inbound"),
+        ("a link", "is a link or no folder"),
+        ("a course that is a link", "is a link or no folder"),
+        ("a long name", "File name too long"),
+    ],
+)
+def test_an_exchange_that_cannot_be_is_told(here, tmp_path, wrong, told):
+    collector, inbound, folder = here
+    elsewhere = tmp_path / "elsewhere"
+    if wrong == "no course":
+        collector.coursedir.course_id = ""
+    elif wrong == "no inbound":
+        inbound.rmdir()
+    elif wrong == "a long name":
+        collector.root = str(tmp_path / ("n" * 300))
+    else:
+        place = inbound if wrong == "a link" else inbound.parent
+        place.rename(elsewhere)
+        place.symlink_to(elsewhere)
+        folder_of(inbound, "ann")
+    with pytest.raises(ExchangeError, match=told):
+        run(collector)
+    assert not folder.exists()
+
+
 def test_who_fills_inbound_hides_nobody(here, monkeypatch):
     collector, inbound, _ = here
     for number in range(3 * collect.MANY):
@@ -466,6 +615,114 @@ def test_who_fills_inbound_hides_nobody(here, monkeypatch):
     assert any("number 65432" in line for line in told)
     assert any(line.endswith("names a submission; it belongs to ann") for line in told)
     assert told[-1] == f"... and {2 * collect.MANY + 1} more"
+
+
+# ---- --before-duedate, whose meaning is nbgrader's to state
+
+
+OF_NBGRADER = [collect.Collect, ExchangeCollect]
+
+
+def enter(collector, due: datetime | None, assignment: str = ASSIGNMENT) -> None:
+    """An assignment, with its due date, into a new gradebook."""
+    book = Settings(Path(), "dlcourse", None, collector.coursedir.db_url, True)
+    with open_gradebook(book) as gradebook:
+        gradebook.update_or_create_assignment(assignment, duedate=due)
+
+
+@pytest.fixture
+def taken(here, monkeypatch):
+    """`taken(kind, update=...)`: collects ann's once more before the due date; the time of what is collected then."""
+    ours, _, folder = here
+    monkeypatch.setattr("nbgrader.api.get_alembic_version", lambda: "")  # a program that takes seconds to say it
+
+    def collected(kind, *, before_duedate: bool = True, update: bool = False) -> str:
+        collector = kind(coursedir=ours.coursedir, root=ours.root, before_duedate=before_duedate, update=update)
+        collector.init_src()
+        collector.copy_files()
+        return (folder / "timestamp.txt").read_text()
+
+    Path(ours.coursedir.root).mkdir()
+    return collected
+
+
+@pytest.mark.parametrize("kind", OF_NBGRADER)
+def test_the_last_that_was_on_time_is_taken_before_a_later_one(here, taken, kind):
+    collector, inbound, _ = here
+    enter(collector, time_of(LATE))  # to the microsecond: that is on time
+    for time in (EARLY, LATE, LATER):
+        folder_of(inbound, "ann", time)
+    assert taken(kind) == LATE
+
+
+@pytest.mark.parametrize("kind", OF_NBGRADER)
+def test_with_none_on_time_the_last_is_taken(here, taken, kind):
+    collector, inbound, _ = here
+    enter(collector, time_of(EARLY) - timedelta(microseconds=1))
+    for time in (EARLY, LATE):
+        folder_of(inbound, "ann", time)
+    assert taken(kind) == LATE
+
+
+@pytest.mark.parametrize("kind", OF_NBGRADER)
+def test_once_more_before_the_due_date(here, taken, kind):
+    """What is the last on time takes the place of any other, with --update or not; --update alone asks for no date."""
+    collector, inbound, folder = here
+    enter(collector, time_of(LATE))
+    folder_of(inbound, "ann", EARLY)
+    assert taken(kind) == EARLY
+    (folder / "note.txt").touch()
+    assert taken(kind) == taken(kind, update=True) == EARLY
+    assert (folder / "note.txt").exists(), "it is the copy that was there"
+    folder_of(inbound, "ann", LATER)
+    assert taken(kind) == taken(kind, update=True) == EARLY
+    folder_of(inbound, "ann", LATE)
+    assert taken(kind) == LATE
+    assert taken(kind, before_duedate=False) == LATE
+    assert taken(kind, before_duedate=False, update=True) == LATER
+    assert taken(kind) == LATE
+    assert taken(kind, before_duedate=False, update=True) == LATER
+    assert taken(kind, update=True) == LATE
+
+
+@pytest.mark.parametrize("known", ["no date", "another assignment", "no gradebook"])
+def test_without_a_due_date_the_last_is_taken_and_no_gradebook_is_made(here, taken, known):
+    collector, inbound, _ = here
+    if known == "no date":
+        enter(collector, None)
+    elif known == "another assignment":
+        enter(collector, time_of(EARLY), "02-backpropagation")
+    before = os.listdir(collector.coursedir.root)
+    for time in (EARLY, LATE):
+        folder_of(inbound, "ann", time)
+    assert taken(collect.Collect, before_duedate=False) == LATE
+    assert taken(collect.Collect) == LATE
+    assert sorted(os.listdir(collector.coursedir.root)) == sorted([*before, "submitted"])
+
+
+def test_a_gradebook_that_cannot_be_opened_is_told(here, taken):
+    collector, inbound, folder = here
+    Path(collector.coursedir.root, "gradebook.db").write_text("no gradebook at all")
+    folder_of(inbound, "ann")
+    with pytest.raises(ExchangeError, match="Nothing was collected"):
+        taken(collect.Collect)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "offered"), [({}, True), ({"update": True}, False), ({"before_duedate": True}, False)]
+)
+def test_update_is_offered_to_who_would_get_more_by_it(here, taken, monkeypatch, options, offered):
+    collector, inbound, _ = here
+    folder_of(inbound, "ann")
+    collector.update = options.get("update", False)
+    collector.before_duedate = options.get("before_duedate", False)
+    run(collector)
+    told = []
+    monkeypatch.setattr(collector.log, "info", lambda text, *given: told.append(text % given))
+    run(collector)
+    hint = " (--update takes newer ones)" if offered else ""
+    assert told == [f"Of {ASSIGNMENT}: 0 collected, 1 were here{hint}, 0 left out."]
 
 
 # ---- which collector it is

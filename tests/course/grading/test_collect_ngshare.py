@@ -61,10 +61,10 @@ class Service:
         response.status_code, response._content = 200, json.dumps(answer).encode()
         return response
 
-    def collect(self, student: str = "*", **options) -> str:
+    def collect(self, student: str = "*", course: str = "dlcourse", **options) -> str:
         from nbgrader.coursedir import CourseDirectory
 
-        at = CourseDirectory(root=str(self.course), course_id="dlcourse", assignment_id=ASSIGNMENT, student_id=student)
+        at = CourseDirectory(root=str(self.course), course_id=course, assignment_id=ASSIGNMENT, student_id=student)
         collector = self.module.Collect(coursedir=at, **options)
         collector._ngshare_url = "http://ngshare"
         collector.log.setLevel("INFO")
@@ -96,7 +96,7 @@ def service(made, tmp_path, monkeypatch, caplog):
 
 
 def test_the_honest_arrive_closed_with_the_services_time(service):
-    service.collect()
+    assert "Not copied" not in service.collect()
     assert service.files() == service.of("ann", "bob", "zoe")
     folder = service.course / "submitted/ann" / ASSIGNMENT
     assert sorted(os.listdir(folder)) == [NOTEBOOK, "submission_secret.txt", "timestamp.txt"]
@@ -121,6 +121,7 @@ def test_the_honest_arrive_closed_with_the_services_time(service):
         "two\nlines.ipynb",
         "\udcff.ipynb",
         "n" * 300 + ".ipynb",
+        "ä" * 200 + ".ipynb",  # 406 bytes
         "..",
         "",
         None,
@@ -177,7 +178,24 @@ def test_all_of_a_submission_together_has_a_limit(service, monkeypatch):
         service.module.content({"timestamp": EARLY, "files": files})
 
 
-@pytest.mark.parametrize("record", [{"student_id": "../x", "timestamp": EARLY}, {"student_id": 7}, 7, {}])
+def test_as_many_files_as_are_taken(service, monkeypatch):
+    files = [file("a.ipynb"), file("b.ipynb")]
+    monkeypatch.setattr(service.module, "MAX_ENTRIES", 2)
+    assert len(service.module.content({"timestamp": EARLY, "files": files})[0]) == 3
+    with pytest.raises(service.module.NotTaken, match="more than 2 files"):
+        service.module.content({"timestamp": EARLY, "files": [*files, file("c.ipynb")]})
+
+
+@pytest.mark.parametrize("stamp", [POISON, None])
+def test_one_whose_time_is_in_the_list_alone_is_left_out(service, stamp):
+    with pytest.raises(service.module.NotTaken, match="gives no time"):
+        service.module.content({"timestamp": stamp, "files": []})
+
+
+@pytest.mark.parametrize(
+    "record",
+    [*({"student_id": name, "timestamp": EARLY} for name in ("../x", "..", ".", "")), {"student_id": 7}, 7, {}],
+)
 def test_an_odd_line_of_the_list_is_left_out(service, record):
     service.listed = [record]
     assert "no name of a student" in service.collect()
@@ -202,11 +220,20 @@ def test_one_student_is_collected_when_one_is_asked_for(service):
     assert service.files() == service.of("bob")
 
 
-def test_the_last_of_each_counts_whatever_the_lists_order(service):
-    service.listed = [{"student_id": "ann", "timestamp": LATE}, {"student_id": "ann", "timestamp": POISON}]
-    text = service.collect("ann")
-    assert "Left out: ann: ngshare gives no time" in text
+@pytest.mark.parametrize("others", [[LATE, POISON], [POISON, LATE, EARLY]])
+def test_the_last_of_each_counts_whatever_the_lists_order(service, others):
+    """ngshare lists all that a student handed in; by the last one it is decided whether there is a newer one."""
+    service.collect("ann")
+    service.listed = [{"student_id": "ann", "timestamp": time} for time in others]
+    assert "Left out: ann: ngshare gives no time" in (text := service.collect("ann", update=True))
+    assert "1 collected, 0 were here, 1 left out" in text
     assert service.files() == service.of("ann")
+
+
+def test_what_has_no_time_is_replaced_when_told(service):
+    service.collect("ann")
+    (service.course / "submitted/ann" / ASSIGNMENT / "timestamp.txt").unlink()
+    assert "1 collected, 0 were here" in service.collect("ann", update=True)
 
 
 def test_before_duedate_is_refused_and_so_is_no_list(service, monkeypatch):
@@ -217,4 +244,6 @@ def test_before_duedate_is_refused_and_so_is_no_list(service, monkeypatch):
     monkeypatch.setattr(service.module.Collect, "ngshare_api_get", lambda *_: None)
     with pytest.raises(ExchangeError, match="did not list"):
         service.collect()
+    with pytest.raises(ExchangeError, match="No course id"):
+        service.collect(course="")
     assert service.files() == {}

@@ -104,6 +104,7 @@ def test_a_classmates_folder_says_nothing_of_ones_work(course, inbound, monkeypa
     ann = pwd.struct_passwd(("ann", "x", number, number, "", "/", "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwnam", {"ann": ann}.__getitem__)
     assert "Remove" in cut_short(inbound.parent, "ann", ASSIGNMENT, folder), "it is hers"
+    (inbound.parent / f"ann+{ASSIGNMENT}+2026-03-09 12:00:00.000000 UTC+abcdefghijkl").symlink_to("nowhere")
     ann = pwd.struct_passwd(("ann", "x", number + 1, number, "", "/", "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwnam", {"ann": ann}.__getitem__)
     assert cut_short(inbound.parent, "ann", ASSIGNMENT, folder) == "", "it is another's"

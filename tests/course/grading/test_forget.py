@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from nbgrader.api import Gradebook
 from nbgrader.utils import notebook_hash
 
 from dlcourse import cli
-from dlcourse.course import CourseError
+from dlcourse.course import CourseError, commands
 from dlcourse.course.grading import keys as keys_
 from dlcourse.course.grading import mentions as mentions_
 from dlcourse.course.grading import removal, result
@@ -253,7 +254,9 @@ def test_a_secret_that_was_copied_from_another_proves_nothing(held):
     assert page.read_bytes() == before
 
 
-def test_however_deep_a_student_nests_folders(held):
+def test_however_deep_a_student_nests_folders(held, request):
+    # What a failure leaves is too deep for pytest, which would stumble over it at the end of this run and of others.
+    request.addfinalizer(lambda: subprocess.run(["rm", "-rf", held], check=True))
     folder = held / "course/submitted" / STUDENT / ASSIGNMENT
     at = os.open(folder, os.O_RDONLY)
     for _ in range(3_000):
@@ -269,9 +272,9 @@ def test_however_deep_a_student_nests_folders(held):
 
 FILLS = """
 import os, sys
-at, number = os.open(sys.argv[1], os.O_RDONLY), 0
+at, number, test = os.open(sys.argv[1], os.O_RDONLY), 0, os.getppid()
 print("begun", flush=True)
-while True:
+while os.getppid() == test:  # it would fill the disk, were the test killed
     number += 1
     os.close(os.open(f"{number}.txt", os.O_CREAT, dir_fd=at))
 """
@@ -302,13 +305,17 @@ def test_a_folder_that_fills_as_fast_as_it_is_emptied_is_told_and_goes_the_next_
     assert {path: files(held).get(path) for path in kept} == kept
 
 
-def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch):
+@pytest.mark.parametrize("place", [".", "below"])
+def test_a_file_that_its_owner_removes_meanwhile(held, monkeypatch, place):
     """It is no reason to leave the others."""
+    folder = next((held / "exchange/dlcourse/inbound").glob(f"{STUDENT}+{ASSIGNMENT}+*")) / place
+    folder.mkdir(exist_ok=True)
+    (folder / "gone.txt").touch()
     unlink, taken = os.unlink, []
 
     def unlink_twice(name, *, dir_fd=None):
         unlink(name, dir_fd=dir_fd)
-        if not taken and dir_fd is not None and "/inbound/" in os.readlink(f"/proc/self/fd/{dir_fd}"):
+        if name == "gone.txt":
             taken.append(name)
             raise FileNotFoundError(2, "No such file or directory")
 
@@ -327,7 +334,7 @@ def named(folder, student="bob") -> list[str]:
     return [path.name for path in mentions([folder], student, leave_out=set()).named]
 
 
-@pytest.mark.parametrize("size", [0, 7, 13, 14, 15, 16, 17, 23, 30])
+@pytest.mark.parametrize("size", [0, 7, 11, 12, 13, 14, 15, 16, 17, 23, 30])
 def test_an_id_is_found_wherever_a_block_ends(tmp_path, monkeypatch, size):
     monkeypatch.setattr(mentions_, "BLOCK", 16)
     monkeypatch.setattr(mentions_, "OVERLAP", 8)
@@ -354,6 +361,43 @@ def test_a_file_that_its_owner_cuts_off_while_it_is_looked_through(tmp_path, mon
     monkeypatch.setattr(mentions_.os, "fstat", then_cut)
     assert named(tmp_path) == []
     assert cut == [64 * 2**20]
+
+
+def test_what_is_large_is_not_looked_into_and_of_what_grows_no_more_than_that(tmp_path, monkeypatch):
+    monkeypatch.setattr(mentions_, "BLOCK", 16)
+    monkeypatch.setattr(mentions_, "OVERLAP", 8)
+    monkeypatch.setattr(mentions_, "LARGE", 100)
+    (tmp_path / "large").write_bytes(b"bob".ljust(101))
+    (tmp_path / "as-large-as-may-be").write_bytes(b"bob".ljust(100))
+    (grows := tmp_path / "grows").touch()
+    look = os.fstat
+
+    def then_grow(descriptor):
+        found = look(descriptor)
+        if found.st_size == 0:
+            grows.write_bytes(b"bob".rjust(1_000))
+        return found
+
+    monkeypatch.setattr(mentions_.os, "fstat", then_grow)
+    assert named(tmp_path) == ["as-large-as-may-be"]
+    assert grows.stat().st_size == 1_000
+
+
+@pytest.mark.parametrize("changed", ["a link", "a pipe"])
+def test_a_file_that_is_exchanged_when_it_was_listed(tmp_path, monkeypatch, request, changed):
+    elsewhere, room = tmp_path / "elsewhere", tmp_path / "room"
+    elsewhere.write_text("bob")
+    room.mkdir()
+    (room / "file").symlink_to(elsewhere) if changed == "a link" else os.mkfifo(room / "file")
+    monkeypatch.setattr(mentions_, "_files", lambda *_: [room / "file"])
+
+    def waits(*_):
+        raise AssertionError("it waits for somebody to write into the pipe")
+
+    before = signal.signal(signal.SIGALRM, waits)
+    signal.alarm(30)
+    request.addfinalizer(lambda: (signal.alarm(0), signal.signal(signal.SIGALRM, before)))
+    assert named(room) == []
 
 
 def test_what_others_have_in_the_exchange_is_not_looked_into(held):
@@ -409,10 +453,10 @@ def test_a_dry_run_shows_all_and_changes_nothing(main, held):
     assert files(held) == before
 
 
-@pytest.mark.parametrize("room", ["submitted", "autograded", "feedback", "exercises"])
+@pytest.mark.parametrize("room", ["submitted", "autograded", "feedback", "release", "exercises"])
 def test_a_course_that_lies_where_others_work_is_kept_is_not_believed(main, held, monkeypatch, room):
     """Its settings are a program, and whoever handed it in wrote them."""
-    planted = held / "course" / room / "bob/small/within"
+    planted = held / "course" / room / "bob/small/within/and/deeper"
     (planted / "solutions").mkdir(parents=True)
     (planted / "nbgrader_config.py").write_text(f"open({str(held / 'was-run')!r}, 'w')\nc = get_config()\n")
     monkeypatch.chdir(planted)
@@ -421,6 +465,14 @@ def test_a_course_that_lies_where_others_work_is_kept_is_not_believed(main, held
     assert f"cd {held / 'course'}" in error
     assert not (held / "was-run").exists()
     assert traces(*places(held))
+
+
+def test_a_course_that_lies_in_a_folder_of_that_name_is_one(tmp_path, monkeypatch):
+    mine = tmp_path / "exercises/mine"
+    (mine / "solutions").mkdir(parents=True)
+    (mine / "nbgrader_config.py").touch()
+    monkeypatch.chdir(mine)
+    assert commands._course() == mine
 
 
 @pytest.mark.parametrize("answer", ["", "n", "no", "what?"])

@@ -128,6 +128,9 @@ def test_times_that_nobody_can_believe_are_flagged(tmp_path):
         ("0001-01-01 00:00:00 +99999", None),
         ("2024-13-45 00:00:00 UTC", None),
         ("../../etc/localtime", None),
+        ("2026-03-01 12:00:00 /any/file", None),  # which dateutil would open
+        ("2026-03-01 12:00:00".ljust(65), None),
+        ("10:30", None),  # dateutil would make it today's
     ],
 )
 def test_a_text_is_a_time_or_none(told, at):
