@@ -83,7 +83,9 @@ class Class:
 
     def collect(self, options: str = "", status: int = 0) -> str:
         line = f"nbgrader collect {ASSIGNMENT} {options}"
-        return self.world.run(TEACHER, line, "dlcourse", status=status, seconds=300, PYTHONPATH="/home/teacher/dlcourse")
+        return self.world.run(
+            TEACHER, line, "dlcourse", status=status, seconds=300, PYTHONPATH="/home/teacher/dlcourse"
+        )
 
     def collected(self) -> dict[str, dict[str, bytes]]:
         """student -> name -> content, of all that lies below their folder."""
