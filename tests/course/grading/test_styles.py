@@ -1,7 +1,7 @@
 """No false failure: of each exercise the reference and two right answers in other styles pass hidden seeds.
 
 21 seeds of each exercise in the ordinary suite, 1,000 in the slow stage; the three answers take them in turns.
-Every right answer passes 30 seeds in the slow stage of tests/checks, and 1,000 each under its marker exhaustive. The
+Every right answer passes 12 seeds in the slow stage of tests/checks, and 1,000 each under its marker exhaustive. The
 seeds here are drawn as a grader's are, of 31 bits. All run in process: over the wire the same bytes travel, and
 tests/checks asks both.
 """
