@@ -120,6 +120,23 @@ def test_the_keyboard_does_it_too(book, sampler):
     assert len(book.cells()) == cells
 
 
+def test_a_key_builds_on_the_one_before_even_if_the_screen_lags(book, sampler):
+    sampler.get_by_role("slider", name="Steps of line 1").focus()
+    book.page.evaluate(
+        "() => { const paint = window.requestAnimationFrame;"
+        " window.requestAnimationFrame = (then) => setTimeout(() => paint(then), 1500);"
+        " window.punctual = () => { window.requestAnimationFrame = paint; }; }"
+    )
+    try:
+        for at in (9, 8, 7):
+            book.page.keyboard.press("ArrowLeft")
+            book.until(f"sampler.engine.at == {at}")
+            book.page.wait_for_timeout(150)  # the answer is in the page; the picture of it is not
+    finally:
+        book.page.evaluate("() => window.punctual()")
+    expect(sampler.locator(".cs-text")).to_have_attribute("aria-valuenow", "7")
+
+
 def test_the_sliders_change_the_bars_and_not_the_text(book, sampler):
     text = ask(book, "sampler.text")
     sampler.get_by_role("slider", name="temperature").focus()

@@ -19,7 +19,6 @@ export class Text {
 
     paint(frame) {
         const found = lines(frame);
-        this.frame = frame;
         if (this.palette !== this.view.palette) this.repaint();
         for (const [number, block] of this.blocks) {
             if (found.some(({ line }) => line === number)) continue;
@@ -48,9 +47,10 @@ export class Text {
         this.moves.want({ line, step });
     }
 
-    // Where the next arrow key counts from: where the last one led, if the kernel has not answered yet.
+    // Where the next arrow key counts from: where the last one led, if the kernel has not answered yet; else the newest
+    // frame, even if it is painted only with the next screen frame.
     get at() {
-        return this.moves.busy && this.wish !== null ? this.wish : this.frame.header.at;
+        return this.moves.busy && this.wish !== null ? this.wish : this.view.frame.header.at;
     }
 }
 
