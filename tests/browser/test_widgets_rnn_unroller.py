@@ -87,6 +87,20 @@ def test_the_step_and_the_unit_follow_the_keys(book, unroller):
     assert len(book.cells()) == 2
 
 
+def test_keys_build_on_each_other_while_the_kernel_is_slow(book, unroller):
+    handle(unroller).focus()
+    book.eval_in_kernel(
+        "import time; w.engine.pause = w.engine.scrub; "
+        "w.engine.scrub = lambda step: (time.sleep(0.5), w.engine.pause(step))[1]"
+    )
+    try:
+        for key in ("ArrowRight", "ArrowUp", "ArrowRight", "ArrowUp", "ArrowRight", "ArrowLeft", "ArrowRight"):
+            book.page.keyboard.press(key)
+        book.until("(w.engine.at, w.unit) == (4, 2)")
+    finally:
+        book.eval_in_kernel("del w.engine.scrub, w.engine.pause")
+
+
 def test_the_step_follows_the_mouse(book, unroller):
     box = canvas(unroller, "^Hidden states").bounding_box()
     wide = (box["width"] - 46 - 12) / 8

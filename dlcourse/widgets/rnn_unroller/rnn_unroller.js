@@ -10,6 +10,9 @@ import { Next, Step, fill } from "./step.js";
 
 export default widget((view) => {
     const scrub = new Latest((args) => view.act("scrub", args));
+    let wish = null;
+    // Where the next key counts from: where the last one led, if the kernel has not answered yet.
+    const at = () => ({ step: scrub.busy ? wish : view.frame.header.run.step, unit: view.get("unit") });
     // Where the hand wants to be; null: as it is.
     const go = (step, unit) => {
         const { run, units } = view.frame.header;
@@ -20,9 +23,11 @@ export default widget((view) => {
         if (step === null) return;
         const wanted = clamp(step, run.first, run.last);
         if (view.session.playing) view.session.play(false);
-        if (wanted !== run.step || scrub.busy) scrub.want({ step: wanted });
+        if (wanted === at().step) return;
+        wish = wanted;
+        scrub.want({ step: wanted });
     };
-    const line = new Line(view), states = new States(view, go), strip = new Strip(view, go);
+    const line = new Line(view), states = new States(view, at, go), strip = new Strip(view, go);
     const step = new Step(view, go), next = new Next(), chart = new Chart(view);
     const controls = Object.fromEntries(["cell", "units", "radius", "activation", "start", "bias", "longest", "seed", "pace"].map((name) => [name, view.control(name)]));
     const cell = element("section", { class: "ru-section" }, element("h4", {}, "Cell"), ...Object.values(controls));

@@ -9,9 +9,10 @@ const WIDTH = 700, LEFT = 46, RIGHT = 12;
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1], PageUp: [5, 0], PageDown: [-5, 0], Home: [-1e6, 0], End: [1e6, 0] };
 
 export class States {
-    constructor(view, go) {
+    constructor(view, at, go) {
         this.view = view;
-        this.go = go; // (step, unit): where the hand wants to be
+        this.at = at; // {step, unit}: where the hand is
+        this.go = go; // (step, unit): where it wants to be
         const panel = (label) => new Fitting(view, { label, width: WIDTH, height: 120, margins: [LEFT, RIGHT, 22, 4] });
         this.maps = [["states", "Hidden state h", panel("Hidden states")], ["memory", "Cell state c, the memory", panel("Cell states")]].map(([name, title, it]) => ({
             name, it, title: element("h4", {}, title),
@@ -27,9 +28,9 @@ export class States {
 
     key(key) {
         if (!(key in KEYS)) return false;
-        const { run, unit } = this.view.frame.header;
+        const { step, unit } = this.at();
         const [steps, units] = KEYS[key];
-        return this.go(run.step + steps, unit + units, true);
+        return this.go(step + steps, unit + units);
     }
 
     paint({ header, arrays }) {
