@@ -71,5 +71,5 @@ def test_a_notebook_runs_under_a_limit_and_holds_what_is_stated(path):
         assert limited.most() > 0.1 * GB, "the kernel was somewhere else"
     assert outcome.peak <= stated
     if path in CHAPTERS or path == ROOT / LARGEST:
-        # What a run holds depends on what happens in it at the same time: 05 was seen with .70 and with .88 GB.
+        # Runs of one notebook differ, on an idle machine too: 05 was seen with .70 to .88 GB.
         assert stated <= 2 * outcome.peak, "too much is stated: cells would be refused that fit"
